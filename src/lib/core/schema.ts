@@ -1,0 +1,42 @@
+import type { ZodType } from 'zod';
+import { type ErrorCode, OtaError } from './errors.js';
+import { escapeText } from './text.js';
+
+/**
+ * Checks a parsed value against its schema.
+ *
+ * @param name the file it came from, for the message
+ * @param code what a violation is called: METADATA_INVALID, DEVICE_STATE_INVALID, …
+ * @returns the value as the schema types it
+ * @throws OtaError `code`, with the first violation as one sentence:
+ *   `metadata.json: payloads[0].sha256: Invalid input: expected string, received number`
+ */
+export function checkSchema<T>(
+  schema: ZodType<T>,
+  value: unknown,
+  { code, name }: { code: ErrorCode; name: string },
+): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const issue = result.error.issues[0]!;
+  const where = jsonPath(issue.path);
+  throw new OtaError(
+    code,
+    [name, where, issue.message]
+      .filter((part) => part !== '')
+      .map(escapeText)
+      .join(': '),
+  );
+}
+
+/** `payloads[0].base.sha256`; names that are no identifiers in brackets and quotes. */
+function jsonPath(path: readonly PropertyKey[]): string {
+  return path
+    .map((step) => {
+      if (typeof step === 'number') return `[${step}]`;
+      const name = String(step);
+      return /^[\w-]+$/.test(name) ? `.${name}` : `[${JSON.stringify(name)}]`;
+    })
+    .join('')
+    .replace(/^\./, '');
+}
