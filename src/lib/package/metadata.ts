@@ -1,0 +1,198 @@
+import parseVersion from 'semver/functions/parse.js';
+import validRange from 'semver/ranges/valid.js';
+import * as z from 'zod';
+import { canonicalJson } from '../core/canonical-json.js';
+import { OtaError } from '../core/errors.js';
+import { checkSchema } from '../core/schema.js';
+import { parseStrictJson } from '../core/strict-json.js';
+import { CONTAINER_LIMITS } from './container.js';
+import { MAX_ENTRY_BYTES } from './ustar.js';
+
+/** The format version that this release writes and reads. */
+export const PACKAGE_SPEC = 'ota-fleet/1';
+
+/** `full` is the image itself, the others are patches against a base image. */
+export const PAYLOAD_FORMATS = ['full', 'bsdiff40', 'bsdf2'] as const;
+
+/** Sizes of the chunks whose hashes metadata carries, bytes: powers of two. */
+export const MIN_CHUNK_BYTES = 4096;
+export const MAX_CHUNK_BYTES = 16 * 1024 ** 2;
+
+const UINT32_MAX = 2 ** 32 - 1;
+
+const text = (maxLength: number) => z.string().min(1).max(maxLength);
+const uint = z.int().min(0);
+const bytes = z.int().min(1).max(MAX_ENTRY_BYTES);
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lowercase hex digits');
+const semver = text(256).refine(
+  (value) => parseVersion(value)?.raw === value,
+  'expected a semantic version such as 2.1.0',
+);
+const semverRange = text(256).refine(
+  (value) => validRange(value) !== null,
+  'expected a semver range such as ">=1.4.0 <3"',
+);
+const rfc3339 = z.iso.datetime({ offset: true, error: 'expected an RFC 3339 time such as 2027-01-31T12:00:00Z' });
+/** Also a part of a file name, hence the narrow alphabet. */
+export const componentName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'expected at most 32 lowercase letters, digits and hyphens');
+/** Also the name of a signing role, `release:<product>`. */
+export const productName = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'expected at most 64 lowercase letters, digits, dots, hyphens and underscores');
+
+const image = z.object({ version: semver, size: bytes, sha256 });
+
+const payload = z.object({
+  component: componentName,
+  format: z.enum(PAYLOAD_FORMATS),
+  file: z.string(),
+  size: bytes,
+  sha256,
+  chunkBytes: z
+    .int()
+    .min(MIN_CHUNK_BYTES)
+    .max(MAX_CHUNK_BYTES)
+    .refine((value) => (value & (value - 1)) === 0, 'expected a power of two'),
+  chunkSha256: z.array(sha256).min(1),
+  target: image,
+  base: image.extend({ version: semver.optional() }).optional(),
+  applyMemoryBytes: uint,
+  storageBytes: uint,
+});
+
+const metadata = z.object({
+  spec: z.literal(PACKAGE_SPEC),
+  critical: z.array(text(64)).max(32).optional(),
+  product: productName,
+  vendor: text(256).optional(),
+  compatible: z.object({
+    models: z.array(text(128)).min(1).max(1024),
+    hardwareRevisions: z.array(text(128)).min(1).max(1024).optional(),
+  }),
+  version: semver,
+  buildId: text(256).optional(),
+  sequence: uint,
+  securityCounter: uint.max(UINT32_MAX),
+  createdAt: rfc3339.optional(),
+  expiresAt: rfc3339.optional(),
+  payloads: z.array(payload).min(1).max(CONTAINER_LIMITS.payloads),
+  dependsOn: z
+    .array(z.object({ component: componentName, range: semverRange }))
+    .max(256)
+    .optional(),
+  confirm: z.object({ timeoutSeconds: uint.optional(), bootAttempts: uint.min(1).max(255).optional() }).optional(),
+  rollback: z.object({ allowed: z.boolean(), minVersion: semver.optional() }).optional(),
+  encryption: z.unknown().optional(),
+  provenance: z
+    .object({ commit: text(256).optional(), builder: text(1024).optional(), sbomSha256: sha256.optional() })
+    .optional(),
+  releaseNotes: z.string().max(65_536).optional(),
+  annotations: z.record(z.string(), z.string()).optional(),
+});
+
+export type Metadata = z.output<typeof metadata>;
+export type PayloadEntry = Metadata['payloads'][number];
+export type PayloadFormat = PayloadEntry['format'];
+/** What an image is known by: version for people, size in bytes and SHA-256 for machines. */
+export type ImageDigest = PayloadEntry['target'];
+
+/**
+ * Parses and checks `metadata.json`, whose signatures were checked over these very bytes.
+ *
+ * Unknown fields are ignored unless `critical` names them (RFC 7515 §4.1.11 has the idea).
+ *
+ * @param raw  exact bytes from the container
+ * @param name what to call the package in errors
+ * @throws OtaError LIMIT_EXCEEDED (above 1 MiB or nested deeper than 32), JSON_INVALID (not strict
+ *   JSON), METADATA_INVALID (not canonical, a field missing, of the wrong type, or contradicting
+ *   another), METADATA_CRITICAL (an extension that must be understood and is not)
+ * @see docs/package-format.md, "metadata.json"
+ */
+export function parseMetadata(raw: Uint8Array, name: string): Metadata {
+  const label = `${name}:metadata.json`;
+  const value = parseStrictJson(raw, { name: label, maxBytes: CONTAINER_LIMITS.metadataBytes });
+  // Two readers that see different values in the same signed bytes is the attack: only one spelling is allowed.
+  if (!canonicalJson(value).equals(raw)) {
+    throw invalid(label, 'the bytes are not the canonical form of RFC 8785');
+  }
+  return checkMetadata(value, label);
+}
+
+/** Checks a metadata document that was built or edited here, before it is signed. Errors as {@link parseMetadata}. */
+export function checkMetadata(value: unknown, label: string): Metadata {
+  refuseUnknownCritical(value, label);
+  const parsed: Metadata = checkSchema(metadata, value, { code: 'METADATA_INVALID', name: label });
+  checkPayloads(parsed.payloads, label);
+  return parsed;
+}
+
+/** The one name that a payload may have inside the container; nothing else reaches a file system. */
+export function payloadFileName({
+  component,
+  format,
+  base,
+}: Pick<PayloadEntry, 'component' | 'format' | 'base'>): string {
+  return `${component}-${base?.sha256.slice(0, 8) ?? 'full'}.${format}`;
+}
+
+/** Components of a package with the image each becomes, in the order of metadata. */
+export function targetsOf({ payloads }: Pick<Metadata, 'payloads'>): Map<string, ImageDigest> {
+  return new Map(payloads.map(({ component, target }) => [component, target]));
+}
+
+/** This release knows no extension, so every critical one stops it; `encryption` must be declared critical. */
+function refuseUnknownCritical(value: unknown, label: string): void {
+  if (typeof value !== 'object' || value === null) return;
+  const { critical, encryption } = value as { critical?: unknown; encryption?: unknown };
+  const named = Array.isArray(critical) ? critical.filter((entry) => typeof entry === 'string') : [];
+  if (encryption !== undefined && !named.includes('encryption')) {
+    throw invalid(label, 'it has "encryption" without naming it in "critical"');
+  }
+  if (named[0] !== undefined) {
+    throw new OtaError(
+      'METADATA_CRITICAL',
+      `${label}: needs the extension ${JSON.stringify(named[0])}, which this release does not know`,
+      ['Update ota-fleet, or ask the publisher for a package without that extension.'],
+    );
+  }
+}
+
+function checkPayloads(payloads: PayloadEntry[], label: string): void {
+  const files = new Set<string>();
+  const targets = new Map<string, ImageDigest>();
+  for (const [index, entry] of payloads.entries()) {
+    const at = `${label}: payloads[${index}]`;
+    const expectedFile = payloadFileName(entry);
+    if (entry.file !== expectedFile)
+      throw invalid(at, `file is ${JSON.stringify(entry.file)}, expected "${expectedFile}"`);
+    if (files.has(entry.file)) throw invalid(at, `a second payload for "${entry.file}"`);
+    files.add(entry.file);
+    const chunks = Math.ceil(entry.size / entry.chunkBytes);
+    if (entry.chunkSha256.length !== chunks) {
+      throw invalid(at, `${entry.chunkSha256.length} chunk hashes for ${entry.size} bytes, expected ${chunks}`);
+    }
+    if (entry.format === 'full') checkFull(entry, at);
+    else if (entry.base === undefined) throw invalid(at, `format ${entry.format} needs a base`);
+    const known = targets.get(entry.component);
+    if (
+      known !== undefined &&
+      (known.sha256 !== entry.target.sha256 ||
+        known.size !== entry.target.size ||
+        known.version !== entry.target.version)
+    ) {
+      throw invalid(at, `component ${entry.component} has another target in an earlier payload`);
+    }
+    targets.set(entry.component, entry.target);
+  }
+}
+
+function checkFull({ base, size, sha256, target }: PayloadEntry, at: string): void {
+  if (base !== undefined) throw invalid(at, 'format full has a base');
+  if (size !== target.size || sha256 !== target.sha256) throw invalid(at, 'format full differs from its target');
+}
+
+function invalid(label: string, fact: string): OtaError {
+  return new OtaError('METADATA_INVALID', `${label}: ${fact}`);
+}

@@ -1,0 +1,64 @@
+import { Readable } from 'node:stream';
+import { TarArchive } from 'archiver';
+import { OtaError } from '../core/errors.js';
+import { chunksOf } from '../core/file-access.js';
+import type { RandomAccess } from '../core/random-access.js';
+import type { ContainerPayload, ContainerRoot } from './container.js';
+import { MAX_ENTRY_BYTES } from './ustar.js';
+
+/** What goes into a container, in the order in which it is written. */
+export interface ContainerContent {
+  metadataBytes: Uint8Array;
+  signatureBytes: Uint8Array;
+  roots: ContainerRoot[];
+  payloads: ContainerPayload[];
+}
+
+/**
+ * Writes a container. The same content gives the same bytes: every header field
+ * is fixed but name and size.
+ *
+ * Memory stays at a few chunks whatever the payload sizes.
+ *
+ * @yields the bytes of the tar file
+ * @throws OtaError LIMIT_EXCEEDED: a payload above 8 GiB − 1; whatever reading a payload throws
+ */
+export async function* containerBytes(content: ContainerContent, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  const archive = new TarArchive({});
+  archive.on('warning', (error) => archive.destroy(error));
+  const add = (source: Buffer | Readable, name: string, size: number) =>
+    archive.append(source, {
+      name,
+      date: new Date(0),
+      mode: 0o644,
+      // archiver streams an entry only when it is told its size in this way
+      stats: { size } as NonNullable<Parameters<typeof archive.append>[1]>['stats'],
+    });
+  add(Buffer.from(content.metadataBytes), 'metadata.json', content.metadataBytes.byteLength);
+  add(Buffer.from(content.signatureBytes), 'signature.json', content.signatureBytes.byteLength);
+  for (const root of content.roots) add(root.bytes, `root.${root.version}.json`, root.bytes.byteLength);
+  for (const payload of content.payloads) {
+    const { data, file } = payload;
+    if (data.size > MAX_ENTRY_BYTES) {
+      throw new OtaError(
+        'LIMIT_EXCEEDED',
+        `${data.name}: ${data.size} bytes, a payload holds at most ${MAX_ENTRY_BYTES}`,
+      );
+    }
+    const stream = payloadStream(data, signal);
+    stream.once('error', (error) => archive.destroy(error));
+    add(stream, file, data.size);
+  }
+  void archive.finalize().catch((error: Error) => archive.destroy(error));
+  yield* archive;
+}
+
+/** Read only when the archive reaches it, since both generators are lazy. */
+function payloadStream(data: RandomAccess, signal: AbortSignal | undefined): Readable {
+  return Readable.from(copies(chunksOf(data, { signal })), { objectMode: false, highWaterMark: 1024 ** 2 });
+}
+
+/** chunksOf reuses its buffers, while a stream keeps several chunks in its queue. */
+async function* copies(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) yield Buffer.from(chunk);
+}
