@@ -1,0 +1,15 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    disableConsoleIntercept: true,
+    testTimeout: 20_000,
+    coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'html'] },
+    projects: [
+      // Needs nothing but Node and npm.
+      { extends: true, test: { name: 'default', include: ['test/**/*.test.ts'], exclude: ['test/service/**'] } },
+      // Needs bsdiff, bspatch, openssl or an installed tarball.
+      { extends: true, test: { name: 'service', include: ['test/service/**/*.test.ts'], testTimeout: 120_000 } },
+    ],
+  },
+});
