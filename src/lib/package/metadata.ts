@@ -62,7 +62,7 @@ const payload = z.object({
   storageBytes: uint,
 });
 
-const metadata = z.object({
+const release = z.object({
   spec: z.literal(PACKAGE_SPEC),
   critical: z.array(text(64)).max(32).optional(),
   product: productName,
@@ -77,14 +77,12 @@ const metadata = z.object({
   securityCounter: uint.max(UINT32_MAX),
   createdAt: rfc3339.optional(),
   expiresAt: rfc3339.optional(),
-  payloads: z.array(payload).min(1).max(CONTAINER_LIMITS.payloads),
   dependsOn: z
     .array(z.object({ component: componentName, range: semverRange }))
     .max(256)
     .optional(),
   confirm: z.object({ timeoutSeconds: uint.optional(), bootAttempts: uint.min(1).max(255).optional() }).optional(),
   rollback: z.object({ allowed: z.boolean(), minVersion: semver.optional() }).optional(),
-  encryption: z.unknown().optional(),
   provenance: z
     .object({ commit: text(256).optional(), builder: text(1024).optional(), sbomSha256: sha256.optional() })
     .optional(),
@@ -92,6 +90,10 @@ const metadata = z.object({
   annotations: z.record(z.string(), z.string()).optional(),
 });
 
+const metadata = release.extend({ payloads: z.array(payload).min(1).max(CONTAINER_LIMITS.payloads) });
+
+/** All that metadata says but its payloads. */
+export type ReleaseFields = z.output<typeof release>;
 export type Metadata = z.output<typeof metadata>;
 export type PayloadEntry = Metadata['payloads'][number];
 export type PayloadFormat = PayloadEntry['format'];
@@ -126,6 +128,16 @@ export function checkMetadata(value: unknown, label: string): Metadata {
   const parsed: Metadata = checkSchema(metadata, value, { code: 'METADATA_INVALID', name: label });
   checkPayloads(parsed.payloads, label);
   return parsed;
+}
+
+/**
+ * Checks what a release says of itself before any payload is made for it. A field that this release
+ * of the toolkit does not know is refused here: it would be signed by mistake.
+ * Errors as {@link parseMetadata}.
+ */
+export function checkRelease(value: unknown, label: string): ReleaseFields {
+  refuseUnknownCritical(value, label);
+  return checkSchema(release.strict(), value, { code: 'METADATA_INVALID', name: label });
 }
 
 /** The one name that a payload may have inside the container; nothing else reaches a file system. */

@@ -54,6 +54,7 @@ export async function hashPayload(
         pending[used] = chunkHasher.hash(used, bytes.byteLength).then((sha256) => {
           chunkSha256[index] = sha256;
         });
+        pending[used].catch(() => {}); // awaited before the slot is used again, unless this loop throws first
       }
       whole.update(bytes);
       onProgress?.(Math.min(next * chunkBytes, data.size));

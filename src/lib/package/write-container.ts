@@ -10,8 +10,8 @@ import { MAX_ENTRY_BYTES } from './ustar.js';
 export interface ContainerContent {
   metadataBytes: Uint8Array;
   signatureBytes: Uint8Array;
-  roots: ContainerRoot[];
-  payloads: ContainerPayload[];
+  roots: readonly ContainerRoot[];
+  payloads: readonly ContainerPayload[];
 }
 
 /**

@@ -1,0 +1,134 @@
+import { join } from 'node:path';
+import { OtaError } from '../core/errors.js';
+import { type FileAccess, openFile } from '../core/file-access.js';
+import { sha256OfAccess } from '../core/sha256.js';
+import { createDelta } from '../delta/create-delta.js';
+import type { DeltaFormat } from '../delta/formats.js';
+import type { ListedPayload } from './authenticate.js';
+import { chooseChunkBytes } from './chunking.js';
+import { type ImageDigest, type PayloadEntry, payloadFileName } from './metadata.js';
+import { hashPayload } from './payload-hash.js';
+import { MAX_ENTRY_BYTES } from './ustar.js';
+
+/** One image file and its version, where the publisher tells it. */
+export interface ImageInput {
+  path: string;
+  version?: string;
+}
+
+/** What one component is updated from and to. */
+export interface ComponentInput {
+  component: string;
+  target: Required<ImageInput>;
+  bases: readonly ImageInput[];
+  /** Carry the image itself too. Always so where there is no base. */
+  full: boolean;
+  /** What its slot holds on a device, bytes. */
+  slotBytes?: number;
+}
+
+export interface MakePayloadsOptions {
+  format: DeltaFormat;
+  /** An empty folder that takes the patches. */
+  workDirectory: string;
+  signal?: AbortSignal;
+  /** @param label what is being made, @param fraction 0 to 1 */
+  onProgress?: (label: string, fraction: number) => void;
+}
+
+/** Payloads in the order of metadata; their files stay open until disposal. */
+export interface MadePayloads extends AsyncDisposable {
+  payloads: ListedPayload[];
+}
+
+/**
+ * Makes the deltas and full images of a release: for each component first its deltas in the
+ * order of its bases, then the full image.
+ *
+ * @throws OtaError DOES_NOT_FIT (slot), USAGE (a base given twice or equal to the target),
+ *   as `createDelta`, NOT_FOUND, PERMISSION_DENIED, IO_FAILED
+ */
+export async function makePayloads(
+  components: readonly ComponentInput[],
+  options: MakePayloadsOptions,
+): Promise<MadePayloads> {
+  await using open = new AsyncDisposableStack();
+  const payloads: ListedPayload[] = [];
+  for (const input of components) payloads.push(...(await makeComponent(input, options, open)));
+  const kept = open.move();
+  return { payloads, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+async function makeComponent(
+  { component, target, bases, full, slotBytes }: ComponentInput,
+  { format, workDirectory, signal, onProgress }: MakePayloadsOptions,
+  open: AsyncDisposableStack,
+): Promise<ListedPayload[]> {
+  const targetFile = open.use(await openImage(target.path));
+  if (slotBytes !== undefined && targetFile.size > slotBytes) {
+    throw new OtaError(
+      'DOES_NOT_FIT',
+      `${target.path}: has ${targetFile.size} bytes, the slot of ${component} holds ${slotBytes}`,
+    );
+  }
+  const targetDigest: ImageDigest = { version: target.version, ...(await digestOf(targetFile, signal)) };
+  const made: ListedPayload[] = [];
+  const seen = new Map([[targetDigest.sha256, target.path]]);
+  for (const base of bases) {
+    const digest = await digestOf(open.use(await openImage(base.path)), signal);
+    const same = seen.get(digest.sha256);
+    if (same !== undefined) {
+      throw new OtaError('USAGE', `${base.path}: is the same image as ${same}`, [
+        'Give each base once, and none that equals the target.',
+      ]);
+    }
+    seen.set(digest.sha256, base.path);
+    const baseDigest = { ...(base.version === undefined ? {} : { version: base.version }), ...digest };
+    const file = payloadFileName({ component, format, base: baseDigest });
+    const outPath = join(workDirectory, file);
+    const { size, applyMemoryBytes } = await createDelta({
+      format,
+      basePath: base.path,
+      targetPath: target.path,
+      outPath,
+      signal,
+      onProgress: (fraction) => onProgress?.(file, fraction),
+    });
+    const data = open.use(await openFile(outPath));
+    const identity = { component, format, file, base: baseDigest, target: targetDigest };
+    made.push({ data, entry: await describe(identity, data, { applyMemoryBytes, storageBytes: size }, signal) });
+  }
+  if (full || bases.length === 0) {
+    const identity = {
+      component,
+      format: 'full',
+      file: payloadFileName({ component, format: 'full' }),
+      target: targetDigest,
+    } as const;
+    const needs = { applyMemoryBytes: chooseChunkBytes(targetFile.size), storageBytes: 0 };
+    made.push({ data: targetFile, entry: await describe(identity, targetFile, needs, signal) });
+  }
+  return made;
+}
+
+async function openImage(path: string): Promise<FileAccess> {
+  const file = await openFile(path, { maxBytes: MAX_ENTRY_BYTES });
+  if (file.size > 0) return file;
+  await file.close();
+  throw new OtaError('USAGE', `${path}: is empty, expected a firmware image`);
+}
+
+async function digestOf(image: FileAccess, signal: AbortSignal | undefined): Promise<{ size: number; sha256: string }> {
+  return { size: image.size, sha256: await sha256OfAccess(image, { signal }) };
+}
+
+async function describe(
+  identity: Pick<PayloadEntry, 'component' | 'format' | 'file' | 'base' | 'target'>,
+  data: FileAccess,
+  needs: Pick<PayloadEntry, 'applyMemoryBytes' | 'storageBytes'>,
+  signal: AbortSignal | undefined,
+): Promise<PayloadEntry> {
+  const chunkBytes = chooseChunkBytes(data.size);
+  const { sha256, chunkSha256 } = await hashPayload(data, chunkBytes, { signal });
+  return { ...identity, size: data.size, sha256, chunkBytes, chunkSha256, ...needs };
+}
