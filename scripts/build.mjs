@@ -3,8 +3,9 @@
 import { existsSync, globSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build } from 'esbuild';
-import { writeCommandFiles } from './command-files.mjs';
-import { thirdPartyNotices } from './third-party-notices.mjs';
+import { writeCommandFiles } from './build/command-files.mjs';
+import { leanOclif } from './build/lean-oclif.mjs';
+import { thirdPartyNotices } from './build/third-party-notices.mjs';
 
 const root = dirname(import.meta.dirname);
 const pjson = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
@@ -30,7 +31,7 @@ const { metafile } = await build({
     js: "import { createRequire as nodeCreateRequire } from 'node:module';\nconst require = nodeCreateRequire(import.meta.url);",
   },
   define: { __dirname: 'import.meta.dirname', __filename: 'import.meta.filename' },
-  plugins: [wasmBesideItsModule()],
+  plugins: [leanOclif(), wasmBesideItsModule()],
   loader: { '.wasm': 'file' },
   legalComments: 'none',
   metafile: true,

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Command, Config, flush, handle } from '@oclif/core';
+import { type Command, type Config, flush, handle } from '@oclif/core';
 import { type Executable, findCommand, type Manifest, type ManifestCommand, readManifest } from './manifest.js';
 
 type CommandClass = (new (argv: string[], config: Config) => Command) & { id: string };
@@ -17,7 +17,7 @@ type CommandClass = (new (argv: string[], config: Config) => Command) & { id: st
  */
 export async function dispatch(executable: Executable, root: string, argv: string[]): Promise<void> {
   const manifest = readManifest(executable, root);
-  const config = new BundledConfig(executable, root, manifest);
+  const config = commandConfig(executable, root, manifest);
   try {
     const found = findCommand(manifest, argv);
     if (found === undefined) {
@@ -43,24 +43,27 @@ async function run(Loaded: CommandClass, argv: string[], config: Config): Promis
   await (command as unknown as { _run(): Promise<unknown> })._run();
 }
 
-/** An oclif Config that knows the executable but loads no plugins. */
-class BundledConfig extends Config {
-  constructor(executable: Executable, root: string, { version }: Manifest) {
-    const pjson = { name: 'ota-fleet', version, oclif: { bin: executable, topicSeparator: ' ' } } as Config['pjson'];
-    super({ root, pjson });
-    this.bin = executable;
-    this.dirname = 'ota-fleet';
-    this.name = 'ota-fleet';
-    this.pjson = pjson;
-    this.root = root;
-    this.topicSeparator = ' ';
-    this.userAgent = `ota-fleet/${version} ${process.platform}-${process.arch} node-${process.version}`;
-    this.version = version;
-  }
+/** The part of oclif's Config that a running command uses; there are no plugins and so no hooks. */
+function commandConfig(executable: Executable, root: string, { version }: Manifest): Config {
+  const config = {
+    bin: executable,
+    commandIDs: [],
+    name: 'ota-fleet',
+    pjson: { name: 'ota-fleet', version, oclif: { bin: executable, topicSeparator: ' ' } },
+    root,
+    runHook: async () => ({ successes: [], failures: [] }),
+    scopedEnvVar: (name: string) => process.env[scopedName(executable, name)],
+    scopedEnvVarKey: (name: string) => scopedName(executable, name),
+    scopedEnvVarKeys: (name: string) => [scopedName(executable, name)],
+    topicSeparator: ' ',
+    userAgent: `ota-fleet/${version} ${process.platform}-${process.arch} node-${process.version}`,
+    version,
+  };
+  return config as unknown as Config;
+}
 
-  override async runHook(): Promise<{ successes: never[]; failures: never[] }> {
-    return { successes: [], failures: [] };
-  }
+function scopedName(executable: Executable, name: string): string {
+  return `${executable.toUpperCase()}_${name}`;
 }
 
 function asksForHelp(argv: string[]): boolean {
