@@ -1,0 +1,79 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Readable } from 'node:stream';
+import { type Dispatcher, request } from 'undici';
+import { throwIfAborted } from '../core/abort.js';
+import { OtaError } from '../core/errors.js';
+import { connectionFailure } from './attempt-failure.js';
+import type { HttpCredential } from './http-policy.js';
+import { printableUrl } from './source-url.js';
+
+/** The final answer to a GET, its body not read yet. */
+export interface Answer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: Readable;
+}
+
+export interface ExchangeOptions {
+  dispatcher: Dispatcher;
+  headers: Record<string, string>;
+  credential?: HttpCredential | undefined;
+  /** Redirects to follow at most. */
+  redirects: number;
+  signal?: AbortSignal | undefined;
+}
+
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/**
+ * Sends a GET and follows its redirects.
+ *
+ * @throws OtaError REDIRECT_REFUSED, TLS_FAILED, NETWORK_FAILED, or what `signal` was raised with
+ * @throws AttemptFailure for what another attempt may mend
+ */
+export async function exchange(start: URL, options: ExchangeOptions): Promise<Answer> {
+  let url = start;
+  let leftOrigin = false;
+  for (let followed = 0; ; followed++) {
+    leftOrigin ||= url.origin !== start.origin;
+    const answer = await send(url, options, !leftOrigin);
+    if (!REDIRECTS.has(answer.status)) return answer;
+    answer.body.destroy();
+    if (followed === options.redirects) throw refused(start, `it was redirected more than ${options.redirects} times`);
+    url = redirectTarget(url, answer.headers.location, start);
+  }
+}
+
+async function send(url: URL, options: ExchangeOptions, mayCarryCredential: boolean): Promise<Answer> {
+  const { dispatcher, credential, signal } = options;
+  throwIfAborted(signal);
+  const headers: Record<string, string> = { ...options.headers };
+  // Another origin, even one that redirects back, never sees the credential.
+  if (mayCarryCredential && credential?.origin === url.origin) headers.authorization = `Bearer ${credential.token}`;
+  try {
+    const { statusCode, headers: received, body } = await request(url, { dispatcher, headers, signal: signal ?? null });
+    body.on('error', () => undefined); // told to whoever reads it; nobody reads the body of a redirect
+    return { status: statusCode, headers: received, body };
+  } catch (error) {
+    throwIfAborted(signal);
+    throw connectionFailure(error, printableUrl(url));
+  }
+}
+
+function redirectTarget(from: URL, location: string | undefined, start: URL): URL {
+  const to = location === undefined ? null : URL.parse(location, from.href);
+  if (to === null) throw refused(start, 'it was redirected without a usable address');
+  if (to.protocol !== 'https:' && to.protocol !== 'http:') throw refused(start, `it was redirected to ${to.protocol}`);
+  // Whoever can cut TLS out of the path can change every byte.
+  if (from.protocol === 'https:' && to.protocol === 'http:') {
+    throw refused(start, `it was redirected from https to http (${printableUrl(to)})`);
+  }
+  if (to.username !== '' || to.password !== '') throw refused(start, 'it was redirected to an address with a password');
+  return to;
+}
+
+function refused(start: URL, fact: string): OtaError {
+  return new OtaError('REDIRECT_REFUSED', `${printableUrl(start)}: ${fact}`, [
+    'Ask for the final address and use that one, or tell the operator of the server.',
+  ]);
+}
