@@ -28,7 +28,12 @@ const base = medians(samples.get('node -e 0'));
 console.log('command                    CPU ms  ratio  wall ms  ratio');
 for (const [name, taken] of samples) {
   const { cpuMs, wallMs } = medians(taken);
-  const cells = [cpuMs.toFixed(0), (cpuMs / base.cpuMs).toFixed(2), wallMs.toFixed(0), (wallMs / base.wallMs).toFixed(2)];
+  const cells = [
+    cpuMs.toFixed(0),
+    (cpuMs / base.cpuMs).toFixed(2),
+    wallMs.toFixed(0),
+    (wallMs / base.wallMs).toFixed(2),
+  ];
   console.log(name.padEnd(24), ...cells.map((cell) => cell.padStart(7)));
 }
 
@@ -36,7 +41,10 @@ for (const [name, taken] of samples) {
 function timed(args) {
   const script = 'TIMEFORMAT="%3R %3U %3S"; time "$@" >/dev/null 2>/dev/null';
   const { stderr } = spawnSync('bash', ['-c', script, 'time', process.execPath, ...args], { encoding: 'utf8' });
-  const [wall, user, system] = stderr.trim().split(' ').map((seconds) => Number(seconds) * 1000);
+  const [wall, user, system] = stderr
+    .trim()
+    .split(' ')
+    .map((seconds) => Number(seconds) * 1000);
   return { wallMs: wall, cpuMs: user + system };
 }
 

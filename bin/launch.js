@@ -2,10 +2,10 @@
 // rendered at build time; everything else imports one bundled command.
 'use strict';
 
-const fs = require('fs');
-const os = require('os');
-const path = require('path');
-const nodeModule = require('module');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const nodeModule = require('node:module');
 
 module.exports = function launch(executable, root, argv) {
   const dist = path.join(root, 'dist');
@@ -17,7 +17,9 @@ module.exports = function launch(executable, root, argv) {
   }
 
   const answer =
-    argv.length === 1 && argv[0] === '--version' ? versionLine(readJson('version.json')) : helpText(argv, executable, readJson);
+    argv.length === 1 && argv[0] === '--version'
+      ? versionLine(readJson('version.json'))
+      : helpText(argv, executable, readJson);
   if (answer !== undefined) {
     quietOnBrokenPipe();
     process.stdout.write(answer);

@@ -15,7 +15,9 @@ process.on('exit', () => rmSync(out, { recursive: true, force: true }));
 
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: globSync(['src/cli/dispatch.ts', 'src/commands/**/*.ts', 'src/lib/**/*.{worker,child}.ts'], { cwd: root }),
+  entryPoints: globSync(['src/cli/dispatch.ts', 'src/commands/**/*.ts', 'src/lib/**/*.{worker,child}.ts'], {
+    cwd: root,
+  }),
   outbase: 'src',
   outdir: out,
   chunkNames: 'chunks/[name]-[hash]',
@@ -55,7 +57,10 @@ function wasmBesideItsModule() {
     setup(builder) {
       builder.onLoad({ filter: /wasm-bz2[\\/]wasm[\\/]module\.js$/ }, ({ path }) => {
         const source = readFileSync(path, 'utf8');
-        const contents = source.replace('return prefix + input;', "return require('path').join(__dirname, require('./module.wasm'));");
+        const contents = source.replace(
+          'return prefix + input;',
+          "return require('path').join(__dirname, require('./module.wasm'));",
+        );
         if (contents === source) throw new Error(`${path} no longer locates its .wasm the way this build expects`);
         return { contents, loader: 'js' };
       });

@@ -40,7 +40,9 @@ function isInstalled() {
   return Object.entries(wanted).every(
     ([path, { version, integrity, optional }]) =>
       path === '' ||
-      (present[path] === undefined ? optional : present[path].version === version && present[path].integrity === integrity),
+      (present[path] === undefined
+        ? optional
+        : present[path].version === version && present[path].integrity === integrity),
   );
 }
 
@@ -64,5 +66,7 @@ function isBuilt() {
     folder,
     ...readdirSync(join(root, folder), { recursive: true }).map((name) => join(folder, name)),
   ]);
-  return ['package.json', 'package-lock.json', ...inputs].every((path) => statSync(join(root, path)).mtimeMs <= builtAt);
+  return ['package.json', 'package-lock.json', ...inputs].every(
+    (path) => statSync(join(root, path)).mtimeMs <= builtAt,
+  );
 }

@@ -20,19 +20,25 @@ export async function writeCommandFiles({ root, pjson, out }) {
       },
     });
     const missing = globSync('**/*.js', { cwd: join(out, 'commands', executable) }).length - config.commandIDs.length;
-    if (missing > 0) throw new Error(`${executable}: ${missing} command files could not be loaded, see the warnings above`);
+    if (missing > 0)
+      throw new Error(`${executable}: ${missing} command files could not be loaded, see the warnings above`);
     config.userAgent = `${pjson.name}/${pjson.version}`; // the root page shows it; the platform is the user's, not ours
-    const manifest = { version: pjson.version, commands: manifestCommands(config) };
+    const manifest = { version: pjson.version, commands: manifestCommands(config), topics: topicSummaries(config) };
     writeFileSync(join(out, `${executable}.manifest.json`), JSON.stringify(manifest));
     writeFileSync(join(out, `${executable}.help.json`), JSON.stringify(await helpPages(config)));
   }
+}
+
+function topicSummaries(config) {
+  return Object.fromEntries(config.topics.map(({ name, description = '' }) => [name, description]));
 }
 
 function manifestCommands(config) {
   const known = config.commands.filter(({ id, aliases }) => !aliases?.includes(id));
   return Object.fromEntries(
     known.map((command) => {
-      const { load, pluginAlias, pluginName, pluginType, isESM, relativePath, strict, hiddenAliases, ...rest } = command;
+      const { load, pluginAlias, pluginName, pluginType, isESM, relativePath, strict, hiddenAliases, ...rest } =
+        command;
       return [command.id, rest];
     }),
   );
@@ -40,7 +46,11 @@ function manifestCommands(config) {
 
 async function helpPages(config) {
   const pages = {};
-  const subjects = [[], ...config.topics.map(({ name }) => name.split(':')), ...config.commandIDs.map((id) => id.split(':'))];
+  const subjects = [
+    [],
+    ...config.topics.map(({ name }) => name.split(':')),
+    ...config.commandIDs.map((id) => id.split(':')),
+  ];
   for (const words of subjects) {
     const lines = [];
     // Help rewrites the ids it shows, so each page gets copies.

@@ -8,7 +8,9 @@ import { dirname, join, sep } from 'node:path';
  * @param inputs source files of the bundle, relative to root
  */
 export function thirdPartyNotices(root, inputs) {
-  const folders = new Set(inputs.filter((input) => input.includes('node_modules/')).map((input) => packageFolder(join(root, input))));
+  const folders = new Set(
+    inputs.filter((input) => input.includes('node_modules/')).map((input) => packageFolder(join(root, input))),
+  );
   const notices = [...folders].map(notice).sort((a, b) => (a.title < b.title ? -1 : 1));
   const unique = new Map(notices.map(({ title, text }) => [title, `${title}\n\n${text.trim()}\n`]));
   return ['This program contains the following packages.\n', ...unique.values()].join(`\n${'-'.repeat(80)}\n\n`);
@@ -31,6 +33,8 @@ function notice(folder) {
   const file = readdirSync(folder).find((entry) => /^licen[cs]e/i.test(entry));
   return {
     title: `${name} ${version} (${license})`,
-    text: file ? readFileSync(`${folder}${sep}${file}`, 'utf8') : `Distributed under the ${license} licence; the package holds no copy of its text.`,
+    text: file
+      ? readFileSync(`${folder}${sep}${file}`, 'utf8')
+      : `Distributed under the ${license} licence; the package holds no copy of its text.`,
   };
 }

@@ -48,6 +48,7 @@ function commandConfig(executable: Executable, root: string, { version }: Manife
   const config = {
     bin: executable,
     commandIDs: [],
+    findCommand: () => undefined,
     name: 'ota-fleet',
     pjson: { name: 'ota-fleet', version, oclif: { bin: executable, topicSeparator: ' ' } },
     root,
@@ -72,6 +73,9 @@ function asksForHelp(argv: string[]): boolean {
 }
 
 function helpOf(executable: Executable, root: string, { id }: ManifestCommand): string {
-  const pages = JSON.parse(readFileSync(join(root, 'dist', `${executable}.help.json`), 'utf8')) as Record<string, string>;
+  const pages = JSON.parse(readFileSync(join(root, 'dist', `${executable}.help.json`), 'utf8')) as Record<
+    string,
+    string
+  >;
   return pages[id.replaceAll(':', ' ')]!;
 }

@@ -8,6 +8,8 @@ export interface Manifest {
   version: string;
   /** By command id: the words a user types, joined by colons. */
   commands: Record<string, ManifestCommand>;
+  /** What the commands under a common first word are about, by that word. */
+  topics: Record<string, string>;
 }
 
 export interface ManifestCommand {

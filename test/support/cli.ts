@@ -26,7 +26,11 @@ export interface CliResult {
 const root = join(import.meta.dirname, '../..');
 
 /** Runs the built executable as a user would, with the Node that runs the tests. */
-export async function runCli(executable: Executable, args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
+export async function runCli(
+  executable: Executable,
+  args: readonly string[],
+  options: CliOptions = {},
+): Promise<CliResult> {
   if (!existsSync(join(root, 'dist'))) throw new Error('dist/ is missing: run `npm run build` first');
   const child = spawn(process.execPath, [join(root, 'bin', `${executable}.js`), ...args], {
     cwd: options.cwd ?? root,
