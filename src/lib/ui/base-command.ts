@@ -1,0 +1,146 @@
+import { Command, Flags, type Interfaces } from '@oclif/core';
+import { abortError } from '../core/abort.js';
+import { OtaError } from '../core/errors.js';
+import { escapeText } from '../core/text.js';
+import { configuredArgv } from './config.js';
+import { failureOf, failureText } from './failure.js';
+import { jsonText } from './json-text.js';
+import { type Progress, type ProgressOptions, startProgress } from './progress.js';
+import { refuseSecretsInArgv } from './secret-in-argv.js';
+import type { ConfigurableFlags } from './setting.js';
+import { type SignalWatch, watchSignals } from './signals.js';
+import { isLiveTerminal, paint } from './terminal.js';
+import { type FlagOrigins, usageError } from './usage-error.js';
+
+/** How long, after a cancelled command has reported, something left open may keep the process alive. */
+const CANCELLED_EXIT_MS = 1000;
+
+/**
+ * Base of every command: parse → one library call → `print` → return.
+ *
+ * - What `run` returns is the one document on stdout under `--json`; `print` is silent then.
+ * - stdout carries data only; notes, warnings, progress and failures go to stderr.
+ * - `signal` is raised by Ctrl-C (status 130) and SIGTERM (143); hand it to the library call.
+ * - Flags that were not typed come from the environment, the project file or the profile.
+ */
+export abstract class BaseCommand extends Command {
+  static override enableJsonFlag = true;
+
+  static override baseFlags = {
+    quiet: Flags.boolean({ char: 'q', summary: 'Print no notes and no progress.', helpGroup: 'GLOBAL' }),
+  };
+
+  readonly #signals: SignalWatch = watchSignals();
+  /** Raised by Ctrl-C or SIGTERM; its reason is the OtaError the command ends with. */
+  protected readonly signal: AbortSignal = this.#signals.signal;
+  readonly #running = new Set<Progress>();
+  #quiet = false;
+
+  /** @returns the document printed under `--json`; an object, so that it is never empty */
+  abstract override run(): Promise<object>;
+
+  /** Writes the result for a person to stdout; nothing under `--json`. */
+  protected print(text: string): void {
+    if (!this.jsonEnabled()) process.stdout.write(`${text}\n`);
+  }
+
+  /** Tells what is going on, on stderr; silent with `--quiet` and under `--json`. */
+  protected note(text: string): void {
+    if (!this.#quiet && !this.jsonEnabled()) process.stderr.write(`${text}\n`);
+  }
+
+  /** Warns on stderr, also with `--quiet` and under `--json`: a script's log should hold it. */
+  protected warnUser(text: string): void {
+    process.stderr.write(`${this.#paint('yellow', 'warning:')} ${text}\n`);
+  }
+
+  /** Shows how a long job gets on: a bar or spinner on a terminal, plain lines elsewhere. */
+  protected progress(label: string, options: ProgressOptions = {}): Progress {
+    const silent = this.#quiet || this.jsonEnabled();
+    const mode = silent ? 'silent' : isLiveTerminal(process.stderr, process.env) ? 'terminal' : 'plain';
+    const progress = startProgress(label, options, { mode, stream: process.stderr });
+    this.#running.add(progress);
+    return progress;
+  }
+
+  protected override async parse<
+    F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
+    B extends Interfaces.OutputFlags<Interfaces.FlagInput>,
+    A extends Interfaces.OutputArgs<Interfaces.ArgInput>,
+  >(options?: Interfaces.Input<F, B, A>, argv = this.argv): Promise<Interfaces.ParserOutput<F, B, A>> {
+    const { bin } = this.config;
+    const flags = { json: Flags.boolean(), ...this.ctor.baseFlags, ...options?.flags } as ConfigurableFlags;
+    const names = Object.keys(flags);
+    const commandName = [bin, ...(this.id ?? '').split(':')].join(' ').trim();
+    refuseSecretsInArgv(argv, names);
+    let origins: FlagOrigins = new Map();
+    try {
+      const configured = await configuredArgv({
+        argv,
+        flags,
+        bin,
+        commandId: this.id ?? '',
+        environment: process.env,
+        directory: process.cwd(),
+      });
+      origins = configured.origins;
+      const parsed = await super.parse(options, configured.argv);
+      this.#quiet = parsed.flags.quiet === true;
+      for (const { file, settings } of configured.filesUsed)
+        this.note(`Using ${settings.join(', ')} from ${escapeText(file)}`);
+      return parsed;
+    } catch (error) {
+      throw usageError(error, commandName, [...names, 'help'], origins);
+    }
+  }
+
+  /**
+   * Reports a failure, in text or as the `--json` document, and sets the exit status.
+   * Nothing is thrown on, so that it is printed exactly once whoever runs the command.
+   */
+  protected override async catch(error: Error & { oclif?: { exit?: number } }): Promise<void> {
+    for (const progress of this.#running) progress.fail();
+    if (isOclifExit(error)) {
+      process.exitCode = error.oclif?.exit ?? 0;
+      return;
+    }
+    // A library may rethrow an AbortError of its own, or fail because of the abort.
+    const cause = this.signal.aborted && !isCancellation(error) ? abortError(this.signal) : error;
+    const failure = failureOf(cause, this.config.bin);
+    process.exitCode = failure.exitStatus;
+    if (this.jsonEnabled()) this.logJson({ error: failure });
+    else process.stderr.write(`${failureText(failure, this.#paint('red', 'error:'))}\n`);
+    if (process.env[`${this.config.bin.toUpperCase()}_DEBUG`]) process.stderr.write(`${stackOf(error)}\n`);
+    // A pipe that nobody writes to, or a socket, must not keep a cancelled command alive.
+    if (this.signal.aborted) setTimeout(() => process.exit(), CANCELLED_EXIT_MS).unref();
+  }
+
+  protected override async finally(error: Error | undefined): Promise<void> {
+    this.#signals.stop();
+    await super.finally(error);
+  }
+
+  protected override logJson(json: unknown): void {
+    process.stdout.write(`${jsonText(json)}\n`);
+  }
+
+  #paint(style: 'red' | 'yellow', text: string): string {
+    return paint(['bold', style], text, process.stderr, process.env);
+  }
+}
+
+/** What `this.exit()` throws: no failure, the status is the message. */
+function isOclifExit(error: Error): boolean {
+  return 'code' in error && error.code === 'EEXIT';
+}
+
+function isCancellation(error: unknown): boolean {
+  return error instanceof OtaError && (error.code === 'INTERRUPTED' || error.code === 'TERMINATED');
+}
+
+/** With the stacks of its causes. Stacks hold no arguments, and escapes keep a hostile message on its line. */
+function stackOf(error: unknown): string {
+  if (!(error instanceof Error)) return escapeText(String(error));
+  const stack = (error.stack ?? '').split('\n').map(escapeText).join('\n');
+  return error.cause === undefined ? stack : `${stack}\ncaused by: ${stackOf(error.cause)}`;
+}

@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { OtaError } from '../core/errors.js';
+import { readBounded } from '../core/file-access.js';
+import { type JsonValue, parseStrictJson } from '../core/strict-json.js';
+import { namesSecret } from './secret-in-argv.js';
+import { type ConfigurableFlags, invalid, type Setting, settingOf } from './setting.js';
+
+const PROJECT_FILE_NAME = 'ota.config.json';
+const MAX_FILE_BYTES = 64 * 1024;
+const MAX_DEPTH = 4;
+
+/** The `ota.config.json` of this directory or the nearest one above it. */
+export function findProjectFile(directory: string): string | undefined {
+  let folder = resolve(directory);
+  while (!existsSync(join(folder, PROJECT_FILE_NAME))) {
+    const parent = dirname(folder);
+    if (parent === folder) return undefined;
+    folder = parent;
+  }
+  return join(folder, PROJECT_FILE_NAME);
+}
+
+/** The user's own settings: `$XDG_CONFIG_HOME/ota-fleet/config.json`, by default below `~/.config`. */
+export function findProfile(environment: Record<string, string | undefined>): string | undefined {
+  const { XDG_CONFIG_HOME } = environment;
+  const base = XDG_CONFIG_HOME && isAbsolute(XDG_CONFIG_HOME) ? XDG_CONFIG_HOME : join(homedir(), '.config');
+  const path = join(base, 'ota-fleet', 'config.json');
+  return existsSync(path) ? path : undefined;
+}
+
+/**
+ * A project file must belong to whoever runs the command (or to root): one that another user left in
+ * a folder above, such as /tmp, could otherwise choose which keys are trusted.
+ *
+ * @throws OtaError CONFIG_INVALID
+ */
+export async function refuseForeignFile(path: string): Promise<void> {
+  const userId = process.getuid?.();
+  if (userId === undefined || userId === 0) return; // Windows has none; root in a container reads other users' checkouts
+  const { uid, mode } = await stat(path);
+  if (uid !== userId && uid !== 0) throw invalid(path, 'belongs to another user', ['Copy it, or run as its owner.']);
+  if (mode & 0o002) throw invalid(path, 'can be changed by everybody', [`Run \`chmod o-w ${path}\`.`]);
+}
+
+/** @throws OtaError CONFIG_INVALID unless only the owner can read and write it */
+export async function refuseSharedFile(path: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const mode = (await stat(path)).mode & 0o777;
+  if (mode & 0o077) {
+    throw invalid(path, `has mode 0${mode.toString(8)}, expected 0600`, [`Run \`chmod 600 ${path}\`.`]);
+  }
+}
+
+/**
+ * What a file sets for one command. Top-level keys are names of flags (of any command); a key that
+ * holds an object is a section for the command of that name and wins over the top level:
+ * `{"trust": "root.json", "pack": {"product": "gw-100"}, "trust init": {…}}`
+ *
+ * @param commandId `trust:init`
+ * @throws OtaError CONFIG_INVALID
+ */
+export async function fileSettings(path: string, flags: ConfigurableFlags, commandId: string): Promise<Setting[]> {
+  const top = asObject(await readJson(path), path);
+  const sectionName = commandId.replaceAll(':', ' ');
+  const section = asObject(top[sectionName] ?? {}, path, sectionName);
+  const unknown = Object.keys(section).find((name) => !(name in flags));
+  if (unknown !== undefined) throw invalid(path, `"${sectionName}" has no flag "${unknown}"`);
+  const values = { ...scalarsOf(top), ...section };
+  const secret = Object.keys(values).find(namesSecret);
+  if (secret !== undefined) throw invalid(path, `"${secret}": a secret does not belong into a configuration file`);
+  return Object.entries(values)
+    .filter(([name]) => name in flags)
+    .map(([name, value]) => settingOf(flags, name, value, path, dirname(path)));
+}
+
+async function readJson(path: string): Promise<JsonValue> {
+  try {
+    const bytes = await readBounded(path, MAX_FILE_BYTES, 'configuration');
+    return parseStrictJson(bytes, { name: path, maxBytes: MAX_FILE_BYTES, maxDepth: MAX_DEPTH });
+  } catch (error) {
+    if (error instanceof OtaError && (error.code === 'JSON_INVALID' || error.code === 'LIMIT_EXCEEDED')) {
+      throw new OtaError('CONFIG_INVALID', error.message, error.suggestions, { cause: error });
+    }
+    throw error;
+  }
+}
+
+function asObject(value: JsonValue, path: string, section?: string): { [key: string]: JsonValue } {
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
+  throw invalid(path, `${section === undefined ? 'the file' : `"${section}"`} must hold an object`);
+}
+
+/** Without the sections, this command's and others'. */
+function scalarsOf(top: { [key: string]: JsonValue }): { [key: string]: JsonValue } {
+  return Object.fromEntries(
+    Object.entries(top).filter(([, value]) => typeof value !== 'object' || value === null || Array.isArray(value)),
+  );
+}

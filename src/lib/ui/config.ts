@@ -1,0 +1,111 @@
+import { relative } from 'node:path';
+import { fileSettings, findProfile, findProjectFile, refuseForeignFile, refuseSharedFile } from './config-file.js';
+import { type ConfigurableFlags, invalid, type Setting, settingOf } from './setting.js';
+
+export interface ConfigContext {
+  /** Words after the command. */
+  argv: readonly string[];
+  flags: ConfigurableFlags;
+  /** `ota` or `fleet`; in upper case it begins the names of environment variables. */
+  bin: string;
+  /** `trust:init` */
+  commandId: string;
+  environment: Record<string, string | undefined>;
+  /** Where the search for the project file begins. */
+  directory: string;
+}
+
+export interface ConfiguredArgv {
+  /** What the parser gets: the words that were typed and those that configuration adds. */
+  argv: string[];
+  /** Flag name → where its value came from, for flags that were not typed. */
+  origins: Map<string, string>;
+  /** Files that set something, with the flags they set. */
+  filesUsed: { file: string; settings: string[] }[];
+}
+
+/**
+ * Adds what was not typed: flag > environment > project file > profile (> the flag's default).
+ * A flag that excludes one set on a higher level is left out: typing `--key` replaces a configured `trust`.
+ *
+ * The result is parsed as if typed, so values are checked and related in one place.
+ *
+ * @throws OtaError CONFIG_INVALID, naming the variable or file
+ */
+export async function configuredArgv(context: ConfigContext): Promise<ConfiguredArgv> {
+  const { argv, flags } = context;
+  const chosen = typedFlags(argv, flags);
+  const added: Setting[] = [];
+  const addLevel = (settings: Setting[]): string[] => {
+    const free = settings.filter(({ name }) => ![...chosen].some((other) => clash(flags, name, other)));
+    added.push(...free);
+    for (const { name } of free) chosen.add(name);
+    return free.map(({ name }) => name);
+  };
+
+  addLevel(environmentSettings(context));
+  const filesUsed: ConfiguredArgv['filesUsed'] = [];
+  const addFile = async (path: string | undefined, refuse: (path: string) => Promise<void>) => {
+    if (path === undefined) return;
+    await refuse(path);
+    const settings = addLevel(await fileSettings(path, flags, context.commandId));
+    if (settings.length > 0) filesUsed.push({ file: relative(context.directory, path) || path, settings });
+  };
+  await addFile(findProjectFile(context.directory), refuseForeignFile);
+  await addFile(findProfile(context.environment), refuseSharedFile);
+
+  // Before a `--` and after all arguments: a repeatable flag could otherwise take those as its values.
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+  return {
+    argv: [...argv.slice(0, end), ...added.flatMap(({ words }) => words), ...argv.slice(end)],
+    origins: new Map(added.map(({ name, origin }) => [name, origin])),
+    filesUsed,
+  };
+}
+
+/** `OTA_CHUNK_BYTES` sets `--chunk-bytes`; an empty variable counts as unset; lists are separated by commas. */
+function environmentSettings({ flags, bin, environment }: ConfigContext): Setting[] {
+  return Object.entries(flags).flatMap(([name, flag]) => {
+    const variable = `${bin}_${name}`.toUpperCase().replaceAll('-', '_');
+    const text = environment[variable];
+    if (text === undefined || text === '') return [];
+    const value = flag.type === 'boolean' ? booleanOf(text, variable) : flag.multiple ? text.split(',') : text;
+    return [settingOf(flags, name, value, variable)];
+  });
+}
+
+function booleanOf(text: string, variable: string): boolean {
+  if (/^(1|true|yes|on)$/i.test(text)) return true;
+  if (/^(0|false|no|off)$/i.test(text)) return false;
+  throw invalid(variable, 'must be 1 or 0');
+}
+
+/** Names of the flags in argv, short and negated forms included. */
+function typedFlags(argv: readonly string[], flags: ConfigurableFlags): Set<string> {
+  const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
+  const typed = argv.slice(0, end).flatMap((word) => {
+    const long = /^--(?:no-)?([^=]+)/.exec(word);
+    if (long) return [word.slice(2), long[1]!, word.slice(2).split('=')[0]!].filter((name) => name in flags);
+    if (!/^-[A-Za-z]/.test(word)) return [];
+    return Object.keys(flags).filter((name) => shortForms(word, flags).includes(flags[name]!.char ?? ''));
+  });
+  return new Set(typed);
+}
+
+/** `-qk file`: letters up to the first one whose flag takes a value. */
+function shortForms(word: string, flags: ConfigurableFlags): string {
+  const letters = word.slice(1);
+  const valued = Object.values(flags).filter(({ type }) => type === 'option');
+  const chars = new Set<string | undefined>(valued.map(({ char }) => char));
+  const end = [...letters].findIndex((letter) => chars.has(letter));
+  return end === -1 ? letters : letters.slice(0, end + 1);
+}
+
+function clash(flags: ConfigurableFlags, name: string, other: string): boolean {
+  return name === other || excludes(flags, name, other) || excludes(flags, other, name);
+}
+
+function excludes(flags: ConfigurableFlags, name: string, other: string): boolean {
+  const { exclusive = [], exactlyOne = [] } = flags[name]!;
+  return exclusive.includes(other) || exactlyOne.includes(other);
+}

@@ -1,0 +1,31 @@
+import { type ErrorCode, OtaError } from '../core/errors.js';
+import { escapeText } from '../core/text.js';
+
+/** What `--json` prints under `error`, and the same for a person. */
+export interface Failure {
+  /** `INTERNAL` is a bug of ours; every other code is documented. */
+  code: ErrorCode | 'INTERNAL';
+  exitStatus: number;
+  message: string;
+  suggestions: string[];
+}
+
+/** Anything that is no OtaError is a bug: status 1, one sentence. */
+export function failureOf(error: unknown, bin: string): Failure {
+  if (error instanceof OtaError) {
+    const { code, exitCode, message, suggestions } = error;
+    return { code, exitStatus: exitCode, message, suggestions };
+  }
+  const fact = escapeText(error instanceof Error ? `${error.name}: ${error.message}` : String(error));
+  return {
+    code: 'INTERNAL',
+    exitStatus: 1,
+    message: `${bin} failed in a way it should not, this is a bug (${fact})`,
+    suggestions: [`Run again with ${bin.toUpperCase()}_DEBUG=1 and report what it prints.`],
+  };
+}
+
+/** `error: …`, then one line for each suggestion. */
+export function failureText({ message, suggestions }: Failure, label = 'error:'): string {
+  return [`${label} ${message}`, ...suggestions.map((suggestion) => `  → ${suggestion}`)].join('\n');
+}

@@ -1,0 +1,68 @@
+import { throwIfAborted, untilAborted } from '../core/abort.js';
+import { OtaError } from '../core/errors.js';
+import { promptSecret } from './prompts.js';
+
+/** Longer than any passphrase; a whole file on stdin is a mistake. */
+const MAX_SECRET_BYTES = 4096;
+
+export interface SecretSources {
+  /** `--passphrase-env NAME` */
+  envName?: string | undefined;
+  /** `--passphrase-stdin` */
+  stdin?: boolean | undefined;
+  /** Asked on a terminal when neither is given; `confirm` asks twice, for a new secret. */
+  prompt?: { message: string; confirm?: boolean } | undefined;
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * Gets a secret by one of the ways that do not show it to other users: an environment variable, a
+ * line on stdin, or a question on a terminal.
+ *
+ * @throws OtaError USAGE when there is none; it never repeats what was given, which may be the
+ *   secret itself in the wrong place
+ */
+export async function readSecret({ envName, stdin, prompt, signal }: SecretSources): Promise<string> {
+  throwIfAborted(signal);
+  const secret = await (envName !== undefined
+    ? secretOfEnvironment(envName)
+    : stdin
+      ? secretOfStdin(signal)
+      : promptSecret({
+          message: prompt?.message ?? 'Passphrase',
+          confirm: prompt?.confirm ?? false,
+          flag: 'passphrase-env or --passphrase-stdin',
+          signal,
+        }));
+  if (secret === '') throw new OtaError('USAGE', 'the passphrase is empty', ['Give at least one character.']);
+  return secret;
+}
+
+function secretOfEnvironment(name: string): string {
+  const secret = process.env[name];
+  if (secret !== undefined) return secret;
+  throw new OtaError('USAGE', 'the environment variable that --passphrase-env names is not set', [
+    'Give the name of the variable, not the passphrase itself.',
+  ]);
+}
+
+/** The first line of stdin, without its line end. */
+async function secretOfStdin(signal: AbortSignal | undefined): Promise<string> {
+  if (process.stdin.isTTY) {
+    throw new OtaError('USAGE', '--passphrase-stdin reads a pipe, stdin is a terminal', [
+      'Leave the flag out to be asked without an echo.',
+    ]);
+  }
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of untilAborted<Buffer>(process.stdin, signal)) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > MAX_SECRET_BYTES || chunk.includes('\n')) break;
+  }
+  const [line = ''] = Buffer.concat(chunks).toString('utf8').split(/\r?\n/, 1);
+  if (Buffer.byteLength(line) > MAX_SECRET_BYTES) {
+    throw new OtaError('LIMIT_EXCEEDED', `the passphrase on stdin is longer than ${MAX_SECRET_BYTES} bytes`);
+  }
+  return line;
+}
