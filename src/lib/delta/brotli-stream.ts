@@ -1,0 +1,37 @@
+import { pipeline } from 'node:stream';
+import { createBrotliDecompress } from 'node:zlib';
+import { OtaError } from '../core/errors.js';
+import type { RandomAccess } from '../core/random-access.js';
+import type { PatchStream } from './formats.js';
+import { patchBytes } from './patch-bytes.js';
+import { invalidPatch } from './patch-error.js';
+
+const OUTPUT_CHUNK_BYTES = 256 * 1024;
+
+/**
+ * Decodes one brotli stream of a patch (RFC 7932) on a thread of the pool.
+ *
+ * It runs at most one chunk ahead of its reader and stops when the reader
+ * does, so a stream that would decode to gigabytes costs one chunk.
+ *
+ * @throws OtaError PATCH_INVALID: damaged or truncated data, bytes after its end
+ */
+export async function* brotliStream(
+  patch: RandomAccess,
+  stream: PatchStream,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const decoder = createBrotliDecompress({ chunkSize: OUTPUT_CHUNK_BYTES });
+  pipeline(patchBytes(patch, stream), decoder, () => undefined); // a failure reaches the loop below through the decoder
+  try {
+    yield* decoder;
+  } catch (error) {
+    if (error instanceof OtaError) throw error;
+    throw invalidPatch(patch.name, `the ${stream.name} stream is not valid brotli data`, { cause: error });
+  }
+  if (decoder.bytesWritten !== stream.size) {
+    throw invalidPatch(
+      patch.name,
+      `the ${stream.name} stream ends after ${decoder.bytesWritten} of its ${stream.size} compressed bytes`,
+    );
+  }
+}

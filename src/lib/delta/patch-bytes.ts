@@ -1,0 +1,18 @@
+import type { RandomAccess } from '../core/random-access.js';
+import type { PatchStream } from './formats.js';
+import { invalidPatch } from './patch-error.js';
+
+const READ_BYTES = 64 * 1024;
+
+/** Yields the compressed bytes of one stream of a patch, in order, each chunk a buffer of its own. */
+export async function* patchBytes(
+  patch: RandomAccess,
+  stream: PatchStream,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for (let at = 0; at < stream.size; at += READ_BYTES) {
+    const chunk = new Uint8Array(Math.min(READ_BYTES, stream.size - at));
+    const read = await patch.read(chunk, stream.offset + at);
+    if (read < chunk.length) throw invalidPatch(patch.name, 'the patch became shorter while it was read');
+    yield chunk;
+  }
+}
