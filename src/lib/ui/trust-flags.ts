@@ -1,4 +1,5 @@
 import { Flags } from '@oclif/core';
+import type { TrustAnchorSpec } from '../package/trust-anchor.js';
 import { allowTestKeysFlag } from './flags.js';
 
 /** Whom to believe: plain keys, or a trust root with roles and thresholds. */
@@ -25,3 +26,13 @@ export const trustFlags = {
   product: Flags.string({ summary: 'The only product that the keys may sign for.', helpValue: 'NAME' }),
   'allow-test-keys': allowTestKeysFlag,
 };
+
+/** The same in words of the library. */
+export function trustAnchorSpec(flags: {
+  key?: string[];
+  threshold?: number;
+  trust?: string;
+  product?: string;
+}): TrustAnchorSpec {
+  return { keyPaths: flags.key, threshold: flags.threshold, product: flags.product, trustRootPath: flags.trust };
+}
