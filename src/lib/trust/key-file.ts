@@ -1,0 +1,48 @@
+import { stat } from 'node:fs/promises';
+import { openAtomicFile } from '../core/atomic-file.js';
+import { ioError } from '../core/io-error.js';
+import { type PrivateKey, privateKeyPem } from './private-key.js';
+import { publicKeyPem } from './public-key.js';
+
+/** Where a key pair lies: `release` stands for `release.key` and `release.pub`. */
+export interface KeyPairPaths {
+  readonly privatePath: string;
+  readonly publicPath: string;
+}
+
+export function keyPairPaths(name: string): KeyPairPaths {
+  const base = name.replace(/\.(key|pub)$/, '');
+  return { privatePath: `${base}.key`, publicPath: `${base}.pub` };
+}
+
+/**
+ * Writes both halves of a key, the private one readable by its owner only.
+ *
+ * @param passphrase encrypts the private file
+ * @throws OtaError OUTPUT_EXISTS for either file without `force`, and the other failures of writing;
+ *   an old private key is never lost to a new one by accident
+ */
+export async function writeKeyPair(
+  { privatePath, publicPath }: KeyPairPaths,
+  key: PrivateKey,
+  { passphrase, force, signal }: { passphrase?: string; force?: boolean; signal?: AbortSignal } = {},
+): Promise<void> {
+  await using privateFile = await openAtomicFile(privatePath, { mode: 0o600, force, signal });
+  await using publicFile = await openAtomicFile(publicPath, { mode: 0o644, force, signal });
+  await privateFile.write(Buffer.from(privateKeyPem(key, passphrase)));
+  await publicFile.write(Buffer.from(publicKeyPem(key.publicKey)));
+  await privateFile.commit();
+  await publicFile.commit();
+}
+
+/**
+ * Can anybody but the owner read this private key file? Always false where files have no such bits.
+ * @throws OtaError NOT_FOUND, PERMISSION_DENIED, IO_FAILED
+ */
+export async function isReadableByOthers(path: string): Promise<boolean> {
+  if (process.platform === 'win32') return false;
+  const { mode } = await stat(path).catch((error: unknown) => {
+    throw ioError(error, path);
+  });
+  return (mode & 0o044) !== 0;
+}
