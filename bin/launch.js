@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const nodeModule = require('node:module');
+const { stripVTControlCharacters } = require('node:util');
 
 module.exports = function launch(executable, root, argv) {
   const dist = path.join(root, 'dist');
@@ -16,37 +17,52 @@ module.exports = function launch(executable, root, argv) {
     return;
   }
 
-  const answer =
-    argv.length === 1 && argv[0] === '--version'
-      ? versionLine(readJson('version.json'))
-      : helpText(argv, executable, readJson);
+  let answer;
+  let words = argv;
+  if (argv.length === 1 && argv[0] === '--version') answer = versionLine(readJson('version.json'));
+  else if (asksForHelp(argv)) {
+    words = argv[0] === 'help' ? argv.slice(1) : argv;
+    answer = helpPage(words, readJson(`${executable}.help.json`));
+  }
   if (answer !== undefined) {
-    quietOnBrokenPipe();
-    process.stdout.write(answer);
+    print(answer);
     return;
   }
 
   enableCompileCache();
-  require(path.join(dist, 'cli', 'dispatch.js')).dispatch(executable, root, argv);
+  require(path.join(dist, 'cli', 'dispatch.js')).dispatch(executable, root, words);
 };
 
 function versionLine({ name, version }) {
   return `${name}/${version} ${process.platform}-${process.arch} node-${process.version}\n`;
 }
 
-/** Rendered help when argv is nothing but the words of a command or topic and --help, else undefined. */
-function helpText(argv, executable, readJson) {
-  const words = argv[0] === 'help' ? argv.slice(1) : argv.filter((word) => word !== '--help' && word !== '-h');
-  const asked = argv.length === 0 || argv[0] === 'help' || words.length < argv.length;
-  if (!asked || words.some((word) => word.startsWith('-'))) return undefined;
-  return readJson(`${executable}.help.json`)[words.join(' ')];
+function asksForHelp(argv) {
+  const end = argv.indexOf('--');
+  const flags = end === -1 ? argv : argv.slice(0, end);
+  return argv.length === 0 || argv[0] === 'help' || flags.includes('--help') || flags.includes('-h');
 }
 
-/** A reader such as `head` may close the pipe early; that is no failure. */
-function quietOnBrokenPipe() {
-  process.stdout.on('error', (error) => {
+/** The page of the command that begins `argv`, or of the topic that is all of it; undefined when there is none. */
+function helpPage(argv, { topics, commands }) {
+  const firstFlag = argv.findIndex((word) => word.startsWith('-'));
+  const words = firstFlag === -1 ? argv : argv.slice(0, firstFlag);
+  for (let count = words.length; count > 0; count--) {
+    const page = commands[words.slice(0, count).join(' ')];
+    if (page !== undefined) return page;
+  }
+  return topics[words.join(' ')];
+}
+
+/** Pages are rendered with styles, which only a terminal gets. */
+function print(text) {
+  const { stdout } = process;
+  const styled = stdout.isTTY && stdout.hasColors() && !process.env.CI;
+  // A reader such as `head` may close the pipe early; that is no failure.
+  stdout.on('error', (error) => {
     if (error.code !== 'EPIPE') throw error;
   });
+  stdout.write(styled ? text : stripVTControlCharacters(text));
 }
 
 /**

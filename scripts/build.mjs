@@ -38,7 +38,7 @@ const { metafile } = await build({
   legalComments: 'none',
   metafile: true,
   logLevel: 'warning',
-});
+}).catch(() => process.exit(1)); // esbuild has said why
 
 writeFileSync(join(out, 'version.json'), `${JSON.stringify({ name: pjson.name, version: pjson.version })}\n`);
 writeFileSync(join(out, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(root, Object.keys(metafile.inputs)));

@@ -44,27 +44,30 @@ function manifestCommands(config) {
   );
 }
 
+/** By the words that lead to them: the root page is the topic ''. */
 async function helpPages(config) {
-  const pages = {};
-  const subjects = [
-    [],
-    ...config.topics.map(({ name }) => name.split(':')),
-    ...config.commandIDs.map((id) => id.split(':')),
-  ];
-  for (const words of subjects) {
-    const lines = [];
-    // Help rewrites the ids it shows, so each page gets copies.
-    const help = new (class extends Help {
-      log(...parts) {
-        lines.push(parts.join(' '));
-      }
-    })(freshCopy(config), {});
-    await help.showHelp([...words, '--help']);
-    pages[words.join(' ')] = `${lines.join('\n').trim()}\n`;
-  }
-  return pages;
+  const pagesOf = async (ids) => {
+    const pages = ids.map(async (id) => [id.replaceAll(':', ' '), await helpPage(config, id)]);
+    return Object.fromEntries(await Promise.all(pages));
+  };
+  return {
+    topics: await pagesOf(['', ...config.topics.map(({ name }) => name)]),
+    commands: await pagesOf(config.commands.filter(({ hidden }) => !hidden).map(({ id }) => id)),
+  };
 }
 
+async function helpPage(config, id) {
+  const lines = [];
+  const help = new (class extends Help {
+    log(...parts) {
+      lines.push(parts.join(' '));
+    }
+  })(freshCopy(config), {});
+  await help.showHelp([...id.split(':').filter(Boolean), '--help']);
+  return `${lines.join('\n').trim()}\n`;
+}
+
+/** Help rewrites the ids it shows, so each page works on copies. */
 function freshCopy(config) {
   return new Proxy(config, {
     get(target, property) {

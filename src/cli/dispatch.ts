@@ -1,8 +1,7 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type Command, type Config, flush, handle } from '@oclif/core';
-import { type Executable, findCommand, type Manifest, type ManifestCommand, readManifest } from './manifest.js';
+import { type Executable, findCommand, type Manifest, readManifest } from './manifest.js';
 
 type CommandClass = (new (argv: string[], config: Config) => Command) & { id: string };
 
@@ -23,8 +22,6 @@ export async function dispatch(executable: Executable, root: string, argv: strin
     if (found === undefined) {
       const { UnknownCommand } = await import('./unknown-command.js');
       await run(UnknownCommand, argv, config);
-    } else if (asksForHelp(argv)) {
-      process.stdout.write(helpOf(executable, root, found.command));
     } else {
       const file = join(root, 'dist', 'commands', executable, `${found.command.id.replaceAll(':', '/')}.js`);
       const { default: Loaded } = (await import(pathToFileURL(file).href)) as { default: CommandClass };
@@ -65,17 +62,4 @@ function commandConfig(executable: Executable, root: string, { version }: Manife
 
 function scopedName(executable: Executable, name: string): string {
   return `${executable.toUpperCase()}_${name}`;
-}
-
-function asksForHelp(argv: string[]): boolean {
-  const end = argv.indexOf('--');
-  return argv.slice(0, end === -1 ? argv.length : end).some((word) => word === '--help' || word === '-h');
-}
-
-function helpOf(executable: Executable, root: string, { id }: ManifestCommand): string {
-  const pages = JSON.parse(readFileSync(join(root, 'dist', `${executable}.help.json`), 'utf8')) as Record<
-    string,
-    string
-  >;
-  return pages[id.replaceAll(':', ' ')]!;
 }

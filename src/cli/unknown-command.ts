@@ -12,25 +12,25 @@ export class UnknownCommand extends BaseCommand {
   async run(): Promise<never> {
     const bin = this.config.bin as Executable;
     const firstFlag = this.argv.findIndex((word) => word.startsWith('-'));
-    const words = this.argv.slice(0, firstFlag === -1 ? this.argv.length : firstFlag);
-    const { commands } = readManifest(bin, this.config.root);
-    const names = Object.values(commands)
+    const words = firstFlag === -1 ? this.argv : this.argv.slice(0, firstFlag);
+    const names = Object.values(readManifest(bin, this.config.root).commands)
       .filter(({ hidden }) => !hidden)
       .map(({ id }) => id.replaceAll(':', ' '));
-    const typed = words.join(' ');
-    // `ota keys`: a topic is not a command of its own
-    const inTopic = names.filter((name) => name.startsWith(`${typed} `));
-    if (typed !== '' && inTopic.length > 0) {
-      throw new OtaError(
-        'USAGE',
-        `\`${bin} ${typed}\` needs a command: ${inTopic.map((name) => name.slice(typed.length + 1)).join(', ')}.`,
-        [`Run \`${bin} ${typed} --help\` to see what each does.`],
-      );
+
+    const topic = names.some((name) => name.startsWith(`${words[0]} `)) ? [words[0]!] : [];
+    const inTopic = names.filter((name) => name.startsWith([...topic, ''].join(' ')));
+    const place = [bin, ...topic].join(' ');
+    const typed = words[topic.length] ?? this.argv[topic.length];
+    const help = `Run \`${place} --help\` to see its commands.`;
+    if (typed === undefined || words.length === topic.length) {
+      const next = inTopic.map((name) => name.split(' ')[topic.length]);
+      throw new OtaError('USAGE', `\`${place}\` needs a command: ${[...new Set(next)].join(', ')}.`, [help]);
     }
-    const meant = didYouMean(words.slice(0, 2).join(' '), names) ?? didYouMean(words[0] ?? '', names);
-    throw new OtaError('USAGE', `\`${bin}\` has no command \`${escapeText(this.argv[0] ?? '')}\`.`, [
+    const meant =
+      didYouMean(words.slice(0, topic.length + 1).join(' '), inTopic) ?? didYouMean(words.slice(0, 2).join(' '), names);
+    throw new OtaError('USAGE', `\`${place}\` has no command \`${escapeText(typed)}\`.`, [
       ...(meant === undefined ? [] : [`Did you mean \`${bin} ${meant}\`?`]),
-      `Run \`${bin} --help\` to see its commands.`,
+      help,
     ]);
   }
 }
