@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { readBounded } from '../core/file-access.js';
 import { checkSchema } from '../core/schema.js';
 import { parseStrictJson } from '../core/strict-json.js';
 import { componentName, PAYLOAD_FORMATS, productName } from './metadata.js';
@@ -59,4 +60,9 @@ export type DeviceState = z.output<typeof deviceState>;
 export function parseDeviceState(raw: Uint8Array, name: string): DeviceState {
   const value = parseStrictJson(raw, { name, maxBytes: DEVICE_STATE_MAX_BYTES });
   return checkSchema(deviceState, value, { code: 'DEVICE_STATE_INVALID', name });
+}
+
+/** @throws OtaError as {@link parseDeviceState}, NOT_FOUND, PERMISSION_DENIED, IO_FAILED */
+export async function readDeviceState(path: string): Promise<DeviceState> {
+  return parseDeviceState(await readBounded(path, DEVICE_STATE_MAX_BYTES, 'device state'), path);
 }

@@ -1,10 +1,14 @@
-import { OtaError } from '../core/errors.js';
+import { canonicalJson } from '../core/canonical-json.js';
+import { type ErrorCode, type ExitStatus, OtaError } from '../core/errors.js';
+import type { JsonValue } from '../core/strict-json.js';
+import { parseTrustRoot, type TrustRoot } from '../trust/root.js';
 import type { Trust } from '../trust/trust-policy.js';
 import { authenticatePackage } from './authenticate.js';
 import type { Container } from './container.js';
 import type { DeviceState } from './device-state.js';
 import { inspectContainer } from './inspect.js';
 import { judgePackage } from './policy.js';
+import { openTrustAnchor, rootAnchor, type TrustAnchorSpec, type TrustTime } from './trust-anchor.js';
 
 /** One check that a device would make, with its outcome. */
 export interface ExplainedCheck {
@@ -92,4 +96,58 @@ function checkSignature(
     if (!(error instanceof OtaError)) throw error;
     return { check: { name: 'signature', passed: false, detail: 'refused', failures: [error] } };
   }
+}
+
+/**
+ * What the device trusts: what the caller names, else the root in its state.
+ *
+ * @returns the refusal instead of trust where nothing is named, or the chain of roots does not hold
+ * @throws OtaError where a named key or root cannot be read, or the state holds a malformed root
+ */
+export async function trustForDevice(
+  container: Container,
+  device: DeviceState,
+  spec: TrustAnchorSpec,
+  time: TrustTime,
+): Promise<Trust | OtaError> {
+  const named = (spec.keyPaths ?? []).length > 0 || spec.trustRootPath !== undefined;
+  const fromState = named || device.trustRoot === undefined ? undefined : deviceRoot(device);
+  try {
+    const anchor = fromState === undefined ? await openTrustAnchor(spec) : rootAnchor(fromState, spec.product);
+    return anchor.forContainer(container, time);
+  } catch (error) {
+    if (error instanceof OtaError && error.exitCode === 3) return error;
+    throw error;
+  }
+}
+
+function deviceRoot({ trustRoot }: DeviceState): TrustRoot {
+  return parseTrustRoot(canonicalJson(trustRoot as JsonValue), 'trust root of the device');
+}
+
+/** What `ota explain --json` prints. */
+export interface ExplainReport extends Omit<Explanation, 'checks'> {
+  package: string;
+  /** 0, or that of the first failed check. */
+  exitStatus: ExitStatus | 0;
+  checks: {
+    name: string;
+    passed: boolean;
+    detail: string;
+    failures: { code: ErrorCode; exitStatus: ExitStatus; message: string; suggestions: string[] }[];
+  }[];
+}
+
+export function explainReport(name: string, explanation: Explanation): ExplainReport {
+  const checks = explanation.checks.map(({ failures, ...check }) => ({
+    ...check,
+    failures: failures.map(({ code, exitCode, message, suggestions }) => ({
+      code,
+      exitStatus: exitCode,
+      message,
+      suggestions,
+    })),
+  }));
+  const first = checks.flatMap(({ failures }) => failures)[0];
+  return { package: name, ...explanation, exitStatus: first?.exitStatus ?? 0, checks };
 }

@@ -1,7 +1,8 @@
 import { METADATA_PAYLOAD_TYPE, parseSignatureEnvelope } from '../trust/dsse.js';
 import { type ListedPayload, listPayloads, packageDigest } from './authenticate.js';
 import type { Container } from './container.js';
-import { type Metadata, parseMetadata } from './metadata.js';
+import { type Metadata, type PayloadEntry, parseMetadata } from './metadata.js';
+import { openPackage } from './open-package.js';
 
 /** What a package says of itself. None of it is verified: trust comes from `verify`. */
 export interface Inspection {
@@ -29,12 +30,47 @@ export function inspectContainer(container: Container): Inspection {
   };
 }
 
-/** The parts of a container as files: name and content. */
-export function partsOf(container: Container): Map<string, Uint8Array | ListedPayload['data']> {
-  return new Map<string, Uint8Array | ListedPayload['data']>([
-    ['metadata.json', container.metadataBytes],
-    ['signature.json', container.signatureBytes],
-    ...container.roots.map(({ version, bytes }) => [`root.${version}.json`, bytes] as const),
-    ...container.payloads.map(({ file, data }) => [file, data] as const),
-  ]);
+/** What `ota inspect --json` prints. */
+export interface InspectReport {
+  /** Always false: inspecting trusts nothing. */
+  verified: false;
+  package: string;
+  /** Of the file, bytes. */
+  size: number;
+  digest: string;
+  /** As signed, but chunk hashes are counted instead of listed. */
+  metadata: Omit<Metadata, 'payloads'>;
+  payloads: (Omit<PayloadEntry, 'chunkSha256'> & { chunks: number; contained: boolean })[];
+  keyids: string[];
+  rootVersions: number[];
+  /** Paths of the parts that were written. */
+  extracted?: string[];
+}
+
+export function inspectReport(
+  { container, size }: { container: Container; size: number },
+  inspection: Inspection,
+): InspectReport {
+  const { payloads, ...metadata } = inspection.metadata;
+  const contained = new Set(inspection.payloads.map(({ entry }) => entry.file));
+  return {
+    verified: false,
+    package: container.name,
+    size,
+    digest: inspection.digest,
+    metadata,
+    payloads: payloads.map(({ chunkSha256, ...entry }) => ({
+      ...entry,
+      chunks: chunkSha256.length,
+      contained: contained.has(entry.file),
+    })),
+    keyids: inspection.keyids,
+    rootVersions: inspection.rootVersions,
+  };
+}
+
+/** Metadata of the package that was released before, which its publisher trusts without checking. */
+export async function readPreviousMetadata(path: string): Promise<Metadata> {
+  await using file = await openPackage(path);
+  return inspectContainer(file.container).metadata;
 }

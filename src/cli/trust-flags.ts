@@ -1,6 +1,6 @@
 import { Flags } from '@oclif/core';
-import type { TrustAnchorSpec } from '../package/trust-anchor.js';
-import { allowTestKeysFlag } from './flags.js';
+import type { TrustAnchorSpec } from '../lib/package/trust-anchor.js';
+import { allowTestKeysFlag } from '../lib/ui/flags.js';
 
 /** Whom to believe: plain keys, or a trust root with roles and thresholds. */
 export const trustFlags = {

@@ -1,0 +1,50 @@
+import { Args } from '@oclif/core';
+import { EXIT_STATUS } from '../../lib/core/errors.js';
+import { httpPolicyFromEnvironment } from '../../lib/net/http-policy.js';
+import { diffPackages, type PackageDifference } from '../../lib/package/diff.js';
+import { inspectContainer } from '../../lib/package/inspect.js';
+import { openPackage } from '../../lib/package/open-package.js';
+import { BaseCommand } from '../../lib/ui/base-command.js';
+import { diffText } from '../../lib/ui/diff-text.js';
+
+/** What `ota diff --json` prints. */
+interface DiffReport {
+  equal: boolean;
+  differences: PackageDifference[];
+}
+
+export default class Diff extends BaseCommand {
+  static override summary = 'Show how two packages differ.';
+
+  static override description =
+    'Compares release fields, policy, payloads, signatures and contents. Nothing is verified; run `ota verify` for that.\n\n' +
+    'Exits 0 when they are equal and 17 when they differ; 4 when one of them is malformed.';
+
+  static override examples = [
+    {
+      description: 'What would this release change?',
+      command: '<%= config.bin %> <%= command.id %> app-2.0.ota app-2.1.ota',
+    },
+    {
+      description: 'Was this package rebuilt from the same inputs? (signatures aside)',
+      command: '<%= config.bin %> <%= command.id %> ours.ota theirs.ota --json',
+    },
+  ];
+
+  static override args = {
+    from: Args.string({ description: 'First package: a path, -, or an http(s) address.', required: true }),
+    to: Args.string({ description: 'Second package.', required: true }),
+  };
+
+  async run(): Promise<DiffReport> {
+    const { args } = await this.parse(Diff);
+    const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, signal: this.signal };
+    await using from = await openPackage(args.from, input);
+    await using to = await openPackage(args.to, input);
+    const differences = diffPackages(inspectContainer(from.container), inspectContainer(to.container));
+    const equal = differences.length === 0;
+    this.print(equal ? 'equal' : await diffText(differences));
+    if (!equal) process.exitCode = EXIT_STATUS.DIFFERENT;
+    return { equal, differences };
+  }
+}

@@ -1,0 +1,223 @@
+import { Flags } from '@oclif/core';
+import { openComponents } from '../../cli/pack-input.js';
+import { askForMissing } from '../../cli/pack-questions.js';
+import { openSigners, signerFlags } from '../../cli/signing.js';
+import { DELTA_FORMATS } from '../../lib/delta/formats.js';
+import { httpPolicyFromEnvironment } from '../../lib/net/http-policy.js';
+import { readContainerRoots } from '../../lib/package/container-roots.js';
+import { readPreviousMetadata } from '../../lib/package/inspect.js';
+import { checkRelease } from '../../lib/package/metadata.js';
+import { packPackage } from '../../lib/package/pack.js';
+import { type PackReport, packReport } from '../../lib/package/pack-report.js';
+import { packWarnings, requireSuccessor } from '../../lib/package/pack-warnings.js';
+import { createdAt, releaseDraft } from '../../lib/package/release-fields.js';
+import { BaseCommand } from '../../lib/ui/base-command.js';
+import { byteSizeFlag, dryRunFlag, forceFlag } from '../../lib/ui/flags.js';
+import { packText } from '../../lib/ui/package-text.js';
+
+const image = { helpValue: '[COMPONENT=]IMAGE', multiple: true, multipleNonGreedy: true, helpGroup: 'IMAGES' } as const;
+const repeatable = { multiple: true, multipleNonGreedy: true } as const;
+
+export default class Pack extends BaseCommand {
+  static override summary = 'Build a signed update package from firmware images.';
+
+  static override description =
+    'Makes a delta from every --from to the --to of its component (and the full image with --full, or where there ' +
+    'is no --from), signs the metadata that holds all hashes, and writes one package. The same inputs give the ' +
+    'same bytes. What is missing is asked for on a terminal, never in a pipeline.\n\n' +
+    'Images are paths, - for stdin, or http(s) addresses; name the component where a release has several ' +
+    '(--to modem=modem.bin), the default is "app".\n\n' +
+    'Exits 2 for wrong or missing options, 3 when signing fails, 4 when a metadata field is wrong, 5 when the image ' +
+    'does not fit the slot or the previous package forbids the release, 6 when the output cannot be written, 8 when ' +
+    'it exists, 9 when a size budget is exceeded.';
+
+  static override examples = [
+    {
+      description: 'A delta from two versions in the field, and the full image for all others:',
+      command:
+        '<%= config.bin %> <%= command.id %> --from v1.bin --from v2.bin --to v3.bin --full --product meter --model M100 ' +
+        '--version 3.0.0 --sequence 3 --sign release.key --out meter-3.0.0.ota',
+    },
+    {
+      description: 'In a pipeline, with fields from a file and a size budget:',
+      command:
+        '<%= config.bin %> <%= command.id %> --metadata release.json --from v2.bin --to v3.bin --max-size 300KB ' +
+        '--previous meter-2.0.0.ota --check-reproducible --out meter-3.0.0.ota --json',
+    },
+  ];
+
+  static override flags = {
+    from: Flags.string({ ...image, char: 'f', summary: 'Image that devices run now. Repeatable, one delta each.' }),
+    to: Flags.string({ ...image, char: 't', summary: 'New image. Repeatable, one for each component.' }),
+    full: Flags.boolean({ summary: 'Carry the full images too.', helpGroup: 'IMAGES' }),
+    format: Flags.option({
+      options: DELTA_FORMATS,
+      default: 'bsdf2' as const,
+      summary: 'Format of the deltas.',
+      helpGroup: 'IMAGES',
+    })(),
+    'from-version': Flags.string({
+      ...repeatable,
+      summary: 'Version of each --from, in the same order.',
+      helpValue: 'SEMVER',
+      helpGroup: 'IMAGES',
+    }),
+    'to-version': Flags.string({
+      ...repeatable,
+      summary: 'Version of a component, where it is not that of the release.',
+      helpValue: '[COMPONENT=]SEMVER',
+      helpGroup: 'IMAGES',
+    }),
+    'slot-size': Flags.string({
+      ...repeatable,
+      summary: 'Refuse an image larger than its slot.',
+      helpValue: '[COMPONENT=]SIZE',
+      helpGroup: 'IMAGES',
+    }),
+
+    product: Flags.string({ summary: 'Product the release is for.', helpValue: 'NAME', helpGroup: 'RELEASE' }),
+    version: Flags.string({ summary: 'Version of the release.', helpValue: 'SEMVER', helpGroup: 'RELEASE' }),
+    sequence: Flags.integer({
+      summary: 'Number that rises with every release of the product.',
+      helpValue: 'N',
+      min: 0,
+      helpGroup: 'RELEASE',
+    }),
+    model: Flags.string({
+      ...repeatable,
+      summary: 'Device model that may install it. Repeatable.',
+      helpValue: 'NAME',
+      helpGroup: 'RELEASE',
+    }),
+    'hardware-revision': Flags.string({
+      ...repeatable,
+      summary: 'Hardware revision that may install it. Repeatable; any if left out.',
+      helpValue: 'NAME',
+      helpGroup: 'RELEASE',
+    }),
+    'security-counter': Flags.integer({
+      summary: 'Anti-rollback counter. Once confirmed, a device never takes a lower one.',
+      helpValue: 'N',
+      min: 0,
+      helpGroup: 'RELEASE',
+    }),
+    expires: Flags.string({
+      summary: 'Time after which devices refuse it.',
+      helpValue: 'RFC3339',
+      helpGroup: 'RELEASE',
+    }),
+    'created-at': Flags.string({
+      summary: 'Time of the build; SOURCE_DATE_EPOCH if that is set, else left out.',
+      helpValue: 'RFC3339',
+      helpGroup: 'RELEASE',
+    }),
+    'build-id': Flags.string({ summary: 'Name of the build.', helpValue: 'TEXT', helpGroup: 'RELEASE' }),
+    metadata: Flags.file({
+      char: 'm',
+      summary: 'JSON file with fields of metadata.json (dependsOn, confirm, rollback, …); options win over it.',
+      helpValue: 'FILE',
+      helpGroup: 'RELEASE',
+    }),
+    previous: Flags.file({
+      summary: 'Package released before: refuse what its devices would refuse.',
+      helpValue: 'FILE',
+      helpGroup: 'RELEASE',
+    }),
+
+    sign: Flags.file({
+      ...repeatable,
+      char: 's',
+      summary: 'Private key to sign with. Repeatable. Without one, sign later with `ota sign`.',
+      helpValue: 'FILE',
+      helpGroup: 'SIGNING',
+    }),
+    ...signerFlags,
+    root: Flags.file({
+      ...repeatable,
+      summary: 'Trust root (root.N.json) to carry, for devices with an older one. Repeatable.',
+      helpValue: 'FILE',
+      helpGroup: 'SIGNING',
+    }),
+
+    out: Flags.file({ char: 'o', summary: 'Where the package goes.', helpValue: 'FILE' }),
+    split: Flags.boolean({ summary: 'Also write a thin package for each base, beside the output.' }),
+    'max-size': byteSizeFlag({ summary: 'Refuse a package above this size.' }),
+    'warn-size': byteSizeFlag({ summary: 'Warn of a package above this size.' }),
+    'check-reproducible': Flags.boolean({ summary: 'Make everything twice and compare.' }),
+    force: forceFlag,
+    'dry-run': dryRunFlag,
+  };
+
+  async run(): Promise<PackReport> {
+    const { flags } = await this.parse(Pack);
+    const { signal } = this;
+    const dryRun = flags['dry-run'];
+    const draft = await releaseDraft(flags.metadata, {
+      product: flags.product,
+      version: flags.version,
+      sequence: flags.sequence,
+      securityCounter: flags['security-counter'],
+      compatible: compatible(flags),
+      expiresAt: flags.expires,
+      createdAt: createdAt(flags['created-at'], process.env.SOURCE_DATE_EPOCH),
+      buildId: flags['build-id'],
+    });
+    const { to, out } = await askForMissing(draft, { to: flags.to, out: flags.out }, signal);
+    const release = checkRelease(draft, flags.metadata ?? 'metadata');
+    const previous = flags.previous === undefined ? undefined : await readPreviousMetadata(flags.previous);
+    requireSuccessor(release, previous);
+
+    const signers = await openSigners(flags.sign ?? [], flags, { signal, warn: (text) => this.warnUser(text) });
+    const http = httpPolicyFromEnvironment(process.env);
+    await using inputs = await openComponents(
+      {
+        from: flags.from ?? [],
+        'from-version': flags['from-version'] ?? [],
+        to,
+        'to-version': flags['to-version'] ?? [],
+        'slot-size': flags['slot-size'] ?? [],
+        full: flags.full,
+        version: release.version,
+      },
+      { http, stdin: process.stdin, signal },
+    );
+    const watched = new Map<string, ReturnType<Pack['progress']>>();
+    const result = await packPackage({
+      release,
+      components: inputs.components,
+      format: flags.format,
+      signers,
+      roots: await readContainerRoots(flags.root ?? []),
+      outPath: out,
+      split: flags.split,
+      checkReproducible: flags['check-reproducible'],
+      maxBytes: flags['max-size'],
+      force: flags.force,
+      dryRun,
+      signal,
+      onProgress: (file, fraction) => {
+        const progress = watched.get(file) ?? this.progress(`Making ${file}`, { total: 100 });
+        watched.set(file, progress);
+        if (fraction < 1) progress.update(Math.floor(fraction * 100));
+        else progress.done();
+      },
+    });
+    const signed = signers.length > 0;
+    const warnings = packWarnings(result.metadata, {
+      files: result.files,
+      previous,
+      warnBytes: flags['warn-size'],
+      signed,
+    });
+    for (const warning of warnings) this.warnUser(warning);
+    const report = packReport(result, dryRun, warnings);
+    this.print(await packText(report));
+    return report;
+  }
+}
+
+function compatible(flags: { model?: string[]; 'hardware-revision'?: string[] }): object | undefined {
+  const { model: models, 'hardware-revision': hardwareRevisions } = flags;
+  if (models === undefined && hardwareRevisions === undefined) return undefined;
+  return { ...(models && { models }), ...(hardwareRevisions && { hardwareRevisions }) };
+}

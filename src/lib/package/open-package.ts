@@ -1,0 +1,52 @@
+import { openFile } from '../core/file-access.js';
+import { type LocalInputOptions, openLocalInput } from '../net/local-input.js';
+import { type AuthenticPackage, authenticatePackage } from './authenticate.js';
+import { CONTAINER_LIMITS, type Container, openContainer } from './container.js';
+import type { TrustAnchor, TrustTime } from './trust-anchor.js';
+
+export type PackageInput = Omit<LocalInputOptions, 'maxBytes'>;
+
+/** A package file that stays open until disposal. */
+export interface OpenPackage extends AsyncDisposable {
+  container: Container;
+  /** Bytes. */
+  size: number;
+}
+
+/** A package file whose metadata is authentic. */
+export interface OpenAuthenticPackage extends OpenPackage {
+  pkg: AuthenticPackage;
+}
+
+/**
+ * Opens a package from a path, stdin (`-`) or an http(s) address and reads its framing.
+ *
+ * @throws OtaError as `openLocalInput` and `openContainer`
+ */
+export async function openPackage(spec: string, input: PackageInput = {}): Promise<OpenPackage> {
+  await using open = new AsyncDisposableStack();
+  const local = open.use(await openLocalInput(spec, { ...input, maxBytes: CONTAINER_LIMITS.containerBytes }));
+  const file = open.use(await openFile(local.path));
+  const container = await openContainer({ name: local.name, size: file.size, read: file.read });
+  const kept = open.move();
+  return { container, size: file.size, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+}
+
+/**
+ * As {@link openPackage}, and checks who signed it.
+ *
+ * @throws OtaError also as `followRotations` and `authenticatePackage`
+ */
+export async function openAuthenticPackage(
+  spec: string,
+  { anchor, now, allowTestKeys, ...input }: PackageInput & TrustTime & { anchor: TrustAnchor },
+): Promise<OpenAuthenticPackage> {
+  const file = await openPackage(spec, input);
+  try {
+    const trust = anchor.forContainer(file.container, { now, allowTestKeys });
+    return { ...file, pkg: authenticatePackage(file.container, { trust, now, allowTestKeys }) };
+  } catch (error) {
+    await file[Symbol.asyncDispose]();
+    throw error;
+  }
+}

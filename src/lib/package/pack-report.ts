@@ -1,0 +1,46 @@
+import type { ImageDigest, PayloadEntry } from './metadata.js';
+import type { PackedFile, PackResult } from './pack.js';
+
+/** What `ota pack --json` prints. */
+export interface PackReport {
+  dryRun: boolean;
+  digest: string;
+  product: string;
+  version: string;
+  sequence: number;
+  securityCounter: number;
+  keyids: string[];
+  files: PackedFile[];
+  payloads: (Pick<PayloadEntry, 'file' | 'component' | 'format' | 'size' | 'base' | 'applyMemoryBytes'> & {
+    target: ImageDigest;
+  })[];
+  warnings: string[];
+}
+
+export function packReport(
+  { metadata, digest, keyids, files }: PackResult,
+  dryRun: boolean,
+  warnings: string[],
+): PackReport {
+  const { product, version, sequence, securityCounter, payloads } = metadata;
+  return {
+    dryRun,
+    digest,
+    product,
+    version,
+    sequence,
+    securityCounter,
+    keyids,
+    files,
+    payloads: payloads.map(({ file, component, format, size, base, target, applyMemoryBytes }) => ({
+      file,
+      component,
+      format,
+      size,
+      ...(base === undefined ? {} : { base }),
+      target,
+      applyMemoryBytes,
+    })),
+    warnings,
+  };
+}
