@@ -25,7 +25,7 @@ test('bash completes commands and flags', async () => {
 });
 
 test('zsh completes commands and flags with their summaries, and files elsewhere', async () => {
-  const stubs = ['compdef() { : }', '_files() { print files }', '_describe() { print -rl -- "${(P@)2}" }'];
+  const stubs = ['compdef() { : }', '_files() { print files }', '_describe() { print -rl -- "$candidates[@]" }'];
   const asked = (words: string) => `words=(${words}); CURRENT=\${#words}; _ota`;
   const lines = await shell('zsh', [asked('ota vers'), asked('ota version --j'), asked("ota version ''")], stubs);
   expect(lines).toEqual([expect.stringMatching(/^version:Show/), expect.stringMatching(/^--json:/), 'files']);
