@@ -63,7 +63,7 @@ async function helpPage(config, id) {
       lines.push(parts.join(' '));
     }
   })(freshCopy(config), {});
-  await help.showHelp([...id.split(':').filter(Boolean), '--help']);
+  await help.showHelp(id === '' ? ['--help'] : [id, '--help']);
   return `${lines.join('\n').trim()}\n`;
 }
 
