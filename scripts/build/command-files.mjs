@@ -46,29 +46,31 @@ function manifestCommands(config) {
 
 /** By the words that lead to them: the root page is the topic ''. */
 async function helpPages(config) {
-  const pagesOf = async (ids) => {
-    const pages = ids.map(async (id) => [id.replaceAll(':', ' '), await helpPage(config, id)]);
-    return Object.fromEntries(await Promise.all(pages));
-  };
-  return {
-    topics: await pagesOf(['', ...config.topics.map(({ name }) => name)]),
-    commands: await pagesOf(config.commands.filter(({ hidden }) => !hidden).map(({ id }) => id)),
-  };
+  const pages = { topics: { '': await helpPage(config, (help) => help.showRootHelp()) }, commands: {} };
+  for (const { name } of config.topics) {
+    const show = (help) => help.showTopicHelp(help.config.topics.find((topic) => topic.name === name));
+    pages.topics[name.replaceAll(':', ' ')] = await helpPage(config, show);
+  }
+  for (const { id, hidden } of config.commands) {
+    const show = (help) => help.showCommandHelp(help.config.commands.find((command) => command.id === id));
+    if (!hidden) pages.commands[id.replaceAll(':', ' ')] = await helpPage(config, show);
+  }
+  return pages;
 }
 
-async function helpPage(config, id) {
+async function helpPage(config, show) {
   const lines = [];
   const help = new (class extends Help {
     log(...parts) {
       lines.push(parts.join(' '));
     }
-  })(freshCopy(config), {});
-  await help.showHelp(id === '' ? ['--help'] : [id, '--help']);
+  })(withCopies(config), {});
+  await show(help);
   return `${lines.join('\n').trim()}\n`;
 }
 
 /** Help rewrites the ids it shows, so each page works on copies. */
-function freshCopy(config) {
+function withCopies(config) {
   return new Proxy(config, {
     get(target, property) {
       const value = Reflect.get(target, property);
