@@ -11,7 +11,7 @@ import type { OnBytes } from './verify.js';
 export interface SignOptions {
   readonly signers: readonly Signer[];
   /** By default the signed file takes the place of the unsigned one. */
-  readonly outPath?: string;
+  readonly outPath?: string | undefined;
   readonly force?: boolean;
   readonly dryRun?: boolean;
   readonly signal?: AbortSignal;

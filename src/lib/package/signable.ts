@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { basename } from 'node:path';
 import { canonicalJson } from '../core/canonical-json.js';
 import { OtaError } from '../core/errors.js';
-import { openFile } from '../core/file-access.js';
+import { openFile, readBounded } from '../core/file-access.js';
 import { parseStrictJson } from '../core/strict-json.js';
 import { escapeText } from '../core/text.js';
 import {
@@ -16,7 +16,12 @@ import { encodeTrustRoot, makeTrustRoot, ROOT_MAX_BYTES, readTrustRoot } from '.
 import { readPredecessor, requireRootSigner } from '../trust/root-file.js';
 import { type SignatureNeed, signatureNeeds } from '../trust/root-rotation.js';
 import { rootSummary } from '../trust/root-summary.js';
-import type { SignablePayloadType, SigningRequest } from '../trust/signing-request.js';
+import {
+  parseSigningRequest,
+  SIGNING_REQUEST_MAX_BYTES,
+  type SignablePayloadType,
+  type SigningRequest,
+} from '../trust/signing-request.js';
 import { listPayloads } from './authenticate.js';
 import { type Container, openContainer } from './container.js';
 import { type Metadata, parseMetadata, targetsOf } from './metadata.js';
@@ -52,8 +57,22 @@ export async function openSignable(path: string, previousPath?: string): Promise
   return (await startsLikeJson(path)) ? await openRoot(path, previousPath) : await openPackageFile(path);
 }
 
+/**
+ * Reads a signing request.
+ *
+ * @returns undefined for a file that is something else: a package, a trust root
+ * @throws OtaError as `parseSigningRequest`
+ */
+export async function readSigningRequest(path: string): Promise<SigningRequest | undefined> {
+  if (!(await startsLikeJson(path))) return undefined;
+  const bytes = await readBounded(path, SIGNING_REQUEST_MAX_BYTES, 'signing request');
+  const json = parseStrictJson(bytes, { name: path, maxBytes: SIGNING_REQUEST_MAX_BYTES });
+  const isRequest = typeof json === 'object' && json !== null && 'message' in json;
+  return isRequest ? parseSigningRequest(bytes, path) : undefined;
+}
+
 /** Is this file JSON (a trust root, a signing request) rather than a package? */
-export async function startsLikeJson(path: string): Promise<boolean> {
+async function startsLikeJson(path: string): Promise<boolean> {
   await using file = await openFile(path);
   const head = Buffer.alloc(64);
   const got = await file.read(head, 0);

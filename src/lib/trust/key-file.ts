@@ -1,6 +1,8 @@
-import { stat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import { openAtomicFile } from '../core/atomic-file.js';
+import { OtaError } from '../core/errors.js';
 import { ioError } from '../core/io-error.js';
+import { escapeText } from '../core/text.js';
 import { type PrivateKey, privateKeyPem } from './private-key.js';
 import { publicKeyPem } from './public-key.js';
 
@@ -16,6 +18,20 @@ export function keyPairPaths(name: string): KeyPairPaths {
 }
 
 /**
+ * Refuses a pair of which a file exists, before a passphrase is asked for.
+ * @throws OtaError OUTPUT_EXISTS
+ */
+export async function refuseExisting({ privatePath, publicPath }: KeyPairPaths): Promise<void> {
+  for (const path of [privatePath, publicPath]) {
+    const found = await lstat(path).catch(() => undefined);
+    if (!found) continue;
+    throw new OtaError('OUTPUT_EXISTS', `${escapeText(path)}: exists already, and a key that is replaced is lost`, [
+      'Choose another name with --out, or add --force to replace both files.',
+    ]);
+  }
+}
+
+/**
  * Writes both halves of a key, the private one readable by its owner only.
  *
  * @param passphrase encrypts the private file
@@ -25,7 +41,7 @@ export function keyPairPaths(name: string): KeyPairPaths {
 export async function writeKeyPair(
   { privatePath, publicPath }: KeyPairPaths,
   key: PrivateKey,
-  { passphrase, force, signal }: { passphrase?: string; force?: boolean; signal?: AbortSignal } = {},
+  { passphrase, force, signal }: { passphrase?: string | undefined; force?: boolean; signal?: AbortSignal } = {},
 ): Promise<void> {
   await using privateFile = await openAtomicFile(privatePath, { mode: 0o600, force, signal });
   await using publicFile = await openAtomicFile(publicPath, { mode: 0o644, force, signal });

@@ -1,4 +1,5 @@
 import { createPublicKey } from 'node:crypto';
+import { parse } from 'node:path';
 import { OtaError } from '../core/errors.js';
 import { readBounded } from '../core/file-access.js';
 import { sha256Hex } from '../core/sha256.js';
@@ -80,6 +81,16 @@ export function parsePublicKeyPem(pem: string, name: string): PublicKey {
 /** Reads a public key file. @throws OtaError KEY_INVALID, NOT_FOUND, PERMISSION_DENIED */
 export async function readPublicKey(path: string): Promise<PublicKey> {
   return parsePublicKeyPem((await readBounded(path, KEY_FILE_MAX_BYTES, 'key file')).toString('utf8'), path);
+}
+
+/** What to call a key whose owner gave it no other name: `ann` for `keys/ann.pub`. */
+export function nameOfKeyFile(path: string): string {
+  return parse(path).name.slice(0, 128);
+}
+
+/** A public key file under the name of the file. @throws OtaError as {@link readPublicKey} */
+export async function readNamedKey(path: string): Promise<{ key: PublicKey; name: string }> {
+  return { key: await readPublicKey(path), name: nameOfKeyFile(path) };
 }
 
 /** SPKI in PEM form; a test key carries its mark along. */

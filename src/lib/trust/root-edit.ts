@@ -10,13 +10,13 @@ export type RootEdit = (signed: SignedRoot) => SignedRoot;
 
 export interface KeyDetails {
   /** Owner or purpose, for people. */
-  readonly name?: string;
-  readonly expiresAt?: Date;
+  readonly name?: string | undefined;
+  readonly expiresAt?: Date | undefined;
 }
 
 export interface NewRole {
   readonly role: string;
-  readonly keys: readonly PublicKey[];
+  readonly keys: readonly { key: PublicKey; name?: string }[];
   readonly threshold: number;
 }
 
@@ -25,7 +25,7 @@ export function newRoot(roles: readonly NewRole[], expiresAt: Date): SignedRoot 
   const empty: SignedRoot = { spec: ROOT_SPEC, version: 1, expiresAt: formatTime(expiresAt), keys: {}, roles: {} };
   return roles.reduce(
     (signed, { role, keys, threshold }) =>
-      setThreshold(role, threshold)(keys.reduce((grown, key) => addKey(role, key)(grown), signed)),
+      setThreshold(role, threshold)(keys.reduce((grown, { key, name }) => addKey(role, key, { name })(grown), signed)),
     empty,
   );
 }

@@ -10,7 +10,7 @@ export const SIGNING_REQUEST_SPEC = 'ota-fleet-signing-request/1';
 export const DETACHED_SIGNATURE_SPEC = 'ota-fleet-signature/1';
 /** Carries up to 1 MiB of metadata or trust root in base64. */
 export const SIGNING_REQUEST_MAX_BYTES = 2 * 1024 ** 2;
-const DETACHED_SIGNATURE_MAX_BYTES = 4096;
+export const DETACHED_SIGNATURE_MAX_BYTES = 4096;
 
 export type SignablePayloadType = typeof METADATA_PAYLOAD_TYPE | typeof ROOT_PAYLOAD_TYPE;
 

@@ -1,0 +1,81 @@
+import { Args, Flags } from '@oclif/core';
+import { previousFlag } from '../../../cli/edit-root.js';
+import { attachSignatures } from '../../../lib/package/sign.js';
+import { type SignReport, signReport } from '../../../lib/package/sign-report.js';
+import { openSignable } from '../../../lib/package/signable.js';
+import { readDetachedSignature } from '../../../lib/trust/detached-signature.js';
+import { readPublicKey } from '../../../lib/trust/public-key.js';
+import { BaseCommand } from '../../../lib/ui/base-command.js';
+import { dryRunFlag, forceFlag } from '../../../lib/ui/flags.js';
+import { signReportText } from '../../../lib/ui/sign-text.js';
+
+export default class SignAttach extends BaseCommand {
+  static override summary = 'Add signatures that were made elsewhere.';
+
+  static override description =
+    'Takes the files that `ota sign REQUEST` writes, and raw signatures of other tools (64 bytes, or their base64 or ' +
+    'hex) together with --public. Each must be over exactly this file and verify under its key. Signatures may come in ' +
+    'any order and over several runs; those that are there already change nothing.\n\n' +
+    'Exits 3 when a signature does not verify, 4 when it is over another file, 8 when the output exists, ' +
+    '16 when a file does not exist.';
+
+  static override examples = [
+    {
+      description: 'Add two signatures:',
+      command: '<%= config.bin %> <%= command.id %> app-2.1.ota --signature ann.sig.json --signature ben.sig.json',
+    },
+    {
+      description: 'Add a raw signature of another tool:',
+      command: '<%= config.bin %> <%= command.id %> app-2.1.ota --signature kms.sig --public release.pub',
+    },
+  ];
+
+  static override args = { file: Args.file({ description: 'Package or trust root.', required: true }) };
+
+  static override flags = {
+    signature: Flags.file({
+      char: 's',
+      summary: 'Signature file. Repeatable.',
+      helpValue: 'FILE',
+      required: true,
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+    public: Flags.file({
+      summary: 'Public key of a raw signature. Repeatable.',
+      helpValue: 'FILE',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
+    previous: previousFlag,
+    out: Flags.file({ char: 'o', summary: 'Where the signed file goes [default: in place].', helpValue: 'FILE' }),
+    force: forceFlag,
+    'dry-run': dryRunFlag,
+  };
+
+  async run(): Promise<SignReport> {
+    const { args, flags } = await this.parse(SignAttach);
+    const { signal } = this;
+    const { out: outPath, force, 'dry-run': dryRun } = flags;
+    await using signable = await openSignable(args.file, flags.previous);
+    const keys = await Promise.all((flags.public ?? []).map(readPublicKey));
+    const detached = await Promise.all(
+      flags.signature.map((path) => readDetachedSignature(path, signable.request, keys)),
+    );
+    for (const { name, publicKey } of detached) {
+      if (publicKey.isTest) this.warnUser(`${name}: key ${publicKey.keyid} is marked as a test key`);
+    }
+    const progress = this.progress('Checking payloads');
+    const result = await attachSignatures(signable, detached, {
+      outPath,
+      force,
+      dryRun,
+      signal,
+      onBytes: progress.update,
+    });
+    progress.done();
+    const report = signReport(signable, result, dryRun);
+    this.print(signReportText(report));
+    return report;
+  }
+}
