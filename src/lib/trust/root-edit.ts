@@ -63,7 +63,7 @@ export function removeKey(keyid: string, role?: string): RootEdit {
       if (!keyids.includes(keyid)) throw usage(`key ${keyid} does not sign for ${name}`);
       const left = keyids.length - 1;
       if (left < threshold) {
-        throw usage(`without key ${keyid} the role ${name} would have ${left} key(s) for a threshold of ${threshold}`, [
+        throw usage(`without key ${keyid} the role ${name} would have ${left} keys for a threshold of ${threshold}`, [
           'Replace the key with `ota trust rotate`, add another with `ota trust add`, or lower the threshold first.',
           ...(name === ROOT_ROLE ? [] : [`To end the role altogether, give --role ${name} without --key.`]),
         ]);
@@ -92,7 +92,7 @@ export function setThreshold(role: string, threshold: number): RootEdit {
   return (signed) => {
     const { keyids } = signed.roles[requireRole(signed, role)]!;
     if (!Number.isSafeInteger(threshold) || threshold < 1 || threshold > keyids.length) {
-      throw usage(`threshold ${threshold} does not fit the role ${role}, which has ${keyids.length} key(s)`, [
+      throw usage(`threshold ${threshold} does not fit the role ${role}, which has ${keyids.length} keys`, [
         keyids.length === 1 ? 'Add keys first with `ota trust add`.' : `Give a threshold from 1 to ${keyids.length}.`,
       ]);
     }

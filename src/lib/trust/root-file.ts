@@ -20,8 +20,10 @@ export interface WrittenRoot {
   readonly root: TrustRoot;
   /** Root roles that must sign it, and how far they have. */
   readonly needs: readonly SignatureNeed[];
-  /** An unfinished draft was changed; signatures it had are gone. */
+  /** An unfinished draft was changed, rather than a successor started. */
   readonly amended: boolean;
+  /** Signatures that the draft had and that no longer fit. */
+  readonly dropped: number;
 }
 
 /** `root.2.json` beside the file of version 1. */
@@ -58,7 +60,7 @@ export async function createRootFile(
   options: RootWriteOptions,
 ): Promise<WrittenRoot> {
   const unsigned = makeTrustRoot(signed, [], path);
-  return await writeRoot(unsigned, undefined, path, { ...options, amended: false });
+  return await writeRoot(unsigned, undefined, path, { ...options, amended: false, dropped: 0 });
 }
 
 export interface EditRootRequest extends RootWriteOptions {
@@ -81,15 +83,18 @@ export async function editRootFile(root: TrustRoot, request: EditRootRequest): P
   const path = request.outPath ?? (amends ? root.name : defaultRootPath(signed.version, root.name));
   const next = makeTrustRoot(request.edit(signed), [], path);
   const force = request.force || (amends && path === root.name);
-  return await writeRoot(next, amends ? previous : root, path, { ...request, force, amended: amends }).catch(
-    (error: unknown) => {
-      if (!(error instanceof OtaError) || error.code !== 'OUTPUT_EXISTS') throw error;
-      throw new OtaError(error.code, error.message, [
-        `To change that draft further, name it instead: ${basename(path)}.`,
-        'To start again from here, add --force.',
-      ]);
-    },
-  );
+  return await writeRoot(next, amends ? previous : root, path, {
+    ...request,
+    force,
+    amended: amends,
+    dropped: amends ? root.signatures.length : 0,
+  }).catch((error: unknown) => {
+    if (!(error instanceof OtaError) || error.code !== 'OUTPUT_EXISTS') throw error;
+    throw new OtaError(error.code, error.message, [
+      `To change that draft further, name it instead: ${basename(path)}.`,
+      'To start again from here, add --force.',
+    ]);
+  });
 }
 
 /**
@@ -127,9 +132,9 @@ async function writeRoot(
   unsigned: TrustRoot,
   previous: TrustRoot | undefined,
   path: string,
-  { signers, force, dryRun, signal, amended }: RootWriteOptions & { amended: boolean },
+  { signers, force, dryRun, signal, amended, dropped }: RootWriteOptions & Pick<WrittenRoot, 'amended' | 'dropped'>,
 ): Promise<WrittenRoot> {
   const root = { ...unsigned, signatures: await signRoot(unsigned, previous, signers, signal) };
   if (!dryRun) await writeFileAtomically(path, encodeTrustRoot(root), { force, signal });
-  return { path, root, needs: signatureNeeds(root, previous), amended };
+  return { path, root, needs: signatureNeeds(root, previous), amended, dropped };
 }

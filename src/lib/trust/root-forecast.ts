@@ -42,7 +42,7 @@ export function forecastExpiry(root: TrustRoot, now: Date): ExpiryForecast[] {
   for (const role of root.roles.values()) {
     const at = role.name === ROOT_ROLE ? undefined : roleEnd(role);
     if (!at) continue;
-    const consequence = `no package of ${productOf(role.name)} is accepted: fewer than ${role.threshold} valid key(s) are left`;
+    const consequence = `no package of ${productOf(role.name)} is accepted: fewer than the ${role.threshold} valid keys it needs are left`;
     forecast.push({ what: 'role', id: role.name, expiresAt: at, consequence });
   }
   return forecast

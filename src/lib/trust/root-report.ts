@@ -12,8 +12,10 @@ export interface RootReport {
   /** SHA-256 of what is signed, hex. */
   sha256: string;
   dryRun: boolean;
-  /** An unfinished draft was changed in place; signatures it had are gone. */
+  /** An unfinished draft was changed, rather than a successor started. */
   amended: boolean;
+  /** Signatures that the draft had and that no longer fit. */
+  dropped: number;
   /** Nobody's signature is missing any more. */
   complete: boolean;
   needs: readonly SignatureNeed[];
@@ -21,7 +23,7 @@ export interface RootReport {
   testKeys: string[];
 }
 
-export function rootReport({ path, root, needs, amended }: WrittenRoot, dryRun: boolean): RootReport {
+export function rootReport({ path, root, needs, amended, dropped }: WrittenRoot, dryRun: boolean): RootReport {
   return {
     out: path,
     version: root.signed.version,
@@ -29,6 +31,7 @@ export function rootReport({ path, root, needs, amended }: WrittenRoot, dryRun: 
     sha256: Buffer.from(root.digest).toString('hex'),
     dryRun,
     amended,
+    dropped,
     complete: needs.every(({ missing }) => missing === 0),
     needs,
     testKeys: testKeysOf(root),

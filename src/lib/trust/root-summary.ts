@@ -5,7 +5,7 @@ import type { TrustRoot } from './root.js';
 export function rootSummary({ signed, keys, roles }: TrustRoot): string[] {
   const lines = [`trust root, version ${signed.version}, expires ${signed.expiresAt}`];
   for (const role of roles.values()) {
-    lines.push(`role ${role.name}: ${role.threshold} of ${role.keys.length} key(s) must sign`);
+    lines.push(`role ${role.name}: ${role.threshold} of ${role.keys.length} keys must sign`);
     for (const { keyid } of role.keys) lines.push(`  ${keyLine(keys.get(keyid)!)}`);
   }
   return lines;

@@ -130,7 +130,7 @@ function makeRole(
   }
   if (new Set(keyids).size !== keyids.length) throw rootInvalid(name, `role ${role} lists a key twice`);
   if (threshold > keyids.length) {
-    throw rootInvalid(name, `role ${role} needs ${threshold} signatures but has ${keyids.length} key(s)`);
+    throw rootInvalid(name, `role ${role} needs ${threshold} signatures but has ${keyids.length} keys`);
   }
   const roleKeys = keyids.map((id) => {
     const key = keys.get(id);

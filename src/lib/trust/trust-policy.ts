@@ -69,7 +69,7 @@ export function trustKeys(
 ): Trust {
   const unique = [...new Map(keys.map((key) => [key.keyid, key])).values()];
   if (unique.length > 0 && (!Number.isSafeInteger(threshold) || threshold < 1 || threshold > unique.length)) {
-    throw new OtaError('USAGE', `threshold ${threshold} cannot be met by ${unique.length} different key(s)`, [
+    throw new OtaError('USAGE', `threshold ${threshold} cannot be met by ${unique.length} different keys`, [
       `Give a threshold from 1 to ${unique.length}, or more keys.`,
     ]);
   }
@@ -183,7 +183,7 @@ function judgeRole(role: TrustRole, signed: SignedDigest, verified: Set<string>)
 
 function roleError(role: TrustRole, signed: SignedDigest, counting: number, ignored: IgnoredSignature[]): OtaError {
   const { name, envelope, now } = signed;
-  const wanted = `${role.threshold} of ${role.keys.length} trusted key(s) for ${role.name}`;
+  const wanted = `${role.threshold} of ${role.keys.length} trusted keys for ${role.name}`;
   const expired = ignored.find(({ reason }) => reason === 'expired key');
   const test = ignored.find(({ reason }) => reason === 'test key');
   if (envelope.signatures.length === 0) {
@@ -208,7 +208,7 @@ function roleError(role: TrustRole, signed: SignedDigest, counting: number, igno
       'Compare with `ota keys inspect` on the public keys you trust.',
     ]);
   }
-  return new OtaError('SIGNATURE_THRESHOLD', `${name}: ${counting} trusted signature(s), expected ${wanted}`, [
+  return new OtaError('SIGNATURE_THRESHOLD', `${name}: ${counting} trusted signatures, expected ${wanted}`, [
     'Have more of the trusted keys sign it with `ota sign`.',
   ]);
 }

@@ -25,7 +25,11 @@ export function failureOf(error: unknown, bin: string): Failure {
   };
 }
 
-/** `error: …`, then one line for each suggestion. */
+/** `error: …`, then one line for each suggestion; whatever a message quotes, it cannot move the cursor. */
 export function failureText({ message, suggestions }: Failure, label = 'error:'): string {
-  return [`${label} ${message}`, ...suggestions.map((suggestion) => `  → ${suggestion}`)].join('\n');
+  const lines = [
+    `${label} ${escapeText(message)}`,
+    ...suggestions.map((suggestion) => `  → ${escapeText(suggestion)}`),
+  ];
+  return lines.join('\n');
 }

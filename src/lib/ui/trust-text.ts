@@ -4,10 +4,22 @@ import type { RootReport, RootView } from '../trust/root-report.js';
 import type { SignatureNeed } from '../trust/root-rotation.js';
 
 /** What an edit of a trust root did, and what is still to be done. */
-export function rootReportText({ out, version, expiresAt, amended, dryRun, needs, complete }: RootReport): string {
+export function rootReportText({
+  out,
+  version,
+  expiresAt,
+  amended,
+  dropped,
+  dryRun,
+  needs,
+  complete,
+}: RootReport): string {
   const verb = dryRun ? 'Would write' : amended ? 'Amended the draft' : 'Wrote';
   return [
     `${verb} ${escapeText(out)}: trust root version ${version}, expires ${expiresAt}`,
+    ...(dropped === 0
+      ? []
+      : [`It was signed ${dropped === 1 ? 'once' : `${dropped} times`}; those signatures no longer fit and are gone.`]),
     ...needs.map(needText),
     ...(complete
       ? ['It has all the signatures it needs.']
@@ -21,7 +33,7 @@ export function rootReportText({ out, version, expiresAt, amended, dryRun, needs
 
 /** `Root role of version 1: 1 of 2 signatures; 1 more needed, from: …` */
 export function needText({ rootVersion, threshold, signed, open, missing }: SignatureNeed): string {
-  const done = `Root role of version ${rootVersion}: ${Math.min(signed.length, threshold)} of ${threshold} signature(s)`;
+  const done = `Root role of version ${rootVersion}: ${Math.min(signed.length, threshold)} of ${threshold} signatures`;
   if (missing === 0) return done;
   return [`${done}; ${missing} more needed from:`, ...open.map((keyid) => `  ${keyid}`)].join('\n');
 }
@@ -55,7 +67,7 @@ export function rootViewText({
     '',
     'Roles',
     ...roles.flatMap(({ role, threshold, keyids }) => [
-      `  ${role}: ${threshold} of ${keyids.length} key(s) must sign`,
+      `  ${role}: ${threshold} of ${keyids.length} keys must sign`,
       ...keyids.map(keyText),
     ]),
     '',
@@ -68,8 +80,8 @@ export function rootViewText({
 }
 
 function daysText(days: number): string {
-  if (days < 0) return `${-days} day(s) ago`;
-  return `in ${days} day(s)`;
+  if (days < 0) return 'past';
+  return days === 0 ? 'within a day' : `in ${days} ${days === 1 ? 'day' : 'days'}`;
 }
 
 /** A key pair that was made. */

@@ -1,14 +1,14 @@
 import { Args, Flags } from '@oclif/core';
-import { previousFlag } from '../../../cli/edit-root.js';
-import { openSigners, signerFlags } from '../../../cli/signing.js';
-import { OtaError } from '../../../lib/core/errors.js';
-import { type AnsweredRequest, answerRequest } from '../../../lib/package/answer-request.js';
-import { signFile } from '../../../lib/package/sign.js';
-import { type SignReport, signReport } from '../../../lib/package/sign-report.js';
-import { openSignable, readSigningRequest } from '../../../lib/package/signable.js';
-import { BaseCommand } from '../../../lib/ui/base-command.js';
-import { dryRunFlag, forceFlag } from '../../../lib/ui/flags.js';
-import { answeredRequestText, signReportText } from '../../../lib/ui/sign-text.js';
+import { previousFlag } from '../../cli/edit-root.js';
+import { openSigners, signerFlags } from '../../cli/signing.js';
+import { OtaError } from '../../lib/core/errors.js';
+import { type AnsweredRequest, answerRequest } from '../../lib/package/answer-request.js';
+import { signFile } from '../../lib/package/sign.js';
+import { type SignReport, signReport } from '../../lib/package/sign-report.js';
+import { openSignable, readSigningRequest } from '../../lib/package/signable.js';
+import { BaseCommand } from '../../lib/ui/base-command.js';
+import { dryRunFlag, forceFlag } from '../../lib/ui/flags.js';
+import { answeredRequestText, signReportText } from '../../lib/ui/sign-text.js';
 
 export default class Sign extends BaseCommand {
   static override summary = 'Add a signature to a package, a trust root, or a signing request.';
