@@ -59,6 +59,7 @@ export const EXIT_STATUS = {
   IO_FAILED: 6,
   NO_SPACE: 6,
   OUTPUT_SYMLINK: 6,
+  TOOL_FAILED: 6,
 
   // 7: network or server
   NETWORK_FAILED: 7,
