@@ -24,10 +24,7 @@ const text = (maxLength: number) => z.string().min(1).max(maxLength);
 const uint = z.int().min(0);
 const bytes = z.int().min(1).max(MAX_ENTRY_BYTES);
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lowercase hex digits');
-const semver = text(256).refine(
-  (value) => parseVersion(value)?.raw === value,
-  'expected a semantic version such as 2.1.0',
-);
+const semver = text(256).refine(isSemver, 'expected a semantic version such as 2.1.0');
 const semverRange = text(256).refine(
   (value) => validRange(value) !== null,
   'expected a semver range such as ">=1.4.0 <3"',
@@ -152,6 +149,12 @@ export function payloadFileName({
 /** Components of a package with the image each becomes, in the order of metadata. */
 export function targetsOf({ payloads }: Pick<Metadata, 'payloads'>): Map<string, ImageDigest> {
   return new Map(payloads.map(({ component, target }) => [component, target]));
+}
+
+/** Strictly: the library also takes `v2.1.0` and `=2.1.0` for version 2.1.0. */
+function isSemver(value: string): boolean {
+  const parsed = parseVersion(value);
+  return parsed !== null && value === [parsed.version, parsed.build.join('.')].filter(Boolean).join('+');
 }
 
 /** This release knows no extension, so every critical one stops it; `encryption` must be declared critical. */
