@@ -4,6 +4,7 @@ import { Bzip2Error, decodeBlock } from './bzip2-block.js';
 import { RunExpander } from './bzip2-runs.js';
 import type { PatchStream } from './formats.js';
 import { invalidPatch } from './patch-error.js';
+import { readExactly } from './read-exactly.js';
 
 const BLOCK_MAGIC = [0x314159, 0x265359] as const;
 const END_MAGIC = [0x177245, 0x385090] as const;
@@ -103,9 +104,7 @@ class InputWindow {
     const kept = reader.bytes.length - reader.at;
     this.#bytes.copyWithin(0, reader.at, reader.bytes.length);
     const room = this.#bytes.subarray(kept, kept + missing);
-    if ((await this.#patch.read(room, this.#stream.offset + this.#read)) < room.length) {
-      throw new Bzip2Error('the patch became shorter while it was read');
-    }
+    await readExactly(this.#patch, room, this.#stream.offset + this.#read);
     this.#read += room.length;
     reader.bytes = this.#bytes.subarray(0, kept + room.length);
     reader.at = 0;

@@ -1,8 +1,11 @@
-import { OtaError } from '../core/errors.js';
 import type { RandomAccess } from '../core/random-access.js';
+import { readExactly } from './read-exactly.js';
 
 const PAGE_BYTES = 128 * 1024;
 const PAGES_HELD = 96;
+
+/** What the pages take at most, bytes. */
+export const OLD_IMAGE_BUFFER_BYTES = PAGES_HELD * PAGE_BYTES;
 
 /**
  * The old image, read by position through the pages used last: 12 MiB whatever
@@ -38,11 +41,7 @@ export class OldImage {
     const number = Math.floor(position / PAGE_BYTES);
     const size = Math.min(PAGE_BYTES, this.size - number * PAGE_BYTES);
     const page = new Uint8Array(this.#spareBuffer(), 0, size);
-    if ((await this.#source.read(page, number * PAGE_BYTES)) < size) {
-      throw new OtaError('IO_FAILED', `${this.#source.name}: the file became shorter while it was read`, [
-        'Run again with a file that nothing else writes to.',
-      ]);
-    }
+    await readExactly(this.#source, page, number * PAGE_BYTES);
     this.#pages.set(number, page);
     return page.subarray(position % PAGE_BYTES);
   }

@@ -1,6 +1,6 @@
 import type { RandomAccess } from '../core/random-access.js';
 import type { PatchStream } from './formats.js';
-import { invalidPatch } from './patch-error.js';
+import { readExactly } from './read-exactly.js';
 
 const READ_BYTES = 64 * 1024;
 
@@ -11,8 +11,7 @@ export async function* patchBytes(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for (let at = 0; at < stream.size; at += READ_BYTES) {
     const chunk = new Uint8Array(Math.min(READ_BYTES, stream.size - at));
-    const read = await patch.read(chunk, stream.offset + at);
-    if (read < chunk.length) throw invalidPatch(patch.name, 'the patch became shorter while it was read');
+    await readExactly(patch, chunk, stream.offset + at);
     yield chunk;
   }
 }

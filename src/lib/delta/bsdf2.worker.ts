@@ -1,0 +1,26 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { encodeBsdf2 } from './bsdf2-encoder.js';
+
+/** What the producer hands over, without copying. */
+export interface Bsdf2WorkerData {
+  old: ArrayBuffer;
+  target: ArrayBuffer;
+}
+
+/** What comes back: the share done, then the patch. */
+export type Bsdf2WorkerMessage = { doneFraction: number } | { patch: Uint8Array[] };
+
+const PROGRESS_STEP = 0.002;
+
+const { old, target } = workerData as Bsdf2WorkerData;
+let reported = 0;
+const encoding = encodeBsdf2(Buffer.from(old), Buffer.from(target), (doneFraction) => {
+  if (doneFraction < reported + PROGRESS_STEP) return;
+  reported = doneFraction;
+  post({ doneFraction });
+});
+void encoding.then((patch) => post({ patch })); // a failure ends the worker and reaches the producer as its error
+
+function post(message: Bsdf2WorkerMessage): void {
+  parentPort?.postMessage(message);
+}

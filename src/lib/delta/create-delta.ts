@@ -1,0 +1,48 @@
+import { throwIfAborted } from '../core/abort.js';
+import { openAtomicFile } from '../core/atomic-file.js';
+import { openFile } from '../core/file-access.js';
+import { applyMemoryBytes } from './apply-memory.js';
+import { type ProducerJob, produceBsdf2 } from './bsdf2-producer.js';
+import { produceBsdiff40 } from './bsdiff40-producer.js';
+import { type CreateDeltaOptions, type CreatedDelta, type DeltaFormat, MAX_IMAGE_BYTES } from './formats.js';
+import { inspectPatch } from './inspect-patch.js';
+import { provePatch } from './prove-patch.js';
+
+type Producer = (job: ProducerJob) => AsyncIterable<Uint8Array> | Promise<Iterable<Uint8Array>>;
+
+const PRODUCERS: Record<DeltaFormat, Producer> = { bsdf2: produceBsdf2, bsdiff40: produceBsdiff40 };
+
+/** Share of the time that making the patch takes; proving it takes the rest. */
+const PRODUCING_SHARE = 0.98;
+
+/**
+ * Makes a patch that turns one image into another, and proves it.
+ *
+ * Nothing appears at `outPath` before the patch was applied and gave exactly
+ * the target image.
+ *
+ * @throws OtaError NOT_FOUND, PERMISSION_DENIED, IO_FAILED, NO_SPACE for the files; OUTPUT_EXISTS;
+ *   LIMIT_EXCEEDED for images over 2 GiB − 1 or too little memory; TOOL_MISSING and TOOL_FAILED for
+ *   `bsdiff40`; INTERRUPTED, TERMINATED
+ */
+export async function createDelta(options: CreateDeltaOptions): Promise<CreatedDelta> {
+  const { format, outPath, signal, onProgress = () => undefined } = options;
+  await using base = await openFile(options.basePath, { maxBytes: MAX_IMAGE_BYTES });
+  await using target = await openFile(options.targetPath, { maxBytes: MAX_IMAGE_BYTES });
+  await using out = await openAtomicFile(outPath, { signal });
+
+  const onProduced = (done: number) => onProgress(done * PRODUCING_SHARE);
+  for await (const piece of await PRODUCERS[format]({ base, target, signal, onProgress: onProduced })) {
+    await out.write(piece);
+  }
+
+  await using written = await openFile(out.path);
+  const patch = { ...written, name: outPath };
+  const onProved = (done: number) => onProgress(PRODUCING_SHARE + done * (1 - PRODUCING_SHARE));
+  await provePatch({ format, patch, base, signal }, target, onProved);
+  const layout = await inspectPatch(format, patch);
+  throwIfAborted(signal);
+  const memoryBytes = await applyMemoryBytes(patch, layout, base.size);
+  const { size } = await out.commit();
+  return { size, applyMemoryBytes: memoryBytes };
+}
