@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Command, type Config, flush, handle } from '@oclif/core';
+import type { Command, Config } from '@oclif/core';
+import { failureOf, failureText } from '../lib/ui/failure.js';
 import { type Executable, findCommand, type Manifest, readManifest } from './manifest.js';
 
 type CommandClass = (new (argv: string[], config: Config) => Command) & { id: string };
@@ -28,9 +29,11 @@ export async function dispatch(executable: Executable, root: string, argv: strin
       Loaded.id = found.command.id;
       await run(Loaded, argv.slice(found.wordCount), config);
     }
-    await flush();
   } catch (error) {
-    await handle(error instanceof Error ? error : new Error(String(error)));
+    // A command reports its own failures; this is one of the dispatch itself.
+    const failure = failureOf(error, executable);
+    process.exitCode = failure.exitStatus;
+    process.stderr.write(`${failureText(failure)}\n`);
   }
 }
 
