@@ -28,10 +28,10 @@ export default class Sign extends BaseCommand {
       command: '<%= config.bin %> <%= command.id %> app-2.1.ota --key ben.key',
     },
     {
-      description: 'Sign with a key in a PKCS#11 token:',
+      description: 'Sign with another program, here openssl:',
       command:
         '<%= config.bin %> <%= command.id %> app-2.1.ota --public release.pub --signer-command ' +
-        "'pkcs11-tool --sign --mechanism EDDSA --id 01'",
+        "'openssl pkeyutl -sign -rawin -inkey release.key -in /dev/stdin'",
     },
     {
       description: 'Sign a request on the machine that holds the key:',

@@ -1,6 +1,10 @@
-import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { abortError } from '../core/abort.js';
 import { OtaError } from '../core/errors.js';
+import { ioError } from '../core/io-error.js';
 import { escapeText } from '../core/text.js';
 import type { PublicKey } from './public-key.js';
 import { decodeSignature } from './signature-encoding.js';
@@ -43,8 +47,9 @@ export function commandSigner({
     publicKey,
     sign: async (message, signal) => {
       if (signal?.aborted) throw abortError(signal);
-      const child = spawn('/bin/sh', ['-c', command], { stdio: 'pipe', detached: ownSession });
-      const output = await outputOf(child, message, { timeoutMs, onStderr, signal, ownSession });
+      await using stdin = await fileHolding(message);
+      const child = spawn('/bin/sh', ['-c', command], { stdio: [stdin.fd, 'pipe', 'pipe'], detached: ownSession });
+      const output = await outputOf(child, { timeoutMs, onStderr, signal, ownSession });
       const signature = decodeSignature(output);
       if (signature) return signature;
       throw failed(`printed ${output.byteLength} bytes that are no Ed25519 signature`, [
@@ -61,13 +66,31 @@ interface RunOptions {
   ownSession: boolean;
 }
 
+/**
+ * An open file with these bytes and no name. Not a pipe, which here is a socket underneath:
+ * `-in /dev/stdin` cannot open that, and openssl must know the size of what it signs.
+ */
+async function fileHolding(bytes: Uint8Array): Promise<FileHandle> {
+  const directory = await mkdtemp(join(tmpdir(), 'ota-sign-')).catch((error: unknown): never => {
+    throw ioError(error, tmpdir());
+  });
+  try {
+    const path = join(directory, 'message');
+    const writing = await open(path, 'wx', 0o600);
+    await writing.writeFile(bytes).finally(() => writing.close());
+    return await open(path, 'r');
+  } catch (error) {
+    throw ioError(error, directory);
+  } finally {
+    await rm(directory, { recursive: true });
+  }
+}
+
 /** Runs the command to its end. @throws OtaError SIGNER_FAILED, INTERRUPTED, TERMINATED; the command is gone then */
-async function outputOf(
-  child: ChildProcessWithoutNullStreams,
-  message: Uint8Array,
-  options: RunOptions,
-): Promise<Buffer> {
+async function outputOf(child: ChildProcess, options: RunOptions): Promise<Buffer> {
   const { timeoutMs, onStderr, signal, ownSession } = options;
+  const stdout = child.stdout!;
+  const stderr = child.stderr!;
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   const stop = (error: OtaError) => {
     kill(child, ownSession);
@@ -82,19 +105,16 @@ async function outputOf(
 
   const chunks: Buffer[] = [];
   let outputBytes = 0;
-  child.stdout.on('data', (chunk: Buffer) => {
+  stdout.on('data', (chunk: Buffer) => {
     outputBytes += chunk.byteLength;
     if (outputBytes > MAX_OUTPUT_BYTES) stop(failed(`printed more than ${MAX_OUTPUT_BYTES} bytes`, [OUTPUT_HINT]));
     else chunks.push(chunk);
   });
   let lastWords = '';
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  stderr.setEncoding('utf8').on('data', (text: string) => {
     lastWords = `${lastWords}${text}`.slice(-MAX_OUTPUT_BYTES);
     onStderr?.(text);
   });
-  // A command may well sign without reading to the end, or fail before it reads at all.
-  child.stdin.on('error', () => {});
-  child.stdin.end(message);
   child.once('error', (error) => reject(failed(`could not be started: ${error.message}`)));
   child.once('close', (status, killedBy) => {
     if (status === 0) resolve(Buffer.concat(chunks));
@@ -106,12 +126,12 @@ async function outputOf(
   } finally {
     clearTimeout(timer);
     signal?.removeEventListener('abort', onAbort);
-    child.stdout.destroy();
-    child.stderr.destroy();
+    stdout.destroy();
+    stderr.destroy();
   }
 }
 
-function kill(child: ChildProcessWithoutNullStreams, ownSession: boolean): void {
+function kill(child: ChildProcess, ownSession: boolean): void {
   if (child.pid === undefined) return;
   try {
     // A negative id names the whole group: the shell and all that it started.

@@ -1,4 +1,5 @@
 import { escapeText } from '../core/text.js';
+import { formatTime } from './expiry.js';
 import type { TrustRoot } from './root.js';
 
 /** What a trust root says, in words, a line each; nothing of it is vouched for. */
@@ -27,6 +28,6 @@ export function keyLine({
     keyid,
     ...(label === undefined ? [] : [`"${escapeText(label)}"`]),
     ...(isTest ? ['TEST KEY'] : []),
-    ...(expiresAt === undefined ? [] : [`expires ${expiresAt.toISOString()}`]),
+    ...(expiresAt === undefined ? [] : [`expires ${formatTime(expiresAt)}`]),
   ].join('  ');
 }

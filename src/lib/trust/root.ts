@@ -143,5 +143,7 @@ function makeRole(
 }
 
 function rootInvalid(name: string, fact: string): OtaError {
-  return new OtaError('ROOT_INVALID', `${name}: ${fact}`, ['See what it says with `ota trust show`.']);
+  return new OtaError('ROOT_INVALID', `${name}: ${fact}`, [
+    'Get the trust root again from its owner, and change it only with the `ota trust` commands.',
+  ]);
 }

@@ -1,5 +1,5 @@
 import { type KeyObject, sign } from 'node:crypto';
-import { parsePrivateKeyPem, readPrivateKey } from './private-key.js';
+import { readPrivateKey } from './private-key.js';
 import type { PublicKey } from './public-key.js';
 
 /** Something that can sign with one Ed25519 key: a key file, an HSM behind a command, a test double. */
@@ -21,12 +21,6 @@ export type PassphraseSource = (name: string) => Promise<string>;
  */
 export async function openFileSigner(path: string, getPassphrase: PassphraseSource): Promise<Signer> {
   const key = await readPrivateKey(path, getPassphrase);
-  return keySigner(key.privateKey, key.publicKey);
-}
-
-/** As {@link openFileSigner}, from PEM text. */
-export async function pemSigner(pem: string, name: string, getPassphrase: PassphraseSource): Promise<Signer> {
-  const key = await parsePrivateKeyPem(pem, name, getPassphrase);
   return keySigner(key.privateKey, key.publicKey);
 }
 

@@ -1,5 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { previousFlag } from '../../../cli/edit-root.js';
+import { OtaError } from '../../../lib/core/errors.js';
 import { attachSignatures } from '../../../lib/package/sign.js';
 import { type SignReport, signReport } from '../../../lib/package/sign-report.js';
 import { openSignable } from '../../../lib/package/signable.js';
@@ -22,13 +23,18 @@ export default class SignAttach extends BaseCommand {
   static override examples = [
     {
       description: 'Add two signatures:',
-      command: '<%= config.bin %> <%= command.id %> app-2.1.ota --signature ann.sig.json --signature ben.sig.json',
+      command: '<%= config.bin %> <%= command.id %> app-2.1.ota ann.sig.json ben.sig.json',
     },
     {
       description: 'Add a raw signature of another tool:',
       command: '<%= config.bin %> <%= command.id %> app-2.1.ota --signature kms.sig --public release.pub',
     },
   ];
+
+  // Further words are signature files, so that the shell may expand *.sig.json.
+  static override strict = false;
+
+  static override usage = '<%= command.id %> FILE [SIGNATURE...] [--signature FILE...] [--public FILE...]';
 
   static override args = { file: Args.file({ description: 'Package or trust root.', required: true }) };
 
@@ -37,7 +43,6 @@ export default class SignAttach extends BaseCommand {
       char: 's',
       summary: 'Signature file. Repeatable.',
       helpValue: 'FILE',
-      required: true,
       multiple: true,
       multipleNonGreedy: true,
     }),
@@ -54,14 +59,18 @@ export default class SignAttach extends BaseCommand {
   };
 
   async run(): Promise<SignReport> {
-    const { args, flags } = await this.parse(SignAttach);
+    const { args, argv, flags } = await this.parse(SignAttach);
     const { signal } = this;
     const { out: outPath, force, 'dry-run': dryRun } = flags;
+    const paths = [...argv.slice(1).map(String), ...(flags.signature ?? [])];
+    if (paths.length === 0) {
+      throw new OtaError('USAGE', 'no signature to attach was given', [
+        'Name the files that `ota sign REQUEST` wrote.',
+      ]);
+    }
     await using signable = await openSignable(args.file, flags.previous);
     const keys = await Promise.all((flags.public ?? []).map(readPublicKey));
-    const detached = await Promise.all(
-      flags.signature.map((path) => readDetachedSignature(path, signable.request, keys)),
-    );
+    const detached = await Promise.all(paths.map((path) => readDetachedSignature(path, signable.request, keys)));
     for (const { name, publicKey } of detached) {
       if (publicKey.isTest) this.warnUser(`${name}: key ${publicKey.keyid} is marked as a test key`);
     }
