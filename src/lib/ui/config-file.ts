@@ -37,8 +37,7 @@ export function findProfile(environment: Record<string, string | undefined>): st
  *
  * @throws OtaError CONFIG_INVALID
  */
-export async function refuseForeignFile(path: string): Promise<void> {
-  const userId = process.getuid?.();
+export async function refuseForeignFile(path: string, userId = process.getuid?.()): Promise<void> {
   if (userId === undefined || userId === 0) return; // Windows has none; root in a container reads other users' checkouts
   const { uid, mode } = await stat(path);
   if (uid !== userId && uid !== 0) throw invalid(path, 'belongs to another user', ['Copy it, or run as its owner.']);

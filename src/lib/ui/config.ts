@@ -87,7 +87,8 @@ function typedFlags(argv: readonly string[], flags: ConfigurableFlags): Set<stri
     const long = /^--(?:no-)?([^=]+)/.exec(word);
     if (long) return [word.slice(2), long[1]!, word.slice(2).split('=')[0]!].filter((name) => name in flags);
     if (!/^-[A-Za-z]/.test(word)) return [];
-    return Object.keys(flags).filter((name) => shortForms(word, flags).includes(flags[name]!.char ?? ''));
+    const letters = shortForms(word, flags);
+    return Object.keys(flags).filter((name) => letters.includes(flags[name]!.char ?? '-'));
   });
   return new Set(typed);
 }

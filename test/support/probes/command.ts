@@ -1,5 +1,5 @@
 import { text } from 'node:stream/consumers';
-import { Args, type Config, Flags, flush, handle } from '@oclif/core';
+import { Args, type Config, Flags } from '@oclif/core';
 import { untilAborted } from '../../../src/lib/core/abort.js';
 import { OtaError } from '../../../src/lib/core/errors.js';
 import { BaseCommand } from '../../../src/lib/ui/base-command.js';
@@ -82,10 +82,5 @@ const config = {
   scopedEnvVarKeys: () => [],
 } as unknown as Config;
 Probe.id = 'probe';
-try {
-  const command = new Probe(process.argv.slice(2), config);
-  await (command as unknown as { _run(): Promise<unknown> })._run();
-  await flush();
-} catch (error) {
-  await handle(error as Error);
-}
+const command = new Probe(process.argv.slice(2), config);
+await (command as unknown as { _run(): Promise<unknown> })._run();
