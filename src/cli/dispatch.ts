@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { Command, Config } from '@oclif/core';
 import { failureOf, failureText } from '../lib/ui/failure.js';
 import { type Executable, findCommand, type Manifest, readManifest } from './manifest.js';
@@ -25,7 +24,7 @@ export async function dispatch(executable: Executable, root: string, argv: strin
       await run(UnknownCommand, argv, config);
     } else {
       const file = join(root, 'dist', 'commands', executable, `${found.command.id.replaceAll(':', '/')}.js`);
-      const { default: Loaded } = (await import(pathToFileURL(file).href)) as { default: CommandClass };
+      const { default: Loaded } = (await import(file)) as { default: CommandClass };
       Loaded.id = found.command.id;
       await run(Loaded, argv.slice(found.wordCount), config);
     }

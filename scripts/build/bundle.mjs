@@ -1,0 +1,78 @@
+import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { build, transform } from 'esbuild';
+import { leanOclif } from './lean-oclif.mjs';
+
+/**
+ * Bundles the dispatcher, each command and each worker into files of `out`, with shared chunks.
+ *
+ * Splitting needs ES modules, but Node starts CommonJS faster (by a third of what `node -e 0` takes),
+ * so the chunks are converted in a second pass.
+ *
+ * @param root the repository
+ * @returns source files that went in, relative to root
+ */
+export async function bundle(root, out) {
+  const { metafile, outputFiles } = await build({
+    absWorkingDir: root,
+    entryPoints: globSync(['src/cli/dispatch.ts', 'src/commands/**/*.ts', 'src/lib/**/*.{worker,child}.ts'], {
+      cwd: root,
+    }),
+    outbase: 'src',
+    outdir: out,
+    chunkNames: 'chunks/[name]-[hash]',
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node22.22',
+    // Looked for at run time only where installed; bsdiff-node is native and optional.
+    external: ['typescript', 'ts-node', 'tsx', '@oclif/table', 'bsdiff-node'],
+    plugins: [leanOclif(), wasmBesideItsModule()],
+    loader: { '.wasm': 'file' },
+    legalComments: 'none',
+    write: false,
+    metafile: true,
+    logLevel: 'warning',
+  });
+  for (const { path, contents } of outputFiles) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, path.endsWith('.js') ? await commonJs(contents) : contents);
+  }
+  writeFileSync(join(out, 'package.json'), '{ "type": "commonjs" }\n');
+  return Object.keys(metafile.inputs);
+}
+
+async function commonJs(contents) {
+  const { code } = await transform(contents, {
+    format: 'cjs',
+    platform: 'node',
+    target: 'node22.22',
+    supported: { 'dynamic-import': false },
+    define: {
+      'import.meta.dirname': '__dirname',
+      'import.meta.filename': '__filename',
+      'import.meta.url': 'importMetaUrl',
+    },
+  });
+  const usesUrl = code.includes('importMetaUrl');
+  return usesUrl ? `const importMetaUrl = require('node:url').pathToFileURL(__filename).href;\n${code}` : code;
+}
+
+/** @foxglove/wasm-bz2 looks for its .wasm beside itself; in the bundle that is wherever esbuild puts it. */
+function wasmBesideItsModule() {
+  return {
+    name: 'wasm-beside-its-module',
+    setup(builder) {
+      builder.onLoad({ filter: /wasm-bz2[\\/]wasm[\\/]module\.js$/ }, ({ path }) => {
+        const source = readFileSync(path, 'utf8');
+        const contents = source.replace(
+          'return prefix + input;',
+          "return require('path').join(__dirname, require('./module.wasm'));",
+        );
+        if (contents === source) throw new Error(`${path} no longer locates its .wasm the way this build expects`);
+        return { contents, loader: 'js' };
+      });
+    },
+  };
+}
