@@ -1,6 +1,8 @@
 import type { RandomAccess } from '../core/random-access.js';
 import { readExactly } from './read-exactly.js';
 
+type Page = Uint8Array<ArrayBuffer>;
+
 const PAGE_BYTES = 128 * 1024;
 const PAGES_HELD = 96;
 
@@ -10,13 +12,15 @@ export const OLD_IMAGE_BUFFER_BYTES = PAGES_HELD * PAGE_BYTES;
 /**
  * The old image, read by position through the pages used last: 12 MiB whatever
  * the size of the image. Patches walk the old image mostly forward and jump
- * back to near places, so few pages are read twice.
+ * back to near places, so few pages are read twice, and the page after one
+ * that had to be read is brought while that one is used.
  */
-export class OldImage {
+export class OldImage implements AsyncDisposable {
   readonly size: number;
   readonly #source: RandomAccess;
   /** By page number, the one used longest ago first. */
-  readonly #pages = new Map<number, Uint8Array<ArrayBuffer>>();
+  readonly #pages = new Map<number, Page>();
+  #ahead: { number: number; page: Promise<Page | undefined> } | undefined;
 
   constructor(source: RandomAccess) {
     this.#source = source;
@@ -39,11 +43,29 @@ export class OldImage {
   /** Reads the page around `position` and returns what {@link held} then would. */
   async load(position: number): Promise<Uint8Array> {
     const number = Math.floor(position / PAGE_BYTES);
+    const ahead = this.#ahead?.number === number ? await this.#ahead.page : undefined;
+    const page = ahead ?? (await this.#read(number));
+    this.#pages.set(number, page);
+    await this.#ahead?.page;
+    this.#ahead = undefined;
+    const next = number + 1;
+    if (next * PAGE_BYTES < this.size && !this.#pages.has(next)) {
+      // a failure is met again, and reported, when the page is needed
+      this.#ahead = { number: next, page: this.#read(next).catch(() => undefined) };
+    }
+    return page.subarray(position % PAGE_BYTES);
+  }
+
+  /** Waits for a read that is still under way, so that the source can be closed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#ahead?.page;
+  }
+
+  async #read(number: number): Promise<Page> {
     const size = Math.min(PAGE_BYTES, this.size - number * PAGE_BYTES);
     const page = new Uint8Array(this.#spareBuffer(), 0, size);
     await readExactly(this.#source, page, number * PAGE_BYTES);
-    this.#pages.set(number, page);
-    return page.subarray(position % PAGE_BYTES);
+    return page;
   }
 
   #spareBuffer(): ArrayBuffer {
