@@ -24,32 +24,29 @@ for (const [version, release] of [
 }
 
 say('1. Make a signing key. It is marked as a test key: nothing trusts it unless told to.');
-ota('keys generate --test --no-passphrase --out release.pem');
+ota('keys generate --test --out release');
 
 say('2. Pack the difference between the two images, with a full image for devices that run something else.');
 ota(
   'pack --from hub-4.0.0-beta.4.bin --to hub-4.0.0-beta.5.bin --full',
   '--product prime-hub --model primehub --version 4.0.0-beta.5 --sequence 2',
-  '--sign release.pem --out hub-4.0.0-beta.5.ota',
+  '--sign release.key --out hub-4.0.0-beta.5.ota',
 );
 
 say('3. Look inside.');
 ota('inspect hub-4.0.0-beta.5.ota');
 
 say('4. Check it as a CI job would: structure, signature, hashes, and that the delta gives the new image.');
-ota('verify hub-4.0.0-beta.5.ota --key release.pub.pem --allow-test-keys --base hub-4.0.0-beta.4.bin');
+ota('verify hub-4.0.0-beta.5.ota --key release.pub --allow-test-keys --base hub-4.0.0-beta.4.bin');
 
 say('5. A package that was changed on its way is refused, with a status a script can act on.');
 const changed = readFileSync(join(folder, 'hub-4.0.0-beta.5.ota'));
 changed[changed.length - 4096] ^= 1;
 writeFileSync(join(folder, 'changed.ota'), changed);
-runOta(4, ['verify changed.ota --key release.pub.pem --allow-test-keys']);
+runOta(4, ['verify changed.ota --key release.pub --allow-test-keys']);
 
 say('6. Apply it to the old image, as a device does.');
-ota(
-  'apply hub-4.0.0-beta.5.ota --base hub-4.0.0-beta.4.bin --out updated.bin',
-  '--key release.pub.pem --allow-test-keys',
-);
+ota('apply hub-4.0.0-beta.5.ota --base hub-4.0.0-beta.4.bin --out updated.bin', '--key release.pub --allow-test-keys');
 
 say('7. The result is the new image, byte for byte.');
 const [updated, wanted] = [sha256('updated.bin'), sha256('hub-4.0.0-beta.5.bin')];

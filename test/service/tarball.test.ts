@@ -63,8 +63,8 @@ test.each(['bsdf2', 'bsdiff40'])('a %s delta is packed, verified and applied', a
     expect(stderr).not.toContain('error:');
     expect(status).toBe(0);
   };
-  const names = { key: `${format}.pem`, pub: `${format}.pub.pem`, ota: `${format}.ota`, out: `${format}.bin` };
-  ota('keys', 'generate', '--test', '--no-passphrase', '--out', names.key);
+  const names = { key: `${format}.key`, pub: `${format}.pub`, ota: `${format}.ota`, out: `${format}.bin` };
+  ota('keys', 'generate', '--test', '--out', format);
   const release = ['--product', 'hub', '--model', 'movehub', '--version', '2.0.0', '--sequence', '2'];
   const images = ['--from', 'old.bin', '--to', 'new.bin', '--format', format];
   ota('pack', ...images, ...release, '--sign', names.key, '--out', names.ota);

@@ -13,6 +13,9 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
  */
 export function entryPoint(path: string): URL {
   let root = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(root, 'package.json'))) root = dirname(root);
+  while (!existsSync(join(root, 'dist', 'lib'))) {
+    if (root === dirname(root)) throw new Error('dist/lib is missing: run `npm run build`');
+    root = dirname(root);
+  }
   return pathToFileURL(join(root, 'dist', 'lib', `${path}.js`));
 }
