@@ -17,4 +17,5 @@ export const deviceFlag = Flags.file({
 
 export const noFullFallbackFlag = Flags.boolean({
   summary: 'Refuse the full image where the package has deltas but none fits.',
+  default: false,
 });

@@ -43,7 +43,7 @@ export default class Explain extends BaseCommand {
       helpValue: 'FILE',
       required: true,
     }),
-    rollback: Flags.boolean({ summary: 'Judge an explicit return to a release that ran before.' }),
+    rollback: Flags.boolean({ summary: 'Judge an explicit return to a release that ran before.', default: false }),
     'no-full-fallback': noFullFallbackFlag,
   };
 

@@ -49,7 +49,7 @@ export default class Pack extends BaseCommand {
   static override flags = {
     from: Flags.string({ ...image, char: 'f', summary: 'Image that devices run now. Repeatable, one delta each.' }),
     to: Flags.string({ ...image, char: 't', summary: 'New image. Repeatable, one for each component.' }),
-    full: Flags.boolean({ summary: 'Carry the full images too.', helpGroup: 'IMAGES' }),
+    full: Flags.boolean({ summary: 'Carry the full images too.', default: false, helpGroup: 'IMAGES' }),
     format: Flags.option({
       options: DELTA_FORMATS,
       default: 'bsdf2' as const,
@@ -140,10 +140,10 @@ export default class Pack extends BaseCommand {
     }),
 
     out: Flags.file({ char: 'o', summary: 'Where the package goes.', helpValue: 'FILE' }),
-    split: Flags.boolean({ summary: 'Also write a thin package for each base, beside the output.' }),
+    split: Flags.boolean({ summary: 'Also write a thin package for each base, beside the output.', default: false }),
     'max-size': byteSizeFlag({ summary: 'Refuse a package above this size.' }),
     'warn-size': byteSizeFlag({ summary: 'Warn of a package above this size.' }),
-    'check-reproducible': Flags.boolean({ summary: 'Make everything twice and compare.' }),
+    'check-reproducible': Flags.boolean({ summary: 'Make everything twice and compare.', default: false }),
     force: forceFlag,
     'dry-run': dryRunFlag,
   };

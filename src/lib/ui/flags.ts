@@ -2,13 +2,16 @@ import { Flags } from '@oclif/core';
 import { parseByteSize } from '../core/byte-size.js';
 
 /** Replace an output that exists. Only ever typed, never configured. */
-export const forceFlag = Flags.boolean({ summary: 'Replace the output if it exists.' });
+export const forceFlag = Flags.boolean({ summary: 'Replace the output if it exists.', default: false });
 
 /** Every command that changes something has it. */
-export const dryRunFlag = Flags.boolean({ summary: 'Check everything, change nothing.' });
+export const dryRunFlag = Flags.boolean({ summary: 'Check everything, change nothing.', default: false });
 
 /** Test keys are for demonstrations; accepting them is a decision that somebody typed. */
-export const allowTestKeysFlag = Flags.boolean({ summary: 'Accept keys that are marked as test keys.' });
+export const allowTestKeysFlag = Flags.boolean({
+  summary: 'Accept keys that are marked as test keys.',
+  default: false,
+});
 
 /** The two ways to give a passphrase to a script; without one, a terminal is asked. */
 export const passphraseFlags = {

@@ -1,0 +1,168 @@
+import { readFile, symlink, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type PackageFolder, packageFolder } from './package-fixture.js';
+
+let folder: PackageFolder;
+beforeAll(async () => {
+  folder = await packageFolder();
+});
+afterAll(() => folder[Symbol.asyncDispose]());
+
+const refuses = async (args: string[], status: number, message: RegExp): Promise<void> => {
+  const before = await folder.state();
+  const { status: got, stderr } = await folder.pack(...args);
+  expect(stderr).toMatch(message);
+  expect(stderr).not.toMatch(/\n\s+at /);
+  expect(got).toBe(status);
+  expect(await folder.state()).toEqual(before);
+};
+
+describe('ota pack', () => {
+  test('makes the same bytes from the same inputs', async () => {
+    expect(await folder.pack('--out', 'one.ota', '--full')).toMatchObject({ status: 0 });
+    expect(await folder.pack('--out', 'two.ota', '--full', '--check-reproducible')).toMatchObject({ status: 0 });
+    expect((await readFile(folder.file('one.ota'))).equals(await readFile(folder.file('two.ota')))).toBe(true);
+  });
+
+  test('reports digest, files and payloads as JSON', async () => {
+    const { stdout, status } = await folder.pack('--json', '--dry-run');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      dryRun: true,
+      product: 'movehub',
+      files: [{ path: 'x.ota', payloads: ['app-849ecc23.bsdf2'] }],
+      payloads: [{ base: { size: 102_232 }, target: { size: 102_432, version: '3.7.0' } }],
+    });
+  });
+
+  test('writes a thin package for each base, which verify and apply as the fat one does', async () => {
+    const { stdout } = await folder.pack('--out', 'fat.ota', '--full', '--split', '--json');
+    const { files, digest } = JSON.parse(stdout) as { digest: string; files: { path: string }[] };
+    expect(files.map(({ path }) => path)).toEqual(['fat.ota', 'fat-849ecc23.ota', 'fat-full.ota']);
+    for (const { path } of files) {
+      const verified = await folder.ota('verify', path, '--key', 'a.pub', '--base', 'old.bin', '--json');
+      expect(JSON.parse(verified.stdout)).toMatchObject({ digest });
+    }
+  });
+
+  test('takes fields from a metadata file, under those that are typed', async () => {
+    const fields = { releaseNotes: 'Better.', rollback: { allowed: true }, sequence: 1, vendor: 'ACME' };
+    await writeFile(folder.file('release.json'), JSON.stringify(fields));
+    await folder.pack('--metadata', 'release.json', '--out', 'fields.ota');
+    const { stdout } = await folder.ota('inspect', 'fields.ota', '--json');
+    expect(JSON.parse(stdout)).toMatchObject({ verified: false, metadata: { ...fields, sequence: 7 } });
+  });
+
+  test('dates the package by SOURCE_DATE_EPOCH alone', async () => {
+    const { runCli } = await import('../../support/cli.js');
+    const args = ['pack', '--to', 'new.bin', '--product', 'p', '--model', 'm', '--version', '1.0.0', '--sequence', '1'];
+    await runCli('ota', [...args, '--out', 'dated.ota'], {
+      cwd: folder.path,
+      env: { SOURCE_DATE_EPOCH: '1700000000' },
+    });
+    const { stdout } = await folder.ota('inspect', 'dated.ota', '--json');
+    expect(JSON.parse(stdout).metadata.createdAt).toBe('2023-11-14T22:13:20Z');
+  });
+
+  test('packs several components, applied all or none', async () => {
+    await writeFile(folder.file('modem1.bin'), Buffer.alloc(5000, 'modem one '));
+    await writeFile(folder.file('modem2.bin'), Buffer.alloc(5001, 'modem two '));
+    const more = ['--from', 'modem=modem1.bin', '--to', 'modem=modem2.bin', '--to-version', 'modem=9.1.0'];
+    expect(await folder.pack(...more, '--out', 'car.ota')).toMatchObject({ status: 0 });
+    const bases = ['--base', 'app=old.bin', '--base', 'modem=modem1.bin'];
+    const before = await folder.state();
+    const half = await folder.ota('apply', 'car.ota', '--key', 'a.pub', ...bases, '--out', 'app=a.bin');
+    expect(half).toMatchObject({ status: 2, stderr: expect.stringContaining('--out modem=FILE') });
+    const clash = await folder.ota(
+      'apply',
+      'car.ota',
+      '--key',
+      'a.pub',
+      ...bases,
+      '--out',
+      'app=a.bin',
+      '--out',
+      'modem=new.bin',
+    );
+    expect(clash.status).toBe(8);
+    expect(await folder.state()).toEqual(before);
+    const both = await folder.ota(
+      'apply',
+      'car.ota',
+      '--key',
+      'a.pub',
+      ...bases,
+      '--out',
+      'app=a.bin',
+      '--out',
+      'modem=m.bin',
+    );
+    expect(both.status).toBe(0);
+    expect((await readFile(folder.file('a.bin'))).equals(await readFile(folder.file('new.bin')))).toBe(true);
+    expect((await readFile(folder.file('m.bin'))).equals(await readFile(folder.file('modem2.bin')))).toBe(true);
+  });
+
+  test('warns of what cannot be undone, and of what the release before says', async () => {
+    await folder.pack('--out', 'prev.ota', '--security-counter', '3', '--force');
+    const raised = await folder.pack(
+      '--previous',
+      'prev.ota',
+      '--sequence',
+      '8',
+      '--security-counter',
+      '4',
+      '--out',
+      'n.ota',
+      '--dry-run',
+    );
+    expect(raised.stderr).toMatch(/warning: security counter 4 is above 3/);
+    await refuses(['--previous', 'prev.ota', '--out', 'n.ota'], 5, /sequence 7 must be above 7/);
+    await refuses(['--previous', 'prev.ota', '--sequence', '8', '--out', 'n.ota'], 5, /security counter 0 is below 3/);
+  });
+
+  test.each<[string, string[], number, RegExp]>([
+    ['a version that is none', ['--version', 'two'], 4, /version: expected a semantic version/],
+    ['a product that cannot name a role', ['--product', 'a/b'], 4, /product: expected/],
+    [
+      'an image larger than its slot',
+      ['--slot-size', '100KB'],
+      5,
+      /new.bin: has 102432 bytes, the slot of app holds 100000/,
+    ],
+    ['a package above its budget', ['--max-size', '1KiB'], 9, /x.ota: would have \d+ bytes, the budget is 1024/],
+    ['a base that is the target', ['--from', 'new.bin'], 2, /new.bin: is the same image as new.bin/],
+    ['a missing image', ['--from', 'gone.bin'], 16, /gone.bin/],
+    [
+      'versions that do not match the bases',
+      ['--from-version', '1.0.0', '--from-version', '2.0.0'],
+      2,
+      /2 --from-version for 1 --from/,
+    ],
+    ['a component without an image', ['--slot-size', 'modem=1MiB'], 2, /names component modem, which has no --to/],
+    ['a public key to sign with', ['--sign', 'a.pub'], 3, /a.pub/],
+    ['a secret in argv', ['--passphrase', 'hunter2'], 2, /passphrase/],
+    ['an unknown field', ['--metadata', 'typo.json'], 4, /secuirtyCounter/],
+  ])('refuses %s and writes nothing', async (_, args, status, message) => {
+    await writeFile(folder.file('typo.json'), '{"secuirtyCounter":1}');
+    await refuses(args, status, message);
+  });
+
+  test('never repeats a secret that was typed', async () => {
+    const { stderr, stdout } = await folder.pack('--passphrase', 'hunter2');
+    expect(stderr + stdout).not.toContain('hunter2');
+  });
+
+  test('keeps an existing package, and never follows a link', async () => {
+    await writeFile(folder.file('keep.ota'), 'mine');
+    await symlink('keep.ota', folder.file('link.ota'));
+    await refuses(['--out', 'keep.ota'], 8, /keep.ota: already exists/);
+    await refuses(['--out', 'link.ota'], 6, /link.ota: is a symbolic link/);
+    await refuses(['--out', 'link.ota', '--force'], 6, /link.ota: is a symbolic link/);
+  });
+
+  test('says which option is missing where there is no terminal', async () => {
+    const { status, stderr } = await folder.ota('pack', '--to', 'new.bin', '--version', '1.0.0');
+    expect(status).toBe(2);
+    expect(stderr).toContain('--product is missing');
+  });
+});

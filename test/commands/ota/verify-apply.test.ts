@@ -1,0 +1,246 @@
+import { createReadStream } from 'node:fs';
+import { readFile, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCli } from '../../support/cli.js';
+import { type PackageFolder, packageFolder } from './package-fixture.js';
+
+let folder: PackageFolder;
+beforeAll(async () => {
+  folder = await packageFolder();
+  await folder.pack();
+  await folder.pack('--full', '--out', 'fat.ota');
+  await folder.pack('--full', '--expires', '2020-01-01T00:00:00Z', '--out', 'expired.ota');
+});
+afterAll(() => folder[Symbol.asyncDispose]());
+
+const state = {
+  spec: 'ota-fleet-device/1',
+  product: 'movehub',
+  model: 'M1',
+  components: { app: { sha256: '849ecc23b5ab8ed532cf3d442b6825b84c6248bc8ea496f375f8818be59be040' } },
+  history: [],
+  securityCounter: 0,
+};
+
+describe('ota apply', () => {
+  test('makes the real new firmware from the real old one', async () => {
+    const { status, stdout } = await folder.ota(
+      'apply',
+      'x.ota',
+      '--key',
+      'a.pub',
+      '--base',
+      'old.bin',
+      '--out',
+      'made.bin',
+      '--json',
+    );
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      dryRun: false,
+      applied: [{ component: 'app', file: 'app-849ecc23.bsdf2', fullFallback: false }],
+    });
+    expect((await readFile(folder.file('made.bin'))).equals(await readFile(folder.file('new.bin')))).toBe(true);
+  });
+
+  test('reads a package from stdin and a base over HTTP', async () => {
+    const server = createServer((_, response) => createReadStream(folder.file('old.bin')).pipe(response));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const base = `http://127.0.0.1:${(server.address() as AddressInfo).port}/old.bin`;
+    const stdin = await readFile(folder.file('x.ota'));
+    const applied = await runCli('ota', ['apply', '-', '--key', 'a.pub', '--base', base, '--out', 'piped.bin'], {
+      cwd: folder.path,
+      stdin,
+    });
+    server.close();
+    expect(applied).toMatchObject({ status: 0 });
+    expect((await readFile(folder.file('piped.bin'))).equals(await readFile(folder.file('new.bin')))).toBe(true);
+  });
+
+  test('announces that it took the full image, and can be told not to', async () => {
+    const base = ['--key', 'a.pub', '--base', 'new.bin'];
+    const { status, stderr } = await folder.ota('apply', 'fat.ota', ...base, '--out', 'full.bin');
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/warning: component app: no delta fits its base, so the full image was used/);
+    const forbidden = await folder.ota(
+      'apply',
+      'fat.ota',
+      ...base,
+      '--out',
+      'none.bin',
+      '--no-full-fallback',
+      '--json',
+    );
+    expect(forbidden.status).toBe(5);
+    expect(JSON.parse(forbidden.stdout)).toMatchObject({ error: { code: 'FULL_FALLBACK_FORBIDDEN', exitStatus: 5 } });
+  });
+
+  test.each<[string, string[], number, RegExp]>([
+    [
+      'another base',
+      ['x.ota', '--key', 'a.pub', '--base', 'new.bin', '--out', 'n.bin'],
+      5,
+      /new.bin: SHA-256 is a7a4c4f7.*the package needs 849ecc23/,
+    ],
+    ['no base', ['x.ota', '--key', 'a.pub', '--out', 'n.bin'], 5, /no base for component app/],
+    [
+      'a key nobody signed with',
+      ['x.ota', '--key', 'b.pub', '--base', 'old.bin', '--out', 'n.bin'],
+      3,
+      /x.ota: signed by/,
+    ],
+    ['no key', ['x.ota', '--base', 'old.bin', '--out', 'n.bin'], 3, /no trusted key was given/],
+    [
+      'another product',
+      ['x.ota', '--key', 'a.pub', '--product', 'pump', '--base', 'old.bin', '--out', 'n.bin'],
+      3,
+      /product "movehub"/,
+    ],
+    [
+      'an expired package',
+      ['expired.ota', '--key', 'a.pub', '--base', 'old.bin', '--out', 'n.bin'],
+      5,
+      /expired at 2020/,
+    ],
+    [
+      'a device of another model',
+      ['x.ota', '--key', 'a.pub', '--device', 'm2.json', '--base', 'old.bin', '--out', 'n.bin'],
+      5,
+      /is for model M1, the device is a M2/,
+    ],
+    [
+      'an existing output',
+      ['x.ota', '--key', 'a.pub', '--base', 'old.bin', '--out', 'new.bin'],
+      8,
+      /new.bin: already exists/,
+    ],
+    [
+      'a link as output',
+      ['x.ota', '--key', 'a.pub', '--base', 'old.bin', '--out', 'link.bin', '--force'],
+      6,
+      /link.bin: is a symbolic link/,
+    ],
+    [
+      'a folder that is not there',
+      ['x.ota', '--key', 'a.pub', '--base', 'old.bin', '--out', 'no/n.bin'],
+      16,
+      /no\/n.bin/,
+    ],
+    ['a package that is not there', ['gone.ota', '--key', 'a.pub', '--out', 'n.bin'], 16, /gone.ota/],
+  ])('refuses %s and writes nothing', async (_, args, status, message) => {
+    await writeFile(folder.file('m2.json'), JSON.stringify({ ...state, model: 'M2' }));
+    await symlink('old.bin', folder.file('link.bin')).catch(() => {});
+    const before = await folder.state();
+    const result = await folder.ota('apply', ...args);
+    expect(result.stderr).toMatch(message);
+    expect(result.stderr).not.toMatch(/\n\s+at /);
+    expect(result.status).toBe(status);
+    expect(await folder.state()).toEqual(before);
+  });
+
+  test('changes nothing on a dry run', async () => {
+    const before = await folder.state();
+    expect(
+      await folder.ota('apply', 'x.ota', '--key', 'a.pub', '--base', 'old.bin', '--out', 'd.bin', '--dry-run'),
+    ).toMatchObject({ status: 0 });
+    expect(await folder.state()).toEqual(before);
+  });
+});
+
+describe('ota verify', () => {
+  test('proves the result in memory, for a script', async () => {
+    const before = await folder.state();
+    const { status, stdout } = await folder.ota('verify', 'x.ota', '--key', 'a.pub', '--base', 'old.bin', '--json');
+    expect(status).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({
+      product: 'movehub',
+      signatures: { threshold: 1 },
+      applied: [{ component: 'app', file: 'app-849ecc23.bsdf2' }],
+    });
+    expect(await folder.state()).toEqual(before);
+  });
+
+  test('needs as many keys as it is told', async () => {
+    const keys = ['--key', 'a.pub', '--key', 'b.pub', '--threshold', '2'];
+    expect(await folder.ota('verify', 'x.ota', ...keys)).toMatchObject({
+      status: 3,
+      stderr: expect.stringContaining('expected 2 of 2'),
+    });
+    await folder.pack('--sign', 'b.key', '--out', 'both.ota');
+    expect(await folder.ota('verify', 'both.ota', ...keys)).toMatchObject({ status: 0 });
+  });
+
+  test.each([0.02, 0.2, 0.5, 0.9])('refuses a bit changed at %d of the file', async (share) => {
+    const bytes = await readFile(folder.file('x.ota'));
+    bytes[Math.floor(bytes.length * share)]! ^= 4;
+    await writeFile(folder.file('bad.ota'), bytes);
+    const { status, stdout } = await folder.ota('verify', 'bad.ota', '--key', 'a.pub', '--json');
+    expect([3, 4]).toContain(status);
+    expect(JSON.parse(stdout).error.exitStatus).toBe(status);
+  });
+});
+
+describe('ota explain', () => {
+  test('lists every reason at once and exits with the first', async () => {
+    await writeFile(folder.file('bad.json'), JSON.stringify({ ...state, model: 'M2', securityCounter: 5 }));
+    const { status, stdout } = await folder.ota('explain', 'x.ota', '--device', 'bad.json', '--key', 'b.pub', '--json');
+    const report = JSON.parse(stdout) as { accepted: boolean; checks: { failures: { code: string }[] }[] };
+    expect(status).toBe(3);
+    expect(report.accepted).toBe(false);
+    expect(report.checks.flatMap(({ failures }) => failures.map(({ code }) => code))).toEqual([
+      'KEY_UNTRUSTED',
+      'MODEL_INCOMPATIBLE',
+      'COUNTER_ROLLBACK',
+    ]);
+  });
+
+  test('says what an accepting device would fetch', async () => {
+    await writeFile(folder.file('good.json'), JSON.stringify(state));
+    const { status, stdout } = await folder.ota('explain', 'fat.ota', '--device', 'good.json', '--key', 'a.pub');
+    expect(status).toBe(0);
+    expect(stdout).toContain('would be accepted');
+    expect(stdout).toMatch(/It would fetch .* app-849ecc23.bsdf2/);
+  });
+
+  test('refuses a state it cannot read whole', async () => {
+    await writeFile(folder.file('cut.json'), JSON.stringify(state).slice(0, 50));
+    expect(await folder.ota('explain', 'x.ota', '--device', 'cut.json', '--key', 'a.pub')).toMatchObject({ status: 4 });
+  });
+});
+
+describe('ota inspect', () => {
+  test('marks what it shows as unverified and escapes what a package says', async () => {
+    await writeFile(
+      folder.file('evil.json'),
+      JSON.stringify({ vendor: 'AC\u001b[31mME', releaseNotes: 'line\u202e\nnext' }),
+    );
+    await folder.pack('--metadata', 'evil.json', '--out', 'evil.ota');
+    const { stdout } = await folder.ota('inspect', 'evil.ota');
+    expect(stdout).toContain('UNVERIFIED');
+    for (const control of ['\u001b', '\u202e']) expect(stdout).not.toContain(control);
+  });
+
+  test('takes a package apart, all parts or none', async () => {
+    const { status } = await folder.ota('inspect', 'x.ota', '--extract', 'parts');
+    expect(status).toBe(0);
+    const before = await folder.state();
+    expect(
+      Object.keys(before)
+        .filter((path) => path.includes('/parts/'))
+        .map((path) => path.split('/').pop()),
+    ).toEqual(['app-849ecc23.bsdf2', 'metadata.json', 'signature.json']);
+    expect(await folder.ota('inspect', 'x.ota', '--extract', 'parts')).toMatchObject({ status: 8 });
+    expect(await folder.state()).toEqual(before);
+  });
+});
+
+describe('ota diff', () => {
+  test('tells equal from different by its status', async () => {
+    expect(await folder.ota('diff', 'x.ota', 'x.ota')).toMatchObject({ status: 0, stdout: 'equal\n' });
+    const { status, stdout } = await folder.ota('diff', 'x.ota', 'fat.ota', '--json');
+    expect(status).toBe(17);
+    expect(JSON.parse(stdout)).toMatchObject({ equal: false });
+  });
+});
