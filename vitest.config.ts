@@ -9,7 +9,10 @@ export default defineConfig({
       // Needs nothing but Node and npm.
       { extends: true, test: { name: 'default', include: ['test/**/*.test.ts'], exclude: ['test/service/**'] } },
       // Needs bsdiff, bspatch, openssl or an installed tarball.
-      { extends: true, test: { name: 'service', include: ['test/service/**/*.test.ts'], testTimeout: 120_000 } },
+      {
+        extends: true,
+        test: { name: 'service', include: ['test/service/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 },
+      },
     ],
   },
 });
