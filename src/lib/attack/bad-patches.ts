@@ -1,0 +1,242 @@
+import { sha256Hex } from '../core/sha256.js';
+import { DELTA_FORMATS, type DeltaFormat } from '../delta/formats.js';
+import { payloadFileName } from '../package/metadata.js';
+import type { AttackCase, CaseFile, Expectation } from './attack-case.js';
+import { type Forge, flipBit } from './forge.js';
+import {
+  BASE_BYTES,
+  controlStream,
+  type ForgedPatch,
+  patchBytes,
+  STAND_IN_BASE,
+  STAND_IN_EXTRA,
+  STAND_IN_TARGET,
+  triple,
+  VALID_PATCH,
+} from './patch-bytes.js';
+
+const BASE_FILE: CaseFile = { path: 'patch-base.bin', bytes: STAND_IN_BASE };
+const OTHER_BASE_FILE: CaseFile = { path: 'patch-other-base.bin', bytes: flipBit(STAND_IN_BASE, 0) };
+const BOMB_BYTES = 64 * 1024 ** 2;
+const IDLE_TRIPLES = 100_000;
+const INT64_MAX = 2n ** 63n - 1n;
+
+/** Name, code, what is wrong, the patch. */
+type PatchAttack = readonly [string, Expectation, string, ForgedPatch];
+
+/**
+ * Rows 22 and 25 to 32, and their controls: hostile patches in both formats, correctly hashed and
+ * signed, against a stand-in base image of 4 KiB.
+ */
+export function* badPatches(forge: Forge): Generator<AttackCase> {
+  for (const format of DELTA_FORMATS) {
+    for (const [row, attacks] of attacksByRow()) {
+      for (const [name, code, change, patch] of attacks) yield patchCase(forge, row, format, name, code, change, patch);
+    }
+    yield {
+      ...patchCase(
+        forge,
+        31,
+        format,
+        'wrong-base',
+        'BASE_MISMATCH',
+        'the patch is valid, the base is not',
+        VALID_PATCH,
+      ),
+      base: OTHER_BASE_FILE,
+    };
+  }
+  yield patchCase(forge, 28, 'bsdf2', 'unknown-compressor', 'PATCH_INVALID', 'the diff stream has compressor 9', {
+    ...VALID_PATCH,
+    header: (header) => header.writeUInt8(9, 6),
+  });
+}
+
+function attacksByRow(): [number, PatchAttack[]][] {
+  return [
+    [0, [['valid', 'OK', 'a valid patch of the stand-in image', VALID_PATCH]]],
+    [22, bombs()],
+    [25, impossibleLengths()],
+    [26, seeks()],
+    [27, shortStreams()],
+    [28, longStreams()],
+    [29, otherSizes()],
+    [
+      30,
+      [['idle-triples', 'LIMIT_EXCEEDED', `${IDLE_TRIPLES} triples make nothing`, { ...VALID_PATCH, control: idle() }]],
+    ],
+    [32, [otherOutput()]],
+  ];
+}
+
+function bombs(): PatchAttack[] {
+  const bomb = Buffer.alloc(BOMB_BYTES);
+  return [
+    ['diff-bomb', 'PATCH_INVALID', 'the diff stream decodes to 64 MiB', { ...VALID_PATCH, diff: bomb }],
+    ['extra-bomb', 'PATCH_INVALID', 'the extra stream decodes to 64 MiB', { ...VALID_PATCH, extra: bomb }],
+  ];
+}
+
+function impossibleLengths(): PatchAttack[] {
+  const refuse = (name: string, change: string, patch: Partial<ForgedPatch>): PatchAttack => [
+    name,
+    'PATCH_INVALID',
+    change,
+    { ...VALID_PATCH, ...patch },
+  ];
+  const control = (...triples: Parameters<typeof controlStream>[0]) => ({ control: controlStream(triples) });
+  return [
+    refuse('negative-add', 'a triple adds -1 bytes', control(triple(-1, 96))),
+    refuse('negative-copy', 'a triple copies -96 bytes', control(triple(4000, -96))),
+    refuse('add-int64-max', 'a triple adds 2^63 - 1 bytes', control(triple(INT64_MAX, 96))),
+    refuse('add-2-to-53', 'a triple adds 2^53 bytes', control(triple(2n ** 53n, 96))),
+    refuse('add-4-gib', 'a triple adds 4 GiB', control(triple(2n ** 32n, 96))),
+    refuse('copy-int64-max', 'a triple copies 2^63 - 1 bytes', control(triple(4000, INT64_MAX))),
+    refuse('sum-wraps', 'two lengths add up to 2^64', control(triple(INT64_MAX, INT64_MAX))),
+    refuse('one-byte-more', 'the triples make one byte too many', control(triple(4000, 97))),
+    refuse('header-negative-control', 'the control stream has -1 bytes in the header', { controlSize: -1n }),
+    refuse('header-negative-diff', 'the diff stream has -1 bytes in the header', { diffSize: -1n }),
+    refuse('header-control-int64-max', 'the control stream has 2^63 - 1 bytes in the header', {
+      controlSize: INT64_MAX,
+    }),
+    refuse('header-sum-wraps', 'the streams of the header add up to 2^64', {
+      controlSize: INT64_MAX,
+      diffSize: INT64_MAX,
+    }),
+    refuse('header-beyond-end', 'the diff stream ends beyond the patch', { diffSize: 1_000_000n }),
+  ];
+}
+
+function seeks(): PatchAttack[] {
+  const refuse = (name: string, change: string, seek: number | bigint): PatchAttack => [
+    name,
+    'PATCH_INVALID',
+    change,
+    { ...VALID_PATCH, control: controlStream([triple(16, 0, seek), triple(3984, 96)]) },
+  ];
+  return [
+    refuse('before-start', 'a triple adds from 48 bytes before the base', -64),
+    refuse('past-end', 'a triple adds from far beyond the base', 1_000_000),
+    refuse('across-end', 'a triple adds across the end of the base', 100 + BASE_BYTES - 4000),
+    refuse('int64-max', 'a triple seeks 2^63 - 1 bytes', INT64_MAX),
+    refuse('int64-min', 'a triple seeks -(2^63 - 1) bytes', -INT64_MAX),
+  ];
+}
+
+function shortStreams(): PatchAttack[] {
+  const { control, diff, extra } = VALID_PATCH;
+  const refuse = (name: string, change: string, patch: Partial<ForgedPatch>): PatchAttack => [
+    name,
+    'PATCH_INVALID',
+    change,
+    { ...VALID_PATCH, ...patch },
+  ];
+  return [
+    refuse('control', 'the control stream ends within a triple', { control: control.subarray(0, -1) }),
+    refuse('no-control', 'the control stream decodes to nothing', { control: Buffer.alloc(0) }),
+    refuse('diff', 'the diff stream is one byte short', { diff: diff.subarray(1) }),
+    refuse('extra', 'the extra stream is one byte short', { extra: extra.subarray(0, -1) }),
+    ...(['control', 'diff', 'extra'] as const).map((name) =>
+      refuse(`${name}-cut`, `the compressed ${name} stream is one byte short`, {
+        compressed: (streams) => ({ ...streams, [name]: streams[name].subarray(0, -1) }),
+      }),
+    ),
+    refuse('empty-streams', 'the streams have no bytes at all', {
+      compressed: () => ({ control: Buffer.alloc(0), diff: Buffer.alloc(0), extra: Buffer.alloc(0) }),
+    }),
+    refuse('not-compressed', 'the extra stream is not compressed', {
+      compressed: (streams) => ({ ...streams, extra: STAND_IN_EXTRA }),
+    }),
+  ];
+}
+
+function longStreams(): PatchAttack[] {
+  const { control, diff, extra } = VALID_PATCH;
+  const refuse = (name: string, change: string, patch: Partial<ForgedPatch>): PatchAttack => [
+    name,
+    'PATCH_INVALID',
+    change,
+    { ...VALID_PATCH, ...patch },
+  ];
+  return [
+    refuse('control', 'a triple is left over', { control: Buffer.concat([control, controlStream([triple(0, 0)])]) }),
+    refuse('diff', 'a byte of the diff stream is left over', { diff: Buffer.concat([diff, Buffer.of(0)]) }),
+    refuse('extra', 'a byte of the extra stream is left over', { extra: Buffer.concat([extra, Buffer.of(0)]) }),
+    ...(['control', 'diff', 'extra'] as const).map((name) =>
+      refuse(`${name}-trailing`, `a byte follows the compressed ${name} stream`, {
+        compressed: (streams) => ({ ...streams, [name]: Buffer.concat([streams[name], Buffer.of(0)]) }),
+      }),
+    ),
+    refuse('magic', 'the magic is another one', { header: (header) => header.write('BSDIFF41', 'latin1') }),
+  ];
+}
+
+function otherSizes(): PatchAttack[] {
+  const sizes: [string, bigint][] = [
+    ['one-byte-less', BigInt(STAND_IN_TARGET.length - 1)],
+    ['one-byte-more', BigInt(STAND_IN_TARGET.length + 1)],
+    ['zero', 0n],
+    ['1-tib', 2n ** 40n],
+    ['int64-max', INT64_MAX],
+    ['negative', -1n],
+  ];
+  return sizes.map(([name, targetSize]) => [
+    name,
+    'PATCH_INVALID',
+    `the patch says it makes ${targetSize} bytes, the metadata ${STAND_IN_TARGET.length}`,
+    { ...VALID_PATCH, targetSize },
+  ]);
+}
+
+function idle(): Buffer {
+  return Buffer.concat([Buffer.alloc(24 * IDLE_TRIPLES), VALID_PATCH.control]);
+}
+
+function otherOutput(): PatchAttack {
+  const patch = { ...VALID_PATCH, extra: flipBit(STAND_IN_EXTRA, 0) };
+  return ['other-output', 'TARGET_MISMATCH', 'the patch is well-formed and makes another image', patch];
+}
+
+/** Metadata of the specimen's release, whose only payload is this patch. */
+function patchCase(
+  forge: Forge,
+  row: number,
+  format: DeltaFormat,
+  name: string,
+  code: Expectation,
+  change: string,
+  patch: ForgedPatch,
+): AttackCase {
+  const bytes = patchBytes(format, patch);
+  const { component, target } = forge.specimen.metadata.payloads[0]!;
+  const base = { size: STAND_IN_BASE.length, sha256: sha256Hex(STAND_IN_BASE) };
+  const file = payloadFileName({ component, format, base });
+  const sha256 = sha256Hex(bytes);
+  const metadata = forge.metadata((draft) => {
+    draft.payloads = [
+      {
+        component,
+        format,
+        file,
+        size: bytes.length,
+        sha256,
+        chunkBytes: 65_536,
+        chunkSha256: [sha256],
+        target: { version: target.version, size: STAND_IN_TARGET.length, sha256: sha256Hex(STAND_IN_TARGET) },
+        base,
+        applyMemoryBytes: 1024 ** 2,
+        storageBytes: bytes.length,
+      },
+    ];
+  });
+  return {
+    row,
+    name: `${name}-${format}`,
+    change: `${change} (${format})`,
+    bytes: forge.package({ metadata, payloads: [{ file, bytes }] }),
+    trust: forge.releaseTrust,
+    base: BASE_FILE,
+    verify: code,
+    apply: code,
+  };
+}
