@@ -1,5 +1,4 @@
 import { Readable } from 'node:stream';
-import { TarArchive } from 'archiver';
 import { OtaError } from '../core/errors.js';
 import { chunksOf } from '../core/file-access.js';
 import type { RandomAccess } from '../core/random-access.js';
@@ -24,6 +23,7 @@ export interface ContainerContent {
  * @throws OtaError LIMIT_EXCEEDED: a payload above 8 GiB − 1; whatever reading a payload throws
  */
 export async function* containerBytes(content: ContainerContent, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
+  const { TarArchive } = await import('archiver'); // large; most commands only read
   const archive = new TarArchive({});
   archive.on('warning', (error) => archive.destroy(error));
   const add = (source: Buffer | Readable, name: string, size: number) =>
