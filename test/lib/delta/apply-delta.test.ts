@@ -48,7 +48,7 @@ test('the header tells where each stream lies', async () => {
 
 describe('a large image', () => {
   const size = 3_000_000;
-  const old = Buffer.from({ length: size }, (_, i) => (i * 31) >> 3);
+  const old = Buffer.from(Uint8Array.from({ length: size }, (_, i) => (i * 31) >> 3));
   const patch = forgePatch({ triples: [[size, 0, 0]], diff: Buffer.alloc(size, 1), targetSize: size });
 
   test('comes in chunks of at most 256 KiB', async () => {

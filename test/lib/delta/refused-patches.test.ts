@@ -138,7 +138,7 @@ const refusals: [row: string, parts: ForgedPatch | Buffer, message: string, code
     { ...good, compressors: [2, 2, 0], trailing: Buffer.from('x') },
     'extra stream goes on',
   ],
-  ['a hole between control and diff', { ...good, controlSize: 40n }, 'control stream'],
+  ['a boundary between streams in the wrong place', { ...good, controlSize: 40n }, 'stream'],
 
   // Row 29: output size differs from the signed one
   [

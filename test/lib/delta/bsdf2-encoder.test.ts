@@ -1,0 +1,81 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { memoryAccess } from '../../../src/lib/core/file-access.js';
+import { applyMemoryBytes } from '../../../src/lib/delta/apply-memory.js';
+import { encodeBsdf2 } from '../../../src/lib/delta/bsdf2-encoder.js';
+import { inspectPatch } from '../../../src/lib/delta/inspect-patch.js';
+import { realFirmware } from '../../support/firmware.js';
+import { outcomeOf } from './forged-patch.js';
+
+const encode = async (old: Uint8Array, target: Uint8Array) =>
+  Buffer.concat(await encodeBsdf2(Buffer.from(old), Buffer.from(target), () => undefined));
+
+/** Images as they are: parts that stay, move, change a little, vanish or are new. */
+const imagePair = fc
+  .record({
+    parts: fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { minLength: 1, maxLength: 8 }),
+    order: fc.array(fc.nat(11), { maxLength: 12 }),
+    fresh: fc.uint8Array({ maxLength: 60 }),
+    pokes: fc.array(fc.tuple(fc.nat(3000), fc.nat(255)), { maxLength: 20 }),
+  })
+  .map(({ parts, order, fresh, pokes }) => {
+    const old = Buffer.concat(parts);
+    const target = Buffer.concat(order.map((i) => parts[i] ?? fresh));
+    for (const [at, value] of pokes) if (at < target.length) target[at] = value;
+    return { old, target };
+  });
+
+describe('encodeBsdf2', () => {
+  test('makes patches that give the target back, whatever the images', async () => {
+    const bytes = fc.oneof(fc.uint8Array({ maxLength: 400 }), fc.uint8Array({ max: 1, maxLength: 400 }));
+    const images = fc.oneof(imagePair, fc.record({ old: bytes, target: bytes }));
+    await fc.assert(
+      fc.asyncProperty(images, async ({ old, target }) => {
+        const { yielded, error } = await outcomeOf(await encode(old, target), old, target.length);
+        expect(error).toBeUndefined();
+        expect(yielded.equals(target)).toBe(true);
+      }),
+      { seed: 20261121, numRuns: 300 },
+    );
+  });
+
+  test('gives the same bytes for the same images', async () => {
+    const images = await realFirmware('movehub');
+    expect(await encode(images.old, images.new)).toEqual(await encode(images.old, images.new));
+  });
+
+  test.each([
+    ['movehub', 5645, 6462],
+    ['primehub', 20_900, 22_851],
+  ] as const)('is smaller than bsdiff on %s', async (hub, mostBytes, bsdiffBytes) => {
+    const images = await realFirmware(hub);
+    const { length } = await encode(images.old, images.new);
+    expect(length).toBeLessThanOrEqual(mostBytes);
+    expect(length).toBeLessThan(bsdiffBytes);
+  });
+
+  test('needs next to nothing for equal images and for long runs', async () => {
+    const images = await realFirmware('primehub');
+    expect((await encode(images.old, images.old)).length).toBeLessThan(100);
+    const zeros = Buffer.alloc(1_000_000);
+    const runs = Buffer.concat([zeros.subarray(7), Buffer.from('x'), zeros]);
+    const patch = await encode(zeros, runs);
+    expect(patch.length).toBeLessThan(150);
+    expect((await outcomeOf(patch, zeros, runs.length)).yielded.equals(runs)).toBe(true);
+  });
+
+  test('reports progress that never falls and ends at 1', async () => {
+    const images = await realFirmware('movehub');
+    const reports: number[] = [];
+    await encodeBsdf2(Buffer.from(images.old), Buffer.from(images.new), (done) => reports.push(done));
+    expect(reports).toEqual(reports.toSorted((a, b) => a - b));
+    expect(reports.at(-1)).toBeCloseTo(1);
+  });
+
+  test('asks of the applier only what small images need', async () => {
+    const images = await realFirmware('movehub');
+    const patch = memoryAccess(await encode(images.old, images.new), 'patch');
+    const needed = await applyMemoryBytes(patch, await inspectPatch('bsdf2', patch), images.old.length);
+    expect(needed).toBeLessThan(2 * 1024 * 1024);
+  });
+});
