@@ -45,9 +45,10 @@ export default class KeysGenerate extends BaseCommand {
     }),
     encrypt: Flags.boolean({
       summary: 'Protect the private key by a passphrase: from --passphrase-env or --passphrase-stdin, else asked for.',
+      default: false,
     }),
     ...passphraseFlags,
-    test: Flags.boolean({ summary: 'Mark both files as a test key.' }),
+    test: Flags.boolean({ summary: 'Mark both files as a test key.', default: false }),
     force: forceFlag,
     'dry-run': dryRunFlag,
   };
