@@ -8,6 +8,7 @@ import { factsText, gridText } from './table.js';
 /** `ota verify` for people. All of it is verified by the time it is printed. */
 export async function verifyText(report: VerifyReport): Promise<string> {
   const { signatures } = report;
+  const purpose = signatures.role === 'release:*' ? 'any product' : signatures.role;
   const ignored = signatures.ignored.map(({ keyid, reason }) => `${shortId(keyid)} (${reason})`);
   return [
     `${escapeText(report.package)}: OK`,
@@ -17,7 +18,7 @@ export async function verifyText(report: VerifyReport): Promise<string> {
       ['digest', report.digest],
       [
         'signed',
-        `${signatures.keyids.length} of ${signatures.threshold} needed for ${signatures.role}: ${signatures.keyids.map(shortId).join(', ')}`,
+        `${signatures.keyids.length} of ${signatures.threshold} needed for ${purpose}: ${signatures.keyids.map(shortId).join(', ')}`,
       ],
       ['ignored', ignored.length > 0 ? ignored.join(', ') : undefined],
       ['expires', report.expiresAt ?? 'never'],
