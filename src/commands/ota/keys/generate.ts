@@ -57,7 +57,7 @@ export default class KeysGenerate extends BaseCommand {
     const { flags } = await this.parse(KeysGenerate);
     const { test, force, 'passphrase-env': envName, 'passphrase-stdin': stdin, 'dry-run': dryRun } = flags;
     const paths = keyPairPaths(flags.out);
-    const encrypted = flags.encrypt || envName !== undefined || stdin;
+    const encrypted = flags.encrypt || envName !== undefined || stdin === true;
     const result = { privateKey: paths.privatePath, publicKey: paths.publicPath, encrypted, test, dryRun };
     if (!force) await refuseExisting(paths);
     if (!dryRun) {
