@@ -16,7 +16,7 @@ export function watchSignals(): SignalWatch {
   const abort = new AbortController();
   const listener = (name: NodeJS.Signals) => {
     const { code, exitStatus, message } = ENDINGS[name as keyof typeof ENDINGS];
-    if (abort.signal.aborted) process.exit(exitStatus);
+    if (abort.signal.aborted) endAtOnce(exitStatus);
     abort.abort(new OtaError(code, message));
   };
   const names = Object.keys(ENDINGS) as (keyof typeof ENDINGS)[];
@@ -27,4 +27,10 @@ export function watchSignals(): SignalWatch {
       for (const name of names) process.off(name, listener);
     },
   };
+}
+
+function endAtOnce(exitStatus: number): never {
+  // A bar that was being drawn has hidden the cursor and switched line wrap off.
+  if (process.stderr.isTTY) process.stderr.write('\u001b[?25h\u001b[?7h');
+  process.exit(exitStatus);
 }

@@ -9,9 +9,12 @@ export function isCi(environment: Environment): boolean {
   return CI !== undefined && CI !== '' && CI !== '0' && CI !== 'false';
 }
 
-/** May this stream be redrawn (spinners, bars)? */
-export function isLiveTerminal(stream: { isTTY?: boolean }, environment: Environment): boolean {
-  return stream.isTTY === true && environment.TERM !== 'dumb' && !isCi(environment);
+/**
+ * May this stream be redrawn (spinners, bars)? A terminal without a width, as some containers and
+ * test drivers give, may not: redrawing counts lines by dividing by it.
+ */
+export function isLiveTerminal(stream: { isTTY?: boolean; columns?: number }, environment: Environment): boolean {
+  return stream.isTTY === true && stream.columns !== 0 && environment.TERM !== 'dumb' && !isCi(environment);
 }
 
 /** May a question be asked? Only when a person can both see it and answer. */

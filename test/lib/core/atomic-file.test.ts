@@ -1,7 +1,20 @@
-import { chmod, lstat, mkdir, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  type FileHandle,
+  lstat,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openAtomicFile, writeFileAtomically } from '../../../src/lib/core/atomic-file.js';
 import { OtaError } from '../../../src/lib/core/errors.js';
 
@@ -227,5 +240,55 @@ describe('openAtomicFile', () => {
     expect(await content()).toBe('old');
     await file.commit();
     expect(await content()).toBe('new');
+  });
+});
+
+describe('when the disk fails', () => {
+  let handles: FileHandle;
+  beforeAll(async () => {
+    const handle = await open(import.meta.filename);
+    handles = Object.getPrototypeOf(handle) as FileHandle;
+    await handle.close();
+  });
+  afterEach(() => vi.restoreAllMocks());
+  afterAll(() => vi.restoreAllMocks());
+
+  const systemError = (code: string) => Object.assign(new Error(`${code}: failed, fsync`), { code, syscall: 'fsync' });
+
+  test.each([
+    ['write', 'ENOSPC', 'NO_SPACE'],
+    ['write', 'EIO', 'IO_FAILED'],
+    ['sync', 'EIO', 'IO_FAILED'],
+    ['chmod', 'EPERM', 'PERMISSION_DENIED'],
+  ] as const)('a %s that fails with %s leaves the old file and nothing else', async (call, systemCode, code) => {
+    await writeFile(target, 'old');
+    const failing = vi.spyOn(handles, call).mockRejectedValue(systemError(systemCode));
+    await expect(writeFileAtomically(target, Buffer.from('new'), { force: true })).rejects.toMatchObject({ code });
+    // a second fsync would report success without the pages the first one lost
+    expect(failing).toHaveBeenCalledTimes(1);
+    expect(await content()).toBe('old');
+    expect(await readdir(folder)).toEqual(['out.bin']);
+  });
+
+  test('a folder that cannot be synced takes the new name back', async () => {
+    vi.spyOn(handles, 'sync').mockResolvedValueOnce().mockRejectedValueOnce(systemError('EIO'));
+    await expect(writeFileAtomically(target, Buffer.from('new'))).rejects.toMatchObject({ code: 'IO_FAILED' });
+    expect(await readdir(folder)).toEqual([]);
+  });
+
+  test('a folder whose file system knows no sync is no failure', async () => {
+    vi.spyOn(handles, 'sync').mockResolvedValueOnce().mockRejectedValueOnce(systemError('EINVAL'));
+    await writeFileAtomically(target, Buffer.from('new'));
+    expect(await content()).toBe('new');
+  });
+
+  test('short writes are completed', async () => {
+    const write = handles.write as (bytes: Uint8Array, ...rest: number[]) => Promise<unknown>;
+    vi.spyOn(handles, 'write').mockImplementation(function (this: FileHandle, ...args: unknown[]) {
+      const [bytes, offset, length, position] = args as [Uint8Array, number, number, number];
+      return write.call(this, bytes, offset, Math.min(length, 3), position);
+    } as typeof handles.write);
+    await writeFileAtomically(target, Buffer.from('0123456789'));
+    expect(await content()).toBe('0123456789');
   });
 });

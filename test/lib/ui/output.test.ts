@@ -127,6 +127,11 @@ describe('the terminal', () => {
     expect(isLiveTerminal({}, environment)).toBe(false);
   });
 
+  test('without a width is not redrawn: ora would clear lines for ever', () => {
+    expect(isLiveTerminal({ isTTY: true, columns: 0 }, {})).toBe(false);
+    expect(isLiveTerminal({ isTTY: true, columns: 80 }, {})).toBe(true);
+  });
+
   test('shows colours only where they help', () => {
     expect(paint('red', 'x', stream, {})).toBe('\u001b[31mx\u001b[39m');
     expect(paint('red', 'x', stream, { NO_COLOR: '1' })).toBe('x');
