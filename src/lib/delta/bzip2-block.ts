@@ -1,9 +1,10 @@
 import type { BitReader } from './bzip2-bits.js';
-import { type PrefixCode, prefixCode, readSymbol } from './bzip2-huffman.js';
+import { FAST_BITS, MAX_CODE_BITS, type PrefixCode, prefixCode } from './bzip2-huffman.js';
 
 const GROUP_SYMBOLS = 50;
-const RUN_A = 0;
+/** Symbols 0 and 1 are digits of a run's length. */
 const RUN_B = 1;
+const MAX_CODE_MASK = (1 << MAX_CODE_BITS) - 1;
 
 /** Data that no bzip2 encoder makes; the message says what is wrong. */
 export class Bzip2Error extends Error {
@@ -96,21 +97,44 @@ function readCode(reader: BitReader, symbolCount: number): PrefixCode {
   return code;
 }
 
-/** Undoes the prefix codes, the zero runs and move-to-front; fills `links` with bytes. */
+/**
+ * Undoes the prefix codes, the zero runs and move-to-front; fills `links` with bytes.
+ *
+ * The reader's state lives in local variables here: this is where the time goes.
+ */
 function decodeSymbols(reader: BitReader, tables: BlockTables, links: Uint32Array, occurrences: Uint32Array): number {
   const { alphabet, selectors, codes } = tables;
+  const { bytes } = reader;
   const endSymbol = alphabet.length + 1;
   const recent = alphabet.slice(); // the most recent byte first
+  let { bits, count: bitCount, at } = reader;
   let count = 0;
   let run = 0;
   let runUnit = 1;
   for (let group = 0; group < selectors.length; group++) {
-    if (reader.overrun) throw new Bzip2Error('the data ends inside a block');
-    const code = codes[selectors[group]!]!;
+    if (at - 4 > bytes.length) throw new Bzip2Error('the data ends inside a block');
+    const { fast, limits, bases, symbols } = codes[selectors[group]!]!;
     for (let i = 0; i < GROUP_SYMBOLS; i++) {
-      const symbol = readSymbol(code, reader);
-      if (symbol === RUN_A || symbol === RUN_B) {
-        // a run is a number in bijective base 2; unchecked, it grows past 2^31 and never ends
+      while (bitCount < MAX_CODE_BITS) {
+        bits = (bits << 8) | (at < bytes.length ? bytes[at]! : 0);
+        at++;
+        bitCount += 8;
+      }
+      const next = (bits >>> (bitCount - MAX_CODE_BITS)) & MAX_CODE_MASK;
+      const entry = fast[next >>> (MAX_CODE_BITS - FAST_BITS)]!;
+      let symbol = entry >>> 5;
+      if (entry !== 0) {
+        bitCount -= entry & 31;
+      } else {
+        let length = FAST_BITS + 1;
+        while (length <= MAX_CODE_BITS && next >= limits[length]!) length++;
+        if (length > MAX_CODE_BITS) throw new Bzip2Error('a block has bits that are no code');
+        bitCount -= length;
+        symbol = symbols[(next >>> (MAX_CODE_BITS - length)) - bases[length]!]!;
+      }
+
+      if (symbol <= RUN_B) {
+        // a run is a number in bijective base 2; unchecked, it would overflow
         run += runUnit << symbol;
         runUnit <<= 1;
         if (run > links.length - count) throw new Bzip2Error('a run is longer than the block may be');
@@ -118,14 +142,17 @@ function decodeSymbols(reader: BitReader, tables: BlockTables, links: Uint32Arra
       }
       if (run > 0) {
         const byte = recent[0]!;
-        links.fill(byte, count, count + run);
         occurrences[byte]! += run;
-        count += run;
+        for (const end = count + run; count < end; count++) links[count] = byte;
         run = 0;
         runUnit = 1;
       }
-      if (symbol === endSymbol) return count;
-      if (symbol < 0) throw new Bzip2Error('a block has bits that are no code');
+      if (symbol === endSymbol) {
+        reader.bits = bits;
+        reader.count = bitCount;
+        reader.at = at;
+        return count;
+      }
       if (count >= links.length) throw new Bzip2Error('a block is longer than the stream allows');
       const place = symbol - 1;
       const byte = recent[place]!;

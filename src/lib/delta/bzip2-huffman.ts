@@ -1,7 +1,6 @@
-import type { BitReader } from './bzip2-bits.js';
-
-const MAX_CODE_BITS = 20;
-const FAST_BITS = 10;
+export const MAX_CODE_BITS = 20;
+/** Codes up to this length are found by one look-up. */
+export const FAST_BITS = 10;
 
 /** One prefix code of a bzip2 block: codes of up to 10 bits by table, longer ones by their length's range. */
 export interface PrefixCode {
@@ -43,23 +42,4 @@ export function prefixCode(lengths: Uint8Array): PrefixCode | undefined {
     limits[length] = code << (MAX_CODE_BITS - length);
   }
   return { fast, limits, bases, symbols };
-}
-
-/** Reads one symbol, or −1 when the next bits are no code. */
-export function readSymbol(code: PrefixCode, reader: BitReader): number {
-  while (reader.count < MAX_CODE_BITS) {
-    reader.bits = (reader.bits << 8) | (reader.bytes[reader.at++] ?? 0);
-    reader.count += 8;
-  }
-  const next = (reader.bits >>> (reader.count - MAX_CODE_BITS)) & ((1 << MAX_CODE_BITS) - 1);
-  const entry = code.fast[next >>> (MAX_CODE_BITS - FAST_BITS)]!;
-  if (entry !== 0) {
-    reader.count -= entry & 31;
-    return entry >>> 5;
-  }
-  let length = FAST_BITS + 1;
-  while (length <= MAX_CODE_BITS && next >= code.limits[length]!) length++;
-  if (length > MAX_CODE_BITS) return -1;
-  reader.count -= length;
-  return code.symbols[(next >>> (MAX_CODE_BITS - length)) - code.bases[length]!]!;
 }

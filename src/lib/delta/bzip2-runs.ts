@@ -5,6 +5,8 @@
  */
 const CRC_TABLES = crcTables();
 
+/** A fifth equal byte is not a byte but says how often to repeat the four before it: at most this often. */
+const MOST_REPEATS = 255;
 /** Up to here a loop is faster than a call of fill. */
 const SHORT_RUN = 40;
 
@@ -19,11 +21,9 @@ export class RunExpander {
   #links: Uint32Array;
   #left: number;
   #position: number;
-  /** How often the last byte was seen in a row, 0 to 4. */
-  #equal = 0;
   #byte = -1;
-  /** Repeats of the last byte still to be written. */
-  #repeats = 0;
+  /** How often it was seen in a row, 1 to 4. */
+  #equal = 0;
 
   constructor(links: Uint32Array, count: number, first: number) {
     this.#links = links;
@@ -36,36 +36,29 @@ export class RunExpander {
     return ~this.#crc >>> 0;
   }
 
-  /** Fills `out` and returns how many bytes it got: fewer than its length only when the block has ended. */
+  /**
+   * Fills `out` as far as whole runs fit, and returns how many bytes it got: 0 when the block has ended.
+   *
+   * @param out larger than a run
+   */
   read(out: Uint8Array): number {
     const links = this.#links;
+    const end = out.length - MOST_REPEATS;
     let left = this.#left;
     let position = this.#position;
-    let equal = this.#equal;
     let byte = this.#byte;
-    let repeats = this.#repeats;
+    let equal = this.#equal;
     let filled = 0;
-    const size = out.length;
-    while (filled < size) {
-      if (repeats > 0) {
-        const end = Math.min(filled + repeats, size);
-        repeats -= end - filled;
-        if (end - filled > SHORT_RUN) {
-          out.fill(byte, filled, end);
-          filled = end;
-        } else {
-          while (filled < end) out[filled++] = byte;
-        }
-        continue;
-      }
-      if (left === 0) break;
+    while (left > 0 && filled < end) {
       left--;
       const link = links[position]!;
-      const value = link & 0xff;
       position = link >>> 8;
+      const value = link & 0xff;
       if (equal === 4) {
-        repeats = value;
         equal = 0;
+        if (value > SHORT_RUN) out.fill(byte, filled, filled + value);
+        else for (let i = 0; i < value; i++) out[filled + i] = byte;
+        filled += value;
       } else {
         equal = value === byte ? equal + 1 : 1;
         byte = value;
@@ -74,9 +67,8 @@ export class RunExpander {
     }
     this.#left = left;
     this.#position = position;
-    this.#equal = equal;
     this.#byte = byte;
-    this.#repeats = repeats;
+    this.#equal = equal;
     this.#addToCrc(out, filled);
     return filled;
   }
