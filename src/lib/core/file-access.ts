@@ -103,7 +103,7 @@ export function region(source: RandomAccess, name: string, offset: number, size:
  */
 export async function* chunksOf(
   source: RandomAccess,
-  { chunkBytes = 256 * 1024, signal }: { chunkBytes?: number; signal?: AbortSignal } = {},
+  { chunkBytes = 512 * 1024, signal }: { chunkBytes?: number; signal?: AbortSignal } = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const bufferBytes = Math.min(chunkBytes, source.size);
   let current = Buffer.allocUnsafe(bufferBytes);

@@ -9,6 +9,7 @@ import { type Progress, type ProgressOptions, startProgress } from './progress.j
 import { refuseSecretsInArgv } from './secret-in-argv.js';
 import type { ConfigurableFlags } from './setting.js';
 import { type SignalWatch, watchSignals } from './signals.js';
+import { type StreamWatch, watchStreams } from './streams.js';
 import { isLiveTerminal, paint } from './terminal.js';
 import { type FlagOrigins, usageError } from './usage-error.js';
 
@@ -31,6 +32,7 @@ export abstract class BaseCommand extends Command {
   };
 
   readonly #signals: SignalWatch = watchSignals();
+  readonly #streams: StreamWatch = watchStreams((error) => this.#crash(error));
   /** Raised by Ctrl-C or SIGTERM; its reason is the OtaError the command ends with. */
   protected readonly signal: AbortSignal = this.#signals.signal;
   readonly #running = new Set<Progress>();
@@ -117,7 +119,13 @@ export abstract class BaseCommand extends Command {
 
   protected override async finally(error: Error | undefined): Promise<void> {
     this.#signals.stop();
+    this.#streams.stop();
     await super.finally(error);
+  }
+
+  /** For an error that no `await` saw: reported like any other bug, but the command cannot go on. */
+  #crash(error: Error): void {
+    void this.catch(error).finally(() => process.exit());
   }
 
   protected override logJson(json: unknown): void {

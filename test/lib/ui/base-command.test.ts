@@ -55,6 +55,16 @@ describe('a command that succeeds', () => {
   });
 });
 
+describe('a reader of stderr that goes away', () => {
+  test('does not stop the command', async () => {
+    const reading = script.start(['a.ota', '--behaviour', 'read stdin'], { stdin: null });
+    await reading.seen('waiting');
+    reading.process.stderr!.destroy();
+    reading.process.stdin!.end('x'.repeat(100_000));
+    expect(await reading.ended).toMatchObject({ status: 0, stdout: 'result a.ota\n' });
+  });
+});
+
 describe('a command that fails', () => {
   const usageHelp = 'Run `ota probe --help` to see its arguments and flags.';
 
@@ -141,6 +151,14 @@ describe('a command that fails', () => {
     const json = await run(['a', '--behaviour', 'bug', '--json']);
     expect(json.status).toBe(1);
     expect(JSON.parse(json.stdout).error).toMatchObject({ code: 'INTERNAL', exitStatus: 1 });
+  });
+
+  test('an error that nothing awaited is a bug like any other', async () => {
+    const { status, stdout, stderr } = await run(['a', '-q', '--behaviour', 'emit']);
+    expect({ status, stdout }).toEqual({ status: 1, stdout: '' });
+    expect(stderr).toContain('this is a bug (TypeError: x is not a function)\n');
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(JSON.parse((await run(['a', '--behaviour', 'emit', '--json'])).stdout).error.code).toBe('INTERNAL');
   });
 
   test('the stack is shown when asked for', async () => {

@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { Args, type Config, Flags } from '@oclif/core';
 import { untilAborted } from '../../../src/lib/core/abort.js';
@@ -39,6 +40,9 @@ class Probe extends BaseCommand {
         throw new OtaError('PAYLOAD_MISMATCH', 'app.bin: SHA-256 differs', ['Download it again.']);
       case 'bug':
         throw new TypeError('x is not a function\u001b[2J');
+      case 'emit': // what nothing awaits
+        setImmediate(() => new EventEmitter().emit('error', new TypeError('x is not a function')));
+        return new Promise(() => setInterval(() => {}, 1000));
       case 'wait': // ends as libraries do: with an error of their own
         this.note('waiting');
         return new Promise((_, reject) => {
