@@ -11,7 +11,7 @@ export const SIGNATURE_BYTES = 64;
 const FIELD_PRIME = 2n ** 255n - 19n;
 
 /**
- * The strict verdict of RFC 8032 §5.1.7: canonical A and R, S < L, no small-order A.
+ * The strict verdict of RFC 8032 §5.1.7: canonical A and R, S < L, no small-order A, no torsion in R.
  *
  * Always this library and never the runtime's own verifier, whose verdicts on
  * edge cases differ between releases of Node: a package must not be good on one
@@ -19,7 +19,10 @@ const FIELD_PRIME = 2n ** 255n - 19n;
  */
 export function verifyEd25519(publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (publicKey.byteLength !== PUBLIC_KEY_BYTES || signature.byteLength !== SIGNATURE_BYTES) return false;
-  return verify(signature, message, publicKey, { zip215: false });
+  if (!verify(signature, message, publicKey, { zip215: false })) return false;
+  // RFC 8032 leaves open whether the equation is multiplied by the cofactor; the library does, many devices do not.
+  // They disagree only about an R with a torsion component, which no honest signer makes.
+  return Point.fromBytes(signature.subarray(0, PUBLIC_KEY_BYTES)).isTorsionFree();
 }
 
 /**

@@ -33,7 +33,6 @@ export function newRoot(roles: readonly NewRole[], expiresAt: Date): SignedRoot 
 /** Lets a key sign for a role, which is created (threshold 1) if it is new. */
 export function addKey(role: string, key: PublicKey, { name, expiresAt }: KeyDetails = {}): RootEdit {
   requireRoleName(role);
-  if (role === ROOT_ROLE && expiresAt) throw rootKeyMustNotExpire(key.keyid);
   return (signed) => {
     const { keyids, threshold } = signed.roles[role] ?? { keyids: [], threshold: 1 };
     if (keyids.includes(key.keyid)) throw usage(`key ${key.keyid} already signs for ${role}`);
@@ -46,6 +45,8 @@ export function addKey(role: string, key: PublicKey, { name, expiresAt }: KeyDet
       ...(expiresAt === undefined ? {} : { expiresAt: formatTime(expiresAt) }),
       ...(key.isTest ? { test: true as const } : {}),
     };
+    const signsRoots = role === ROOT_ROLE || signed.roles[ROOT_ROLE]?.keyids.includes(key.keyid);
+    if (signsRoots && entry.expiresAt !== undefined) throw rootKeyMustNotExpire(key.keyid);
     return tidy({
       ...signed,
       keys: { ...signed.keys, [key.keyid]: entry },
@@ -165,6 +166,7 @@ function tidy(signed: SignedRoot): SignedRoot {
 function rootKeyMustNotExpire(keyid: string): OtaError {
   return usage(`key ${keyid} signs trust roots, and such a key cannot expire by itself`, [
     'A device that was off for years must still be able to follow the rotations: replace the key with `ota trust rotate`.',
+    'A release key loses its expiry with `ota trust expire ROOT never --key KEY`.',
   ]);
 }
 

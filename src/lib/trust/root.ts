@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { canonicalJson } from '../core/canonical-json.js';
 import { OtaError } from '../core/errors.js';
 import { readBounded } from '../core/file-access.js';
@@ -18,24 +18,27 @@ export const ROOT_MAX_KEYS = 64;
 /** `root.N.json` inside a package has room for nine digits. */
 const MAX_VERSION = 999_999_999;
 
-const keyid = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lowercase hex digits');
+const keyid = z.string().check(z.regex(/^[0-9a-f]{64}$/, 'expected 64 lowercase hex digits'));
 const utcTime = z.iso.datetime({ error: 'expected a UTC time such as 2027-01-31T12:00:00Z' });
 
 const signedRoot = z.strictObject({
   spec: z.literal(ROOT_SPEC),
-  version: z.int().min(1).max(MAX_VERSION),
+  version: z.int().check(z.minimum(1), z.maximum(MAX_VERSION)),
   expiresAt: utcTime,
   keys: z.record(
     keyid,
     z.strictObject({
       algorithm: z.literal('ed25519'),
       publicKey: z.base64(),
-      name: z.string().min(1).max(128).optional(),
-      expiresAt: utcTime.optional(),
-      test: z.literal(true).optional(),
+      name: z.optional(z.string().check(z.minLength(1), z.maxLength(128))),
+      expiresAt: z.optional(utcTime),
+      test: z.optional(z.literal(true)),
     }),
   ),
-  roles: z.record(z.string(), z.strictObject({ keyids: z.array(keyid).min(1), threshold: z.int().min(1) })),
+  roles: z.record(
+    z.string(),
+    z.strictObject({ keyids: z.array(keyid).check(z.minLength(1)), threshold: z.int().check(z.minimum(1)) }),
+  ),
 });
 
 /** The part of a trust root that is signed, as it stands in the file. */

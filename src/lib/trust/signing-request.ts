@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { OtaError } from '../core/errors.js';
 import { checkSchema } from '../core/schema.js';
 import { type JsonValue, parseStrictJson } from '../core/strict-json.js';
@@ -34,11 +34,11 @@ export interface DetachedSignature {
 }
 
 const payloadType = z.enum([METADATA_PAYLOAD_TYPE, ROOT_PAYLOAD_TYPE]);
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lowercase hex digits');
+const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/, 'expected 64 lowercase hex digits'));
 
 const requestFile = z.strictObject({
   spec: z.literal(SIGNING_REQUEST_SPEC),
-  subject: z.string().max(1024),
+  subject: z.string().check(z.maxLength(1024)),
   payloadType,
   sha256,
   message: z.base64(),
@@ -52,7 +52,7 @@ const signatureFile = z.strictObject({
   sha256,
   keyid: sha256,
   publicKey: z.base64(),
-  test: z.literal(true).optional(),
+  test: z.optional(z.literal(true)),
   sig: z.base64(),
 });
 

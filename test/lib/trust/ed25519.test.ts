@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { Point } from '@noble/ed25519';
+import { Point, verify } from '@noble/ed25519';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { publicKeyFault, verifyEd25519 } from '../../../src/lib/trust/ed25519.js';
@@ -93,6 +94,30 @@ describe('verifyEd25519', () => {
       Buffer.from(s.toString(16).padStart(64, '0'), 'hex').reverse(),
     ]);
     expect(verifyEd25519(raw, message, malleated)).toBe(false);
+  });
+
+  test('refuses an R with a torsion component, about which verifiers disagree', () => {
+    const { n } = Point.CURVE();
+    const secret = 123456789n;
+    const publicPoint = Point.BASE.multiply(secret);
+    const torsion = Point.fromBytes(smallOrderEncodings().find(({ hex }) => hex.startsWith('c7176a'))!.bytes);
+    const message = Buffer.from('firmware');
+    const sign = (commitment: Point): Buffer => {
+      const hash = createHash('sha512')
+        .update(commitment.toBytes())
+        .update(publicPoint.toBytes())
+        .update(message)
+        .digest();
+      const challenge = BigInt(`0x${hash.reverse().toString('hex')}`) % n;
+      const s = (987654321n + challenge * secret) % n;
+      const encoded = Buffer.from(s.toString(16).padStart(64, '0'), 'hex').reverse();
+      return Buffer.concat([commitment.toBytes(), encoded]);
+    };
+    const honest = sign(Point.BASE.multiply(987654321n));
+    const twisted = sign(Point.BASE.multiply(987654321n).add(torsion));
+    expect(verifyEd25519(publicPoint.toBytes(), message, honest)).toBe(true);
+    expect(verify(twisted, message, publicPoint.toBytes(), { zip215: false })).toBe(true);
+    expect(verifyEd25519(publicPoint.toBytes(), message, twisted)).toBe(false);
   });
 
   test('refuses 63 and 65 bytes', async () => {

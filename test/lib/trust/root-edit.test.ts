@@ -91,8 +91,14 @@ describe('edits', () => {
     expect(() => edit(start)).toThrow(usage(fact));
   });
 
-  test('refuses an expiring key for the root role, and roles of other names', () => {
-    expect(() => addKey('root', eve.publicKey, { expiresAt: inAYear })).toThrow(usage('cannot expire'));
+  test('a root key cannot expire, whichever way the two come together', () => {
+    expect(() => addKey('root', eve.publicKey, { expiresAt: inAYear })(start)).toThrow(usage('cannot expire'));
+    expect(() => addKey('release:pump', ann.publicKey, { expiresAt: inAYear })(start)).toThrow(usage('cannot expire'));
+    const limited = setKeyExpiry(ben.publicKey.keyid, inAYear)(start);
+    expect(() => addKey('root', ben.publicKey)(limited)).toThrow(usage('cannot expire'));
+  });
+
+  test('refuses roles of other names', () => {
     for (const role of ['', 'Root', 'release:', 'release:A', 'release:../x', 'release', '__proto__']) {
       expect(() => addKey(role, eve.publicKey)).toThrow(usage('is not a role'));
     }
