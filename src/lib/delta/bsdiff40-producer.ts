@@ -1,4 +1,5 @@
 import { fork } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,6 +28,7 @@ export async function* produceBsdiff40({ base, target, signal, onProgress }: Pro
   try {
     const patchPath = join(directory, 'patch');
     await runChild([base.name, target.name, patchPath], target.name, { signal, onProgress });
+    if (!existsSync(patchPath)) throw toolFailed(target.name, 'it ended well, but wrote no patch');
     await using patch = await openFile(patchPath);
     yield* chunksOf(patch, { signal });
   } finally {

@@ -6,6 +6,7 @@ export type Bsdiff40Message =
   | { kind: 'failed'; reason: string };
 
 const [basePath, targetPath, patchPath] = process.argv.slice(2) as [string, string, string];
+process.once('disconnect', () => process.exit()); // the parent is gone: nobody wants the patch
 void run().then((message) => process.send?.(message, () => process.exit()));
 
 async function run(): Promise<Bsdiff40Message> {

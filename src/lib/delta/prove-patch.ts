@@ -4,27 +4,40 @@ import { applyDelta } from './apply-delta.js';
 import type { ApplyDeltaOptions } from './formats.js';
 import { readExactly } from './read-exactly.js';
 
+type Proof = Omit<ApplyDeltaOptions, 'targetSize'>;
+
 /**
- * Applies a fresh patch with the applier that devices' tools will use, and
- * compares the result with the image it should make.
+ * Applies a fresh patch with the applier that will be used on devices' images,
+ * and compares the result with the image it should make.
  *
- * @throws OtaError TOOL_FAILED when they differ
+ * @throws OtaError TOOL_FAILED when it does not make that image
  */
 export async function provePatch(
-  options: Omit<ApplyDeltaOptions, 'targetSize'>,
+  proof: Proof,
   target: RandomAccess,
   onProgress: (doneFraction: number) => void,
 ): Promise<void> {
   let at = 0;
-  for await (const made of applyDelta({ ...options, targetSize: target.size })) {
-    const wanted = Buffer.allocUnsafe(made.length);
-    await readExactly(target, wanted, at);
-    if (!wanted.equals(made)) {
-      throw new OtaError('TOOL_FAILED', `${target.name}: the patch made for it gives other bytes from ${at} on`, [
-        'Check that nothing else writes to the images, and run again.',
-      ]);
+  try {
+    for await (const made of applyDelta({ ...proof, targetSize: target.size })) {
+      const wanted = Buffer.allocUnsafe(made.length);
+      await readExactly(target, wanted, at);
+      if (!wanted.equals(made)) throw notProven(proof, target, `it gives other bytes from ${at} on`);
+      at += made.length;
+      onProgress(at / target.size);
     }
-    at += made.length;
-    onProgress(at / target.size);
+  } catch (error) {
+    if (!(error instanceof OtaError) || (error.code !== 'PATCH_INVALID' && error.code !== 'LIMIT_EXCEEDED'))
+      throw error;
+    throw notProven(proof, target, error.message, { cause: error });
   }
+}
+
+function notProven({ format }: Proof, target: RandomAccess, reason: string, options?: ErrorOptions): OtaError {
+  return new OtaError(
+    'TOOL_FAILED',
+    `${target.name}: the ${format} patch made for it is not right: ${reason}`,
+    ['Check that nothing else writes to the images, and run again.', 'Use --format bsdf2 if that is not what you did.'],
+    options,
+  );
 }
