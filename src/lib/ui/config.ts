@@ -26,41 +26,60 @@ export interface ConfiguredArgv {
 
 /**
  * Adds what was not typed: flag > environment > project file > profile (> the flag's default).
- * A flag that excludes one set on a higher level is left out: typing `--key` replaces a configured `trust`.
+ * A configured flag never makes a command line invalid that was valid without it: one that excludes
+ * a flag set on a higher level (`--key` was typed, `trust` is configured) is left out, and so is
+ * one that depends on a flag nobody set.
  *
  * The result is parsed as if typed, so values are checked and related in one place.
  *
  * @throws OtaError CONFIG_INVALID, naming the variable or file
  */
 export async function configuredArgv(context: ConfigContext): Promise<ConfiguredArgv> {
-  const { argv, flags } = context;
-  const chosen = typedFlags(argv, flags);
-  const added: Setting[] = [];
-  const addLevel = (settings: Setting[]): string[] => {
-    const free = settings.filter(({ name }) => ![...chosen].some((other) => clash(flags, name, other)));
-    added.push(...free);
-    for (const { name } of free) chosen.add(name);
-    return free.map(({ name }) => name);
-  };
-
-  addLevel(environmentSettings(context));
-  const filesUsed: ConfiguredArgv['filesUsed'] = [];
-  const addFile = async (path: string | undefined, refuse: (path: string) => Promise<void>) => {
-    if (path === undefined) return;
+  const { argv, flags, commandId, directory } = context;
+  const files: string[] = [];
+  const settingsOf = async (path: string | undefined, refuse: (path: string) => Promise<void>) => {
+    if (path === undefined) return [];
     await refuse(path);
-    const settings = addLevel(await fileSettings(path, flags, context.commandId));
-    if (settings.length > 0) filesUsed.push({ file: relative(context.directory, path) || path, settings });
+    files.push(path);
+    return fileSettings(path, flags, commandId);
   };
-  await addFile(findProjectFile(context.directory), refuseForeignFile);
-  await addFile(findProfile(context.environment), refuseSharedFile);
+  const levels = [
+    environmentSettings(context),
+    await settingsOf(findProjectFile(directory), refuseForeignFile),
+    await settingsOf(findProfile(context.environment), refuseSharedFile),
+  ];
+  const added = fitting(levels, typedFlags(argv, flags), flags);
 
   // Before a `--` and after all arguments: a repeatable flag could otherwise take those as its values.
   const end = argv.includes('--') ? argv.indexOf('--') : argv.length;
   return {
     argv: [...argv.slice(0, end), ...added.flatMap(({ words }) => words), ...argv.slice(end)],
     origins: new Map(added.map(({ name, origin }) => [name, origin])),
-    filesUsed,
+    filesUsed: files
+      .map((path) => ({
+        file: relative(directory, path) || path,
+        settings: added.filter(({ origin }) => origin === path).map(({ name }) => name),
+      }))
+      .filter(({ settings }) => settings.length > 0),
   };
+}
+
+/** Of the settings on each level, highest first, those that go with what was typed. */
+function fitting(levels: Setting[][], typed: ReadonlySet<string>, flags: ConfigurableFlags): Setting[] {
+  const chosen = new Set(typed);
+  let added: Setting[] = [];
+  for (const settings of levels) {
+    const free = settings.filter(({ name }) => ![...chosen].some((other) => clash(flags, name, other)));
+    added.push(...free);
+    for (const { name } of free) chosen.add(name);
+  }
+  const isSet = (name: string) =>
+    typed.has(name) || flags[name]?.default !== undefined || added.some((setting) => setting.name === name);
+  for (let before = -1; before !== added.length; ) {
+    before = added.length;
+    added = added.filter(({ name }) => (flags[name]!.dependsOn ?? []).every(isSet));
+  }
+  return added;
 }
 
 /** `OTA_CHUNK_BYTES` sets `--chunk-bytes`; an empty variable counts as unset; lists are separated by commas. */

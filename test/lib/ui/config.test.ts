@@ -17,6 +17,9 @@ const flags = {
   trust: Flags.file({ exactlyOne: ['key', 'trust'] }),
   base: inputFlag(),
   model: Flags.string({ multiple: true }),
+  revision: Flags.string({ dependsOn: ['model'] }),
+  build: Flags.string({ dependsOn: ['revision', 'level'] }),
+  level: Flags.integer({ default: 1 }),
   force: forceFlag,
   'allow-test-keys': allowTestKeysFlag,
   ...passphraseFlags,
@@ -90,6 +93,15 @@ describe('what was typed', () => {
   test('also replaces a configured flag that it excludes', async () => {
     await project({ trust: 'root.json', product: 'x' });
     expect((await configured({ argv: ['-k', 'a.pub'] })).argv).toEqual(['-k', 'a.pub', '--product=x']);
+  });
+
+  test.each([
+    [{ revision: 'b', build: '7' }, [], []],
+    [{ revision: 'b', build: '7' }, ['--model=a'], ['--model=a', '--revision=b', '--build=7']],
+    [{ revision: 'b', model: ['a'] }, [], ['--revision=b', '--model=a']],
+  ])('%j with %j typed: what depends on an unset flag is left out', async (content, argv, words) => {
+    await project(content);
+    expect((await configured({ argv })).argv).toEqual(words);
   });
 
   test('keeps what follows -- last', async () => {
