@@ -56,7 +56,18 @@ async function commonJs(contents) {
     },
   });
   const usesUrl = code.includes('importMetaUrl');
-  return usesUrl ? `const importMetaUrl = require('node:url').pathToFileURL(__filename).href;\n${code}` : code;
+  const header = usesUrl ? "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;\n" : '';
+  return header + withLazyBuiltins(code);
+}
+
+/** Loads parts of Node that take a millisecond or more where they are used instead of at the start of a file. */
+function withLazyBuiltins(code) {
+  const declarations = /^var (import_\w+) = require\("(node:(?:child_process|worker_threads|zlib))"\);\n/gm;
+  let lazy = code.replace(declarations, '');
+  for (const [, name, builtin] of code.matchAll(declarations)) {
+    lazy = lazy.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), `(require("${builtin}"))`);
+  }
+  return lazy;
 }
 
 /** @foxglove/wasm-bz2 looks for its .wasm beside itself; in the bundle that is wherever esbuild puts it. */

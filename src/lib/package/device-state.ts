@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { readBounded } from '../core/file-access.js';
 import { checkSchema } from '../core/schema.js';
 import { parseStrictJson } from '../core/strict-json.js';
@@ -7,9 +7,9 @@ import { componentName, PAYLOAD_FORMATS, productName } from './metadata.js';
 /** Size limit of a device state file, bytes. */
 export const DEVICE_STATE_MAX_BYTES = 4 * 1024 ** 2;
 
-const text = z.string().min(1).max(256);
-const uint = z.int().min(0);
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lowercase hex digits');
+const text = z.string().check(z.minLength(1), z.maxLength(256));
+const uint = z.int().check(z.minimum(0));
+const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/, 'expected 64 lowercase hex digits'));
 
 /** A release the device has run, by what policy needs to know of it. */
 const release = z.object({
@@ -23,29 +23,29 @@ const deviceState = z.object({
   spec: z.literal('ota-fleet-device/1'),
   product: productName,
   model: text,
-  hardwareRevision: text.optional(),
+  hardwareRevision: z.optional(text),
   /** Installed images by component. */
-  components: z.record(componentName, z.object({ version: text.optional(), sha256, slotBytes: uint.optional() })),
+  components: z.record(componentName, z.object({ version: z.optional(text), sha256, slotBytes: z.optional(uint) })),
   /** The release that runs now, with what its metadata says about going back and who signed it. */
-  running: release
-    .extend({
-      rollback: z.object({ allowed: z.boolean(), minVersion: text.optional() }).optional(),
-      signers: z.array(sha256).max(32).optional(),
-    })
-    .optional(),
+  running: z.optional(
+    z.extend(release, {
+      rollback: z.optional(z.object({ allowed: z.boolean(), minVersion: z.optional(text) })),
+      signers: z.optional(z.array(sha256).check(z.maxLength(32))),
+    }),
+  ),
   /** Releases that ran and were confirmed before. */
-  history: z.array(release).max(1024),
+  history: z.array(release).check(z.maxLength(1024)),
   /** Stored anti-rollback counter. */
-  securityCounter: uint.max(2 ** 32 - 1),
+  securityCounter: uint.check(z.maximum(2 ** 32 - 1)),
   /** The latest time the device knows to have passed. */
-  timeFloor: z.iso.datetime({ offset: true }).optional(),
+  timeFloor: z.optional(z.iso.datetime({ offset: true })),
   /** Payload formats its updater can apply; absent: all. */
-  formats: z.array(z.enum(PAYLOAD_FORMATS)).optional(),
+  formats: z.optional(z.array(z.enum(PAYLOAD_FORMATS))),
   /** What an update may use, bytes. */
-  memoryBytes: uint.optional(),
-  freeBytes: uint.optional(),
+  memoryBytes: z.optional(uint),
+  freeBytes: z.optional(uint),
   /** Its trust root, as `root.N.json` has it. */
-  trustRoot: z.unknown().optional(),
+  trustRoot: z.optional(z.unknown()),
 });
 
 /** What a device tells about itself: all that policy judges a package by. */

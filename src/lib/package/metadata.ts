@@ -1,6 +1,6 @@
 import parseVersion from 'semver/functions/parse.js';
 import validRange from 'semver/ranges/valid.js';
-import * as z from 'zod';
+import * as z from 'zod/mini';
 import { canonicalJson } from '../core/canonical-json.js';
 import { OtaError } from '../core/errors.js';
 import { checkSchema } from '../core/schema.js';
@@ -20,24 +20,28 @@ export const MAX_CHUNK_BYTES = 16 * 1024 ** 2;
 
 const UINT32_MAX = 2 ** 32 - 1;
 
-const text = (maxLength: number) => z.string().min(1).max(maxLength);
-const uint = z.int().min(0);
-const bytes = z.int().min(1).max(MAX_ENTRY_BYTES);
-const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'expected 64 lowercase hex digits');
-const semver = text(256).refine(isSemver, 'expected a semantic version such as 2.1.0');
-const semverRange = text(256).refine(
-  (value) => validRange(value) !== null,
-  'expected a semver range such as ">=1.4.0 <3"',
+const text = (maxLength: number) => z.string().check(z.minLength(1), z.maxLength(maxLength));
+const uint = z.int().check(z.minimum(0));
+const bytes = z.int().check(z.minimum(1), z.maximum(MAX_ENTRY_BYTES));
+const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/, 'expected 64 lowercase hex digits'));
+const semver = text(256).check(z.refine(isSemver, 'expected a semantic version such as 2.1.0'));
+const semverRange = text(256).check(
+  z.refine((value) => validRange(value) !== null, 'expected a semver range such as ">=1.4.0 <3"'),
 );
 const rfc3339 = z.iso.datetime({ offset: true, error: 'expected an RFC 3339 time such as 2027-01-31T12:00:00Z' });
 /** Also a part of a file name, hence the narrow alphabet. */
 export const componentName = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'expected at most 32 lowercase letters, digits and hyphens');
+  .check(z.regex(/^[a-z0-9][a-z0-9-]{0,31}$/, 'expected at most 32 lowercase letters, digits and hyphens'));
 /** Also the name of a signing role, `release:<product>`. */
 export const productName = z
   .string()
-  .regex(/^[a-z0-9][a-z0-9._-]{0,63}$/, 'expected at most 64 lowercase letters, digits, dots, hyphens and underscores');
+  .check(
+    z.regex(
+      /^[a-z0-9][a-z0-9._-]{0,63}$/,
+      'expected at most 64 lowercase letters, digits, dots, hyphens and underscores',
+    ),
+  );
 
 const image = z.object({ version: semver, size: bytes, sha256 });
 
@@ -47,47 +51,48 @@ const payload = z.object({
   file: z.string(),
   size: bytes,
   sha256,
-  chunkBytes: z
-    .int()
-    .min(MIN_CHUNK_BYTES)
-    .max(MAX_CHUNK_BYTES)
-    .refine((value) => (value & (value - 1)) === 0, 'expected a power of two'),
-  chunkSha256: z.array(sha256).min(1),
+  chunkBytes: z.int().check(
+    z.minimum(MIN_CHUNK_BYTES),
+    z.maximum(MAX_CHUNK_BYTES),
+    z.refine((value) => (value & (value - 1)) === 0, 'expected a power of two'),
+  ),
+  chunkSha256: z.array(sha256).check(z.minLength(1)),
   target: image,
-  base: image.extend({ version: semver.optional() }).optional(),
+  base: z.optional(z.extend(image, { version: z.optional(semver) })),
   applyMemoryBytes: uint,
   storageBytes: uint,
 });
 
 const release = z.object({
   spec: z.literal(PACKAGE_SPEC),
-  critical: z.array(text(64)).max(32).optional(),
+  critical: z.optional(z.array(text(64)).check(z.maxLength(32))),
   product: productName,
-  vendor: text(256).optional(),
+  vendor: z.optional(text(256)),
   compatible: z.object({
-    models: z.array(text(128)).min(1).max(1024),
-    hardwareRevisions: z.array(text(128)).min(1).max(1024).optional(),
+    models: z.array(text(128)).check(z.minLength(1), z.maxLength(1024)),
+    hardwareRevisions: z.optional(z.array(text(128)).check(z.minLength(1), z.maxLength(1024))),
   }),
   version: semver,
-  buildId: text(256).optional(),
+  buildId: z.optional(text(256)),
   sequence: uint,
-  securityCounter: uint.max(UINT32_MAX),
-  createdAt: rfc3339.optional(),
-  expiresAt: rfc3339.optional(),
-  dependsOn: z
-    .array(z.object({ component: componentName, range: semverRange }))
-    .max(256)
-    .optional(),
-  confirm: z.object({ timeoutSeconds: uint.optional(), bootAttempts: uint.min(1).max(255).optional() }).optional(),
-  rollback: z.object({ allowed: z.boolean(), minVersion: semver.optional() }).optional(),
-  provenance: z
-    .object({ commit: text(256).optional(), builder: text(1024).optional(), sbomSha256: sha256.optional() })
-    .optional(),
-  releaseNotes: z.string().max(65_536).optional(),
-  annotations: z.record(z.string(), z.string()).optional(),
+  securityCounter: uint.check(z.maximum(UINT32_MAX)),
+  createdAt: z.optional(rfc3339),
+  expiresAt: z.optional(rfc3339),
+  dependsOn: z.optional(z.array(z.object({ component: componentName, range: semverRange })).check(z.maxLength(256))),
+  confirm: z.optional(
+    z.object({ timeoutSeconds: z.optional(uint), bootAttempts: z.optional(uint.check(z.minimum(1), z.maximum(255))) }),
+  ),
+  rollback: z.optional(z.object({ allowed: z.boolean(), minVersion: z.optional(semver) })),
+  provenance: z.optional(
+    z.object({ commit: z.optional(text(256)), builder: z.optional(text(1024)), sbomSha256: z.optional(sha256) }),
+  ),
+  releaseNotes: z.optional(z.string().check(z.maxLength(65_536))),
+  annotations: z.optional(z.record(z.string(), z.string())),
 });
 
-const metadata = release.extend({ payloads: z.array(payload).min(1).max(CONTAINER_LIMITS.payloads) });
+const metadata = z.extend(release, {
+  payloads: z.array(payload).check(z.minLength(1), z.maxLength(CONTAINER_LIMITS.payloads)),
+});
 
 /** All that metadata says but its payloads. */
 export type ReleaseFields = z.output<typeof release>;
@@ -134,7 +139,7 @@ export function checkMetadata(value: unknown, label: string): Metadata {
  */
 export function checkRelease(value: unknown, label: string): ReleaseFields {
   refuseUnknownCritical(value, label);
-  return checkSchema(release.strict(), value, { code: 'METADATA_INVALID', name: label });
+  return checkSchema(z.strictObject(release.shape), value, { code: 'METADATA_INVALID', name: label });
 }
 
 /** The one name that a payload may have inside the container; nothing else reaches a file system. */
