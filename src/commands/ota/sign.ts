@@ -18,7 +18,8 @@ export default class Sign extends BaseCommand {
     'signing twice with one key changes nothing. For a signing request the signature becomes a file of its own, for ' +
     '`ota sign attach`.\n\n' +
     'With --signer-command the key stays in an HSM or KMS: /bin/sh runs the command with the bytes to sign on stdin, ' +
-    'and it prints the signature (64 raw bytes, or their base64 or hex) on stdout.\n\n' +
+    'and it prints the signature (64 raw bytes, or their base64 or hex) on stdout, as does ' +
+    '`openssl pkeyutl -sign -rawin -inkey KEY -in /dev/stdin`.\n\n' +
     'Exits 2 without a key, 3 when the key or the signer fails, 4 when the file is malformed or damaged, ' +
     '8 when the output exists.';
 
@@ -28,10 +29,8 @@ export default class Sign extends BaseCommand {
       command: '<%= config.bin %> <%= command.id %> app-2.1.ota --key ben.key',
     },
     {
-      description: 'Sign with another program, here openssl:',
-      command:
-        '<%= config.bin %> <%= command.id %> app-2.1.ota --public release.pub --signer-command ' +
-        "'openssl pkeyutl -sign -rawin -inkey release.key -in /dev/stdin'",
+      description: 'Sign with a key that a program of yours reaches:',
+      command: '<%= config.bin %> <%= command.id %> app-2.1.ota --public hsm.pub --signer-command ./hsm-sign.sh',
     },
     {
       description: 'Sign a request on the machine that holds the key:',
