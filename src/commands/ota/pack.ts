@@ -14,6 +14,7 @@ import { createdAt, releaseDraft } from '../../lib/package/release-fields.js';
 import { BaseCommand } from '../../lib/ui/base-command.js';
 import { byteSizeFlag, dryRunFlag, forceFlag } from '../../lib/ui/flags.js';
 import { packText } from '../../lib/ui/package-text.js';
+import type { Progress } from '../../lib/ui/progress.js';
 
 const image = { helpValue: '[COMPONENT=]IMAGE', multiple: true, multipleNonGreedy: true, helpGroup: 'IMAGES' } as const;
 const repeatable = { multiple: true, multipleNonGreedy: true } as const;
@@ -181,7 +182,7 @@ export default class Pack extends BaseCommand {
       },
       { http, stdin: process.stdin, signal },
     );
-    const watched = new Map<string, ReturnType<Pack['progress']>>();
+    const watched = new Map<string, Progress>();
     const result = await packPackage({
       release,
       components: inputs.components,
@@ -195,10 +196,10 @@ export default class Pack extends BaseCommand {
       force: flags.force,
       dryRun,
       signal,
-      onProgress: (file, fraction) => {
-        const progress = watched.get(file) ?? this.progress(`Making ${file}`, { total: 100 });
+      onProgress: (file, doneBytes, totalBytes) => {
+        const progress = watched.get(file) ?? this.progress(`Making ${file}`, { totalBytes });
         watched.set(file, progress);
-        if (fraction < 1) progress.update(Math.floor(fraction * 100));
+        if (doneBytes < totalBytes) progress.update(doneBytes);
         else progress.done();
       },
     });

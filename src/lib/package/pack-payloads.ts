@@ -32,8 +32,8 @@ export interface MakePayloadsOptions {
   /** An empty folder that takes the patches. */
   workDirectory: string;
   signal?: AbortSignal;
-  /** @param label what is being made, @param fraction 0 to 1 */
-  onProgress?: (label: string, fraction: number) => void;
+  /** @param file the payload being made; done and total count bytes of its target */
+  onProgress?: (file: string, doneBytes: number, totalBytes: number) => void;
 }
 
 /** Payloads in the order of metadata; their files stay open until disposal. */
@@ -92,7 +92,7 @@ async function makeComponent(
       targetPath: target.path,
       outPath,
       signal,
-      onProgress: (fraction) => onProgress?.(file, fraction),
+      onProgress: (fraction) => onProgress?.(file, Math.floor(fraction * targetFile.size), targetFile.size),
     });
     const data = open.use(await openFile(outPath));
     const identity = { component, format, file, base: baseDigest, target: targetDigest };
