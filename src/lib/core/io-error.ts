@@ -13,6 +13,8 @@ export function ioError(error: unknown, path: string): OtaError {
   if (error instanceof OtaError) return error;
   const cause = { cause: error };
   const name = escapeText(path);
+  if (path.includes('\0'))
+    return new OtaError('NOT_FOUND', `${name}: a path cannot hold a NUL`, ['Check the path.'], cause);
   switch (systemCode(error)) {
     case 'ENOENT':
       return new OtaError('NOT_FOUND', `${name}: no such file or directory`, ['Check the path.'], cause);

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { OtaError } from '../../../src/lib/core/errors.js';
 import { ioError } from '../../../src/lib/core/io-error.js';
@@ -26,6 +27,11 @@ test('the reason of an unusual failure is kept, without the path Node repeats', 
 test('an OtaError passes through', () => {
   const error = new OtaError('PAYLOAD_MISMATCH', 'x');
   expect(ioError(error, 'out.bin')).toBe(error);
+});
+
+test('a path with a NUL, which no system call takes, is not found', async () => {
+  const failing = readFile('a\0b').catch((error: unknown) => ioError(error, 'a\0b'));
+  expect(await failing).toMatchObject({ code: 'NOT_FOUND', message: 'a\\u{0}b: a path cannot hold a NUL' });
 });
 
 test('what is no system error is thrown on: a bug is not a disk failure', () => {
