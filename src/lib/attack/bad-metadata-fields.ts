@@ -21,6 +21,12 @@ function* wrongFields(forge: Forge): Generator<AttackCase> {
       { critical: ['x-attack'], 'x-attack': 1 },
     ],
     [
+      'long-critical',
+      'METADATA_CRITICAL',
+      'an unknown extension with a name of 500000 letters is critical',
+      { critical: ['a'.repeat(500_000)] },
+    ],
+    [
       'encryption-critical',
       'METADATA_CRITICAL',
       'it is encrypted, which is not known',
@@ -138,10 +144,11 @@ function* badNames(forge: Forge): Generator<AttackCase> {
     ['upper-case', file.toUpperCase()],
     ['empty', ''],
     ['metadata', 'metadata.json'],
+    ['long', 'a'.repeat(500_000)],
     ['escape-sequence', '\u001b[2J'],
   ];
   for (const [name, value] of names) {
-    yield ofPayload(forge, 16, name, 'METADATA_INVALID', `the file of a payload is ${JSON.stringify(value)}`, {
+    yield ofPayload(forge, 16, name, 'METADATA_INVALID', `the file of a payload is ${quoted(value)}`, {
       file: value,
     });
   }
@@ -152,7 +159,7 @@ function* badNames(forge: Forge): Generator<AttackCase> {
     ['component-bidi', 'a\u202eb'],
   ];
   for (const [name, value] of components) {
-    const change = `the component of a payload is ${JSON.stringify(value)}`;
+    const change = `the component of a payload is ${quoted(value)}`;
     yield ofPayload(forge, 16, name, 'METADATA_INVALID', change, { component: value });
   }
   yield edited(forge, 16, 'product-path', 'METADATA_INVALID', 'the product is "../x"', (draft) => {
@@ -186,4 +193,9 @@ function ofPayload(
   return edited(forge, row, name, code, change, ({ payloads }) => {
     Object.assign(payloads[forge.payloadIndex]!, values);
   });
+}
+
+/** For the index: names are long only to be long. */
+function quoted(value: string): string {
+  return value.length > 40 ? `${value.length} letters` : JSON.stringify(value);
 }

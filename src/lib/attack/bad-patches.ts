@@ -7,6 +7,7 @@ import {
   BASE_BYTES,
   controlStream,
   type ForgedPatch,
+  largeWindowBrotli,
   patchBytes,
   STAND_IN_BASE,
   STAND_IN_EXTRA,
@@ -46,6 +47,10 @@ export function* badPatches(forge: Forge): Generator<AttackCase> {
       base: OTHER_BASE_FILE,
     };
   }
+  yield patchCase(forge, 22, 'bsdf2', 'large-window', 'PATCH_INVALID', 'the diff stream asks for a window of 1 GiB', {
+    ...VALID_PATCH,
+    compressed: (streams) => ({ ...streams, diff: largeWindowBrotli(VALID_PATCH.diff) }),
+  });
   yield patchCase(forge, 28, 'bsdf2', 'unknown-compressor', 'PATCH_INVALID', 'the diff stream has compressor 9', {
     ...VALID_PATCH,
     header: (header) => header.writeUInt8(9, 6),

@@ -119,6 +119,17 @@ function* badRotations(roots: RootForge): Generator<AttackCase> {
     roots.signed({ ...second, roles: { [role]: second.roles[role]! } }, all),
   );
 
+  // Enrolling a key costs milliseconds, and the keys of an unverified root are enrolled before its signatures are checked.
+  const crowd = Array.from({ length: 63 }, (_, index) => roots.forge.key(`crowd-${index}`));
+  const crowded = (count: number) => roots.withRole(second, 'release:crowd', crowd.slice(0, count));
+  yield next(
+    '64-keys',
+    'ROOT_ROTATION',
+    'it holds as many keys as it may, and nobody has signed it',
+    roots.signed(crowded(61), []),
+  );
+  yield next('66-keys', 'ROOT_INVALID', 'it holds more keys than it may', roots.signed(crowded(63), all));
+
   const good = roots.signed(second, all);
   yield roots.successor(7, 'version-skipped', 'ROOT_ROTATION', 'root.3.json comes without root.2.json', [
     [3, roots.signed({ ...second, version: 3 }, all)],

@@ -74,6 +74,12 @@ function brotli(bytes: Buffer): Buffer {
   return brotliCompressSync(bytes, { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } });
 }
 
+/** Brotli with a window of 2^30 bytes, which RFC 7932 does not have: 2^24 is its largest. */
+export function largeWindowBrotli(bytes: Buffer): Buffer {
+  const params = { [constants.BROTLI_PARAM_LARGE_WINDOW]: 1, [constants.BROTLI_PARAM_LGWIN]: 30 };
+  return brotliCompressSync(bytes, { params });
+}
+
 /** 64 bits, little-endian, sign and magnitude, as bsdiff writes them. */
 function signed64(value: bigint): Buffer {
   const bytes = Buffer.alloc(8);

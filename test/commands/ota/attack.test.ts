@@ -9,10 +9,14 @@ import { CATALOGUE } from '../../../src/lib/attack/catalogue.js';
 import { runCli } from '../../support/cli.js';
 import { writeRealFirmware } from '../../support/firmware.js';
 import { type TestFolder, testFolder } from '../../support/folder.js';
-import { type Outcome, runInProcess } from './in-process.js';
+import { runInProcess } from './in-process.js';
 
 const COMMANDS = { verify: Verify, apply: Apply };
 type RunName = keyof typeof COMMANDS;
+type Execute = (args: string[]) => Promise<{ status: number | null; stdout: string; stderr: string }>;
+
+/** What must not reach a terminal as it is: controls but the line feed, and marks that change the direction of text. */
+const UNESCAPED = /(?!\n)[\p{Cc}\u200b\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 
 let work: TestFolder;
 let corpus: string;
@@ -41,20 +45,27 @@ function happened({ status, stdout }: { status: number | null; stdout: string })
   return `${status} ${JSON.parse(stdout).error?.code ?? ''}`;
 }
 
-/** Runs one command on one case, and checks that it wrote nothing it should not have. */
+/** Runs one command on one case, under --json or for people, and checks that it wrote nothing it should not have. */
 async function attempt(
   { row, name, ...runs }: IndexedCase,
   runName: RunName,
-  execute: (args: string[]) => Promise<Outcome | { status: number | null; stdout: string; stderr: string }>,
+  execute: Execute,
+  formats = ['json', 'text'],
 ): Promise<void> {
   const run = runs[runName];
   if (run === undefined) return;
-  const out = work.file(`out-${row}-${name}`);
-  const outcome = await execute([...run.arguments.map((word) => (word === '{out}' ? out : word)), '--json']);
   const label = `row ${row}: ${runName} ${runs.file} (${runs.change})`;
-  expect(happened(outcome), `${label}\n${outcome.stdout}${outcome.stderr}`).toBe(expected(run));
-  expect(`${outcome.stdout}${outcome.stderr}`, label).not.toMatch(/\n\s+at |"stack"/);
-  expect(existsSync(out), `${label}: its output exists`).toBe(runName === 'apply' && run.exitStatus === 0);
+  for (const format of formats) {
+    const out = work.file(`out-${row}-${name}-${format}`);
+    const words = run.arguments.map((word) => (word === '{out}' ? out : word));
+    const outcome = await execute(format === 'json' ? [...words, '--json'] : words);
+    if (format === 'json') expect(happened(outcome), `${label}\n${outcome.stderr}`).toBe(expected(run));
+    else if (run.exitStatus !== 0) expect(outcome, label).toMatchObject({ status: run.exitStatus, stdout: '' });
+    expect(`${outcome.stdout}${outcome.stderr}`, label).not.toMatch(/\n\s+at |"stack"/);
+    expect(outcome.stderr, label).not.toMatch(UNESCAPED);
+    expect(outcome.stdout.length + outcome.stderr.length, label).toBeLessThan(10_000);
+    expect(existsSync(out), `${label}: its output exists`).toBe(runName === 'apply' && run.exitStatus === 0);
+  }
 }
 
 describe('every file of the catalogue', () => {
@@ -70,7 +81,9 @@ describe('every file of the catalogue', () => {
         await attempt(entry, name, ([, ...args]) => runInProcess(COMMANDS[name], inCorpus(args)));
       }
     }
-    const valid = cases.filter(({ apply }) => apply?.exitStatus === 0).map((entry) => `out-${row}-${entry.name}`);
+    const valid = cases
+      .filter(({ apply }) => apply?.exitStatus === 0)
+      .flatMap((entry) => ['json', 'text'].map((format) => `out-${row}-${entry.name}-${format}`));
     expect((await readdir(work.path, { recursive: true })).sort()).toEqual([...before, ...valid].sort());
   });
 });
@@ -85,7 +98,8 @@ describe('the executable', () => {
     const worker = async () => {
       for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
         const [entry, name] = job;
-        await attempt(entry, name, (args) => runCli('ota', args, { cwd: corpus }));
+        const format = name === 'verify' ? 'json' : 'text';
+        await attempt(entry, name, (args) => runCli('ota', args, { cwd: corpus }), [format]);
       }
     };
     await Promise.all([worker(), worker()]);
