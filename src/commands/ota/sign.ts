@@ -3,9 +3,9 @@ import { previousFlag } from '../../cli/edit-root.js';
 import { openSigners, signerFlags } from '../../cli/signing.js';
 import { OtaError } from '../../lib/core/errors.js';
 import { type AnsweredRequest, answerRequest } from '../../lib/package/answer-request.js';
-import { signFile } from '../../lib/package/sign.js';
+import { signFile, withSignable } from '../../lib/package/sign.js';
 import { type SignReport, signReport } from '../../lib/package/sign-report.js';
-import { openSignable, readSigningRequest } from '../../lib/package/signable.js';
+import { readSigningRequest } from '../../lib/package/signable.js';
 import { BaseCommand } from '../../lib/ui/base-command.js';
 import { dryRunFlag, forceFlag } from '../../lib/ui/flags.js';
 import { answeredRequestText, signReportText } from '../../lib/ui/sign-text.js';
@@ -21,7 +21,7 @@ export default class Sign extends BaseCommand {
     'and it prints the signature (64 raw bytes, or their base64 or hex) on stdout, as does ' +
     '`openssl pkeyutl -sign -rawin -inkey KEY -in /dev/stdin`.\n\n' +
     'Exits 2 without a key, 3 when the key or the signer fails, 4 when the file is malformed or damaged, ' +
-    '8 when the output exists.';
+    '8 when the output exists or somebody else is signing the file.';
 
   static override examples = [
     {
@@ -78,11 +78,13 @@ export default class Sign extends BaseCommand {
       this.print(answeredRequestText(answered));
       return answered;
     }
-    await using signable = await openSignable(args.file, flags.previous);
-    const progress = this.progress('Checking payloads');
-    const result = await signFile(signable, { signers, outPath, force, dryRun, signal, onBytes: progress.update });
-    progress.done();
-    const report = signReport(signable, result, dryRun);
+    const writing = { outPath, force, dryRun, signal };
+    const report = await withSignable(args.file, { ...writing, previousPath: flags.previous }, async (signable) => {
+      const progress = this.progress('Checking payloads');
+      const result = await signFile(signable, { ...writing, signers, onBytes: progress.update });
+      progress.done();
+      return signReport(signable, result, dryRun);
+    });
     this.print(signReportText(report));
     return report;
   }

@@ -1,12 +1,39 @@
 import { stat } from 'node:fs/promises';
 import { writeFileAtomically } from '../core/atomic-file.js';
 import { OtaError } from '../core/errors.js';
+import { withLock } from '../core/lock.js';
 import { createSignature, mergeSignatures, type Signature } from '../trust/dsse.js';
 import type { SignatureNeed } from '../trust/root-rotation.js';
 import type { Signer } from '../trust/signer.js';
 import type { DetachedSignature } from '../trust/signing-request.js';
-import type { Signable } from './signable.js';
+import { openSignable, type Signable } from './signable.js';
 import type { OnBytes } from './verify.js';
+
+export interface OpenToSignOptions {
+  /** Version N−1 of a trust root, where it does not lie beside it. */
+  readonly previousPath?: string | undefined;
+  readonly outPath?: string | undefined;
+  readonly dryRun?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * Opens a file to be signed. In place, nobody else may sign it meanwhile: of two signatures that are
+ * added at once, the second would take the place of the first.
+ *
+ * @throws OtaError LOCKED; as `openSignable`, and what the work throws
+ */
+export async function withSignable<T>(
+  path: string,
+  { previousPath, outPath = path, dryRun = false, signal }: OpenToSignOptions,
+  work: (signable: Signable) => Promise<T>,
+): Promise<T> {
+  const open = async () => {
+    await using signable = await openSignable(path, previousPath);
+    return await work(signable);
+  };
+  return await (dryRun || outPath !== path ? open() : withLock(`${path}.lock`, open, { signal }));
+}
 
 export interface SignOptions {
   readonly signers: readonly Signer[];

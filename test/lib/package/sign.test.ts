@@ -5,7 +5,7 @@ import { memoryAccess } from '../../../src/lib/core/file-access.js';
 import { answerRequest } from '../../../src/lib/package/answer-request.js';
 import { authenticatePackage } from '../../../src/lib/package/authenticate.js';
 import { openContainer } from '../../../src/lib/package/container.js';
-import { attachSignatures, type SignOptions, signFile } from '../../../src/lib/package/sign.js';
+import { attachSignatures, type SignOptions, signFile, withSignable } from '../../../src/lib/package/sign.js';
 import { openSignable, readSigningRequest, requestWords } from '../../../src/lib/package/signable.js';
 import { readDetachedSignature } from '../../../src/lib/trust/detached-signature.js';
 import { METADATA_PAYLOAD_TYPE, ROOT_PAYLOAD_TYPE } from '../../../src/lib/trust/dsse.js';
@@ -33,8 +33,7 @@ beforeEach(async () => {
 afterEach(() => folder[Symbol.asyncDispose]());
 
 async function sign(file: string, options: SignOptions) {
-  await using signable = await openSignable(file);
-  return await signFile(signable, options);
+  return await withSignable(file, options, (signable) => signFile(signable, options));
 }
 
 async function signersOf(file: string): Promise<readonly string[]> {
@@ -98,6 +97,19 @@ describe('signFile on a package', () => {
     expect((await readFile(path)).equals(damaged)).toBe(true);
     await writeFile(path, unsigned.subarray(0, 2000));
     await expect(sign(path, { signers: [ann] })).rejects.toMatchObject({ code: 'CONTAINER_INVALID' });
+  });
+
+  test('two at once: one signs, the other is told so, and no signature is lost', async () => {
+    const { promise: bothOpen, resolve: open } = Promise.withResolvers<void>();
+    const slow: Signer = { publicKey: ann.publicKey, sign: (message) => bothOpen.then(() => ann.sign(message)) };
+    const first = sign(path, { signers: [slow] });
+    await expect.poll(() => readdir(folder.path)).toContain('app.ota.lock');
+    await expect(sign(path, { signers: [ben] })).rejects.toMatchObject({ code: 'LOCKED', exitCode: 8 });
+    open();
+    await first;
+    await sign(path, { signers: [ben] });
+    expect(await signersOf(path)).toEqual(sorted(ann, ben));
+    expect(await readdir(folder.path)).toEqual(['app.ota']);
   });
 
   test('a symlink is not replaced by a file', async () => {

@@ -1,9 +1,8 @@
 import { Args, Flags } from '@oclif/core';
 import { previousFlag } from '../../../cli/edit-root.js';
 import { OtaError } from '../../../lib/core/errors.js';
-import { attachSignatures } from '../../../lib/package/sign.js';
+import { attachSignatures, withSignable } from '../../../lib/package/sign.js';
 import { type SignReport, signReport } from '../../../lib/package/sign-report.js';
-import { openSignable } from '../../../lib/package/signable.js';
 import { readDetachedSignature } from '../../../lib/trust/detached-signature.js';
 import { readPublicKey } from '../../../lib/trust/public-key.js';
 import { BaseCommand } from '../../../lib/ui/base-command.js';
@@ -17,7 +16,8 @@ export default class SignAttach extends BaseCommand {
     'Takes the files that `ota sign REQUEST` writes, and raw signatures of other tools (64 bytes, or their base64 or ' +
     'hex) together with --public. Each must be over exactly this file and verify under its key. Signatures may come in ' +
     'any order and over several runs; those that are there already change nothing.\n\n' +
-    'Exits 3 when a signature does not verify, 4 when it is over another file, 8 when the output exists, ' +
+    'Exits 3 when a signature does not verify, 4 when it is over another file, 8 when the output exists or ' +
+    'somebody else is signing the file, ' +
     '16 when a file does not exist.';
 
   static override examples = [
@@ -68,22 +68,18 @@ export default class SignAttach extends BaseCommand {
         'Name the files that `ota sign REQUEST` wrote.',
       ]);
     }
-    await using signable = await openSignable(args.file, flags.previous);
     const keys = await Promise.all((flags.public ?? []).map(readPublicKey));
-    const detached = await Promise.all(paths.map((path) => readDetachedSignature(path, signable.request, keys)));
-    for (const { name, publicKey } of detached) {
-      if (publicKey.isTest) this.warnUser(`${name}: key ${publicKey.keyid} is marked as a test key`);
-    }
-    const progress = this.progress('Checking payloads');
-    const result = await attachSignatures(signable, detached, {
-      outPath,
-      force,
-      dryRun,
-      signal,
-      onBytes: progress.update,
+    const writing = { outPath, force, dryRun, signal };
+    const report = await withSignable(args.file, { ...writing, previousPath: flags.previous }, async (signable) => {
+      const detached = await Promise.all(paths.map((path) => readDetachedSignature(path, signable.request, keys)));
+      for (const { name, publicKey } of detached) {
+        if (publicKey.isTest) this.warnUser(`${name}: key ${publicKey.keyid} is marked as a test key`);
+      }
+      const progress = this.progress('Checking payloads');
+      const result = await attachSignatures(signable, detached, { ...writing, onBytes: progress.update });
+      progress.done();
+      return signReport(signable, result, dryRun);
     });
-    progress.done();
-    const report = signReport(signable, result, dryRun);
     this.print(signReportText(report));
     return report;
   }
