@@ -44,8 +44,8 @@ function start(executable) {
     return;
   }
   const child = require('child_process').spawn(node, process.argv.slice(1), { stdio: 'inherit' });
-  // A terminal sends Ctrl-C to both; the child decides when to end.
-  process.on('SIGINT', () => {});
+  // A terminal sends Ctrl-C to both, and a second one would end the child at once; anybody else knows only this process.
+  process.on('SIGINT', () => process.stdin.isTTY || child.kill('SIGINT'));
   process.on('SIGTERM', () => child.kill('SIGTERM'));
   child.on('exit', (status, signal) => {
     if (signal) {
