@@ -1,12 +1,12 @@
 import { Args, Flags } from '@oclif/core';
 import { CATALOGUE, type CatalogueRow } from '../../lib/attack/catalogue.js';
+import { MAX_BASE_BYTES } from '../../lib/attack/specimen.js';
 import { writeAttack } from '../../lib/attack/write-attack.js';
 import { OtaError } from '../../lib/core/errors.js';
 import { openFile } from '../../lib/core/file-access.js';
 import { httpPolicyFromEnvironment } from '../../lib/net/http-policy.js';
 import { openLocalInput } from '../../lib/net/local-input.js';
 import { openPackage } from '../../lib/package/open-package.js';
-import { MAX_ENTRY_BYTES } from '../../lib/package/ustar.js';
 import { attackText, catalogueText } from '../../lib/ui/attack-text.js';
 import { BaseCommand } from '../../lib/ui/base-command.js';
 import { dryRunFlag, inputFlag } from '../../lib/ui/flags.js';
@@ -71,7 +71,7 @@ export default class Attack extends BaseCommand {
     const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, signal };
     await using file = await openPackage(args.package, input);
     await using base =
-      flags.base === undefined ? undefined : await openLocalInput(flags.base, { ...input, maxBytes: MAX_ENTRY_BYTES });
+      flags.base === undefined ? undefined : await openLocalInput(flags.base, { ...input, maxBytes: MAX_BASE_BYTES });
     await using baseFile = base && (await openFile(base.path));
 
     const writing = this.progress('Writing cases');

@@ -12,6 +12,9 @@ import type { CaseFile } from './attack-case.js';
 /** Largest payload that is copied into every file of the corpus, bytes. */
 const MAX_PAYLOAD_BYTES = 8 * 1024 ** 2;
 
+/** Largest base image that is copied beside them, bytes. */
+export const MAX_BASE_BYTES = 256 * 1024 ** 2;
+
 /** What the attacks are made from: one component of a valid package, with one of its payloads. */
 export interface Specimen {
   metadata: Metadata;

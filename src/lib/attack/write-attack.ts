@@ -1,4 +1,4 @@
-import { lstat, mkdir, mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { throwIfAborted } from '../core/abort.js';
 import { OtaError } from '../core/errors.js';
@@ -71,7 +71,7 @@ async function writeFiles(directory: string, files: readonly CaseFile[]): Promis
 
 /** Fills a folder beside its final place and moves it there. */
 async function inNewDirectory(target: string, fill: (directory: string) => Promise<void>): Promise<void> {
-  await refuseSymlink(target);
+  await refuseExisting(target);
   let work: string | undefined;
   try {
     work = await mkdtemp(join(dirname(target), `.${basename(target)}-`));
@@ -85,12 +85,16 @@ async function inNewDirectory(target: string, fill: (directory: string) => Promi
   }
 }
 
-async function refuseSymlink(target: string): Promise<void> {
+/** Early, before seconds of work; the rename at the end refuses what appeared meanwhile. */
+async function refuseExisting(target: string): Promise<void> {
   const stats = await lstat(target).catch(() => undefined);
-  if (!stats?.isSymbolicLink()) return;
-  throw new OtaError('OUTPUT_SYMLINK', `${escapeText(target)}: is a symbolic link, which is not followed`, [
-    'Name the folder it points to.',
-  ]);
+  if (stats?.isSymbolicLink()) {
+    throw new OtaError('OUTPUT_SYMLINK', `${escapeText(target)}: is a symbolic link, which is not followed`, [
+      'Name the folder it points to.',
+    ]);
+  }
+  const isEmptyFolder = stats?.isDirectory() && (await readdir(target).catch(() => ['?'])).length === 0;
+  if (stats !== undefined && !isEmptyFolder) throw exists(target);
 }
 
 function exists(target: string): OtaError {
