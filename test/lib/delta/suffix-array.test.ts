@@ -20,7 +20,7 @@ describe('suffixArray', () => {
       fc.property(text, (bytes) => {
         expect(Array.from(suffixArray(bytes))).toEqual(sortedNaively(bytes));
       }),
-      { seed: 20261121, numRuns: 2000 },
+      { numRuns: 2000 },
     );
   });
 
