@@ -1,4 +1,4 @@
-import { globSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { globSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build, transform } from 'esbuild';
 import { leanOclif } from './lean-oclif.mjs';
@@ -28,8 +28,7 @@ export async function bundle(root, out) {
     target: 'node22.22',
     // Looked for at run time only where installed; bsdiff-node is native and optional.
     external: ['typescript', 'ts-node', 'tsx', '@oclif/table', 'bsdiff-node'],
-    plugins: [leanOclif(), wasmBesideItsModule()],
-    loader: { '.wasm': 'file' },
+    plugins: [leanOclif()],
     legalComments: 'none',
     write: false,
     metafile: true,
@@ -37,7 +36,7 @@ export async function bundle(root, out) {
   });
   for (const { path, contents } of outputFiles) {
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, path.endsWith('.js') ? await commonJs(contents) : contents);
+    writeFileSync(path, await commonJs(contents));
   }
   writeFileSync(join(out, 'package.json'), '{ "type": "commonjs" }\n');
   return Object.keys(metafile.inputs);
@@ -68,22 +67,4 @@ function withLazyBuiltins(code) {
     lazy = lazy.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), `(require("${builtin}"))`);
   }
   return lazy;
-}
-
-/** @foxglove/wasm-bz2 looks for its .wasm beside itself; in the bundle that is wherever esbuild puts it. */
-function wasmBesideItsModule() {
-  return {
-    name: 'wasm-beside-its-module',
-    setup(builder) {
-      builder.onLoad({ filter: /wasm-bz2[\\/]wasm[\\/]module\.js$/ }, ({ path }) => {
-        const source = readFileSync(path, 'utf8');
-        const contents = source.replace(
-          'return prefix + input;',
-          "return require('path').join(__dirname, require('./module.wasm'));",
-        );
-        if (contents === source) throw new Error(`${path} no longer locates its .wasm the way this build expects`);
-        return { contents, loader: 'js' };
-      });
-    },
-  };
 }
