@@ -5,6 +5,7 @@ import { canonicalJson } from '../core/canonical-json.js';
 import { OtaError } from '../core/errors.js';
 import { checkSchema } from '../core/schema.js';
 import { parseStrictJson } from '../core/strict-json.js';
+import { PRODUCT_NAME } from '../trust/role-name.js';
 import { CONTAINER_LIMITS } from './container.js';
 import { MAX_ENTRY_BYTES } from './ustar.js';
 
