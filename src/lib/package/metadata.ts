@@ -37,12 +37,7 @@ export const componentName = z
 /** Also the name of a signing role, `release:<product>`. */
 export const productName = z
   .string()
-  .check(
-    z.regex(
-      /^[a-z0-9][a-z0-9._-]{0,63}$/,
-      'expected at most 64 lowercase letters, digits, dots, hyphens and underscores',
-    ),
-  );
+  .check(z.regex(PRODUCT_NAME, 'expected at most 64 lowercase letters, digits, dots, hyphens and underscores'));
 
 const image = z.object({ version: semver, size: bytes, sha256 });
 
