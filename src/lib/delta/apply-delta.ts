@@ -3,7 +3,7 @@ import { addBytes } from './add-bytes.js';
 import { DecodedStream } from './decoded-stream.js';
 import type { ApplyDeltaOptions } from './formats.js';
 import { inspectPatch } from './inspect-patch.js';
-import { OldImage } from './old-image.js';
+import { OLD_PAGE_BYTES, OldImage } from './old-image.js';
 import { invalidPatch } from './patch-error.js';
 import { requireTargetSize } from './patch-header.js';
 import { TripleReader } from './triples.js';
@@ -52,7 +52,9 @@ async function* rebuild(
 
   while (!triples.done) {
     throwIfAborted(signal);
-    const { add, copy, seek } = await triples.next();
+    const loading = triples.load();
+    if (loading !== undefined) await loading;
+    const { add, copy, seek } = triples.next();
     // bsdiff never reads outside the old image; bspatch would take such bytes as zero
     if (add > 0 && (oldPosition < 0 || oldPosition + add > old.size)) {
       throw invalidPatch(
@@ -67,9 +69,10 @@ async function* rebuild(
         filled = 0;
       }
       if (diff.available === 0) await diff.fill();
-      const oldBytes = old.held(oldPosition) ?? (await old.load(oldPosition));
-      const length = Math.min(left, out.length - filled, diff.available, oldBytes.length);
-      addBytes(out, filled, diff.chunk, diff.at, oldBytes, length);
+      const page = old.heldPage(oldPosition) ?? (await old.loadPage(oldPosition));
+      const pageAt = oldPosition % OLD_PAGE_BYTES;
+      const length = Math.min(left, out.length - filled, diff.available, page.length - pageAt);
+      addBytes(out, filled, diff.chunk, diff.at, page, pageAt, length);
       filled += length;
       diff.at += length;
       oldPosition += length;

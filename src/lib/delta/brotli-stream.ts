@@ -6,7 +6,7 @@ import type { PatchStream } from './formats.js';
 import { patchBytes } from './patch-bytes.js';
 import { invalidPatch } from './patch-error.js';
 
-const OUTPUT_CHUNK_BYTES = 256 * 1024;
+const OUTPUT_CHUNK_BYTES = 64 * 1024;
 
 /**
  * Decodes one brotli stream of a patch (RFC 7932) on a thread of the pool.
@@ -23,7 +23,11 @@ export async function* brotliStream(
   const decoder = createBrotliDecompress({ chunkSize: OUTPUT_CHUNK_BYTES });
   pipeline(patchBytes(patch, stream), decoder, () => undefined); // a failure reaches the loop below through the decoder
   try {
-    yield* decoder;
+    for await (const chunk of decoder as AsyncIterable<Buffer<ArrayBuffer>>) {
+      yield chunk;
+      // each chunk is a fresh allocation; without this they pile up until the garbage collector runs
+      if (chunk.length === chunk.buffer.byteLength) chunk.buffer.transfer(0);
+    }
   } catch (error) {
     if (error instanceof OtaError) throw error;
     throw invalidPatch(patch.name, `the ${stream.name} stream is not valid brotli data`, { cause: error });

@@ -6,11 +6,14 @@
  *   which no real size or offset is
  */
 export function readSigned64(bytes: Uint8Array, at: number): number | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + at, 8);
-  const high = view.getUint32(4, true);
-  const magnitude = (high & 0x7fff_ffff) * 2 ** 32 + view.getUint32(0, true);
+  const high = readUint32(bytes, at + 4);
+  const magnitude = (high & 0x7fff_ffff) * 2 ** 32 + readUint32(bytes, at);
   if (magnitude > Number.MAX_SAFE_INTEGER) return undefined;
   return high >= 0x8000_0000 && magnitude !== 0 ? -magnitude : magnitude;
+}
+
+function readUint32(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)) >>> 0;
 }
 
 /** Writes a safe integer as {@link readSigned64} reads it. */

@@ -43,12 +43,22 @@ export class TripleReader {
     return this.#remaining === 0;
   }
 
+  /** Reads the next triple's bytes. @throws OtaError PATCH_INVALID when there are none */
+  load(): Promise<void> | undefined {
+    const { chunk, at, available } = this.#control;
+    if (available < TRIPLE_BYTES) return this.#control.take(this.#bytes);
+    for (let i = 0; i < TRIPLE_BYTES; i++) this.#bytes[i] = chunk[at + i]!;
+    this.#control.at += TRIPLE_BYTES;
+    return undefined; // most triples need no wait
+  }
+
   /**
+   * The triple that {@link load} has read.
+   *
    * @throws OtaError PATCH_INVALID: a length that is negative, beyond 2^53 − 1 or beyond the image;
    *   LIMIT_EXCEEDED: too many triples that make nothing
    */
-  async next(): Promise<Triple> {
-    await this.#control.take(this.#bytes);
+  next(): Triple {
     const add = this.#length(0, 'add');
     const copy = this.#length(8, 'copy');
     const seek = readSigned64(this.#bytes, 16);
