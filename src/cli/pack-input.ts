@@ -1,5 +1,6 @@
 import { parseByteSize } from '../lib/core/byte-size.js';
 import { OtaError } from '../lib/core/errors.js';
+import { ResourceStack } from '../lib/core/resource-stack.js';
 import { type LocalInput, openLocalInput } from '../lib/net/local-input.js';
 import { byComponent, parseComponentSpec } from '../lib/package/component-spec.js';
 import type { PackageInput } from '../lib/package/open-package.js';
@@ -42,7 +43,7 @@ export async function openComponents(flags: ComponentFlags, input: PackageInput)
       `Add --to ${stray}=FILE, or name one of ${[...targets.keys()].join(', ')}.`,
     ]);
   }
-  await using open = new AsyncDisposableStack();
+  await using open = new ResourceStack();
   const local = async (spec: string): Promise<LocalInput> =>
     open.use(await openLocalInput(spec, { ...input, maxBytes: MAX_ENTRY_BYTES }));
   const components: ComponentInput[] = [];
@@ -59,7 +60,7 @@ export async function openComponents(flags: ComponentFlags, input: PackageInput)
     });
   }
   const kept = open.move();
-  return { components, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return { components, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
 }
 
 /** The n-th `--from-version` belongs to the n-th `--from`. */

@@ -1,5 +1,6 @@
 import { type AtomicFile, openAtomicFile } from '../core/atomic-file.js';
 import { OtaError } from '../core/errors.js';
+import { ResourceStack } from '../core/resource-stack.js';
 import type { AuthenticPackage, ListedPayload } from './authenticate.js';
 import { type ImageDigest, targetsOf } from './metadata.js';
 import type { SelectedPayload } from './select-payloads.js';
@@ -44,7 +45,7 @@ export async function applyPackage(request: ApplyRequest): Promise<AppliedCompon
 
   const total = selected.reduce((sum, { entry }) => sum + entry.target.size, 0);
   let done = 0;
-  await using open = new AsyncDisposableStack();
+  await using open = new ResourceStack();
   const pending: AtomicFile[] = [];
   const applied: AppliedComponent[] = [];
   for (const choice of selected) {

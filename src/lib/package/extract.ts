@@ -4,6 +4,7 @@ import { openAtomicFile } from '../core/atomic-file.js';
 import { chunksOf, memoryAccess } from '../core/file-access.js';
 import { ioError } from '../core/io-error.js';
 import type { RandomAccess } from '../core/random-access.js';
+import { ResourceStack } from '../core/resource-stack.js';
 import type { Container } from './container.js';
 
 /**
@@ -25,7 +26,7 @@ export async function extractParts(
   await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw ioError(error, folder);
   });
-  await using open = new AsyncDisposableStack();
+  await using open = new ResourceStack();
   const files = [];
   for (const [index, { data }] of parts.entries()) {
     const file = open.use(await openAtomicFile(paths[index]!, { force, signal }));

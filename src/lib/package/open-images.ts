@@ -1,5 +1,6 @@
 import { openFile } from '../core/file-access.js';
 import type { RandomAccess } from '../core/random-access.js';
+import { ResourceStack } from '../core/resource-stack.js';
 import { type LocalInputOptions, openLocalInput } from '../net/local-input.js';
 import { byComponent } from './component-spec.js';
 import { type Metadata, targetsOf } from './metadata.js';
@@ -20,7 +21,7 @@ export async function openImages(
   metadata: Metadata,
   options: Omit<LocalInputOptions, 'maxBytes'> = {},
 ): Promise<OpenImages> {
-  await using open = new AsyncDisposableStack();
+  await using open = new ResourceStack();
   const images = new Map<string, RandomAccess>();
   for (const [component, spec] of byComponent(specs, onlyComponent(metadata), '--base')) {
     const input = open.use(await openLocalInput(spec, { ...options, maxBytes: MAX_ENTRY_BYTES }));
@@ -28,7 +29,7 @@ export async function openImages(
     images.set(component, { name: input.name, size: file.size, read: file.read });
   }
   const kept = open.move();
-  return { images, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return { images, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
 }
 
 /** The component that a name may be left out for. */

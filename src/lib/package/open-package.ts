@@ -1,4 +1,5 @@
 import { openFile } from '../core/file-access.js';
+import { ResourceStack } from '../core/resource-stack.js';
 import { type LocalInputOptions, openLocalInput } from '../net/local-input.js';
 import { type AuthenticPackage, authenticatePackage } from './authenticate.js';
 import { CONTAINER_LIMITS, type Container, openContainer } from './container.js';
@@ -24,12 +25,12 @@ export interface OpenAuthenticPackage extends OpenPackage {
  * @throws OtaError as `openLocalInput` and `openContainer`
  */
 export async function openPackage(spec: string, input: PackageInput = {}): Promise<OpenPackage> {
-  await using open = new AsyncDisposableStack();
+  await using open = new ResourceStack();
   const local = open.use(await openLocalInput(spec, { ...input, maxBytes: CONTAINER_LIMITS.containerBytes }));
   const file = open.use(await openFile(local.path));
   const container = await openContainer({ name: local.name, size: file.size, read: file.read });
   const kept = open.move();
-  return { container, size: file.size, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return { container, size: file.size, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { OtaError } from '../core/errors.js';
 import { type FileAccess, openFile } from '../core/file-access.js';
+import { ResourceStack } from '../core/resource-stack.js';
 import { sha256OfAccess } from '../core/sha256.js';
 import { createDelta } from '../delta/create-delta.js';
 import type { DeltaFormat } from '../delta/formats.js';
@@ -52,17 +53,17 @@ export async function makePayloads(
   components: readonly ComponentInput[],
   options: MakePayloadsOptions,
 ): Promise<MadePayloads> {
-  await using open = new AsyncDisposableStack();
+  await using open = new ResourceStack();
   const payloads: ListedPayload[] = [];
   for (const input of components) payloads.push(...(await makeComponent(input, options, open)));
   const kept = open.move();
-  return { payloads, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return { payloads, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
 }
 
 async function makeComponent(
   { component, target, bases, full, slotBytes }: ComponentInput,
   { format, workDirectory, signal, onProgress }: MakePayloadsOptions,
-  open: AsyncDisposableStack,
+  open: ResourceStack,
 ): Promise<ListedPayload[]> {
   const targetFile = open.use(await openImage(target.path));
   if (slotBytes !== undefined && targetFile.size > slotBytes) {

@@ -2,6 +2,7 @@ import { dirname, join, parse } from 'node:path';
 import { type AtomicFile, openAtomicFile } from '../core/atomic-file.js';
 import { canonicalJson } from '../core/canonical-json.js';
 import { OtaError } from '../core/errors.js';
+import { ResourceStack } from '../core/resource-stack.js';
 import type { DeltaFormat } from '../delta/formats.js';
 import { openPrivateDirectory } from '../net/private-directory.js';
 import {
@@ -83,7 +84,7 @@ export async function packPackage(request: PackRequest): Promise<PackResult> {
     ...(request.split ? thinPaths(outPath, made.payloads) : []),
   ];
   const files: PackedFile[] = [];
-  await using outputs = new AsyncDisposableStack();
+  await using outputs = new ResourceStack();
   const pending: AtomicFile[] = [];
   for (const cut of cuts) {
     const output = dryRun ? undefined : outputs.use(await openAtomicFile(cut.path, { force, signal }));
