@@ -4,11 +4,11 @@ import type { Readable } from 'node:stream';
 import { untilAborted } from '../core/abort.js';
 import { OtaError } from '../core/errors.js';
 import { ioError } from '../core/io-error.js';
+import { openPrivateDirectory } from '../core/private-directory.js';
 import { escapeText } from '../core/text.js';
 import { overLimit } from './answer.js';
 import type { HttpPolicy } from './http-policy.js';
 import { PartialFile } from './partial-file.js';
-import { openPrivateDirectory } from './private-directory.js';
 import { isAddress, parseSourceUrl, printableUrl } from './source-url.js';
 
 /** An input as a file that can be read by position, wherever it came from. */

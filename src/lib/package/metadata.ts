@@ -29,7 +29,9 @@ const semver = text(256).check(z.refine(isSemver, 'expected a semantic version s
 const semverRange = text(256).check(
   z.refine((value) => validRange(value) !== null, 'expected a semver range such as ">=1.4.0 <3"'),
 );
-const rfc3339 = z.iso.datetime({ offset: true, error: 'expected an RFC 3339 time such as 2027-01-31T12:00:00Z' });
+const rfc3339 = z.iso
+  .datetime({ offset: true, error: 'expected an RFC 3339 time such as 2027-01-31T12:00:00Z' })
+  .check(z.maxLength(64));
 /** Also a part of a file name, hence the narrow alphabet. */
 export const componentName = z
   .string()

@@ -2,9 +2,9 @@ import { dirname, join, parse } from 'node:path';
 import { type AtomicFile, openAtomicFile } from '../core/atomic-file.js';
 import { canonicalJson } from '../core/canonical-json.js';
 import { OtaError } from '../core/errors.js';
+import { openPrivateDirectory } from '../core/private-directory.js';
 import { ResourceStack } from '../core/resource-stack.js';
 import type { DeltaFormat } from '../delta/formats.js';
-import { openPrivateDirectory } from '../net/private-directory.js';
 import {
   createSignature,
   encodeSignatureEnvelope,

@@ -75,7 +75,7 @@ export type BaseImages = ReadonlyMap<string, RandomAccess>;
 /**
  * Chooses the payload of each component by the images that are really there.
  *
- * @throws OtaError BASE_MISMATCH, FULL_FALLBACK_FORBIDDEN
+ * @throws OtaError BASE_MISMATCH, FULL_FALLBACK_FORBIDDEN; PAYLOAD_MISMATCH where that is why
  */
 export async function selectForBases(
   pkg: AuthenticPackage,
@@ -91,7 +91,10 @@ export async function selectForBases(
     installed,
     noFullFallback,
   });
-  if (failures[0] !== undefined) throw failures[0];
+  if (failures[0] !== undefined) {
+    await verifyPayloads(pkg.payloads, { signal }); // a damaged payload is the earlier failure, see "Order of checks"
+    throw failures[0];
+  }
   return selected.map((choice) => ({ ...choice, data: payloadNamed(pkg, choice.entry.file) }));
 }
 

@@ -140,6 +140,23 @@ describe('ota apply', () => {
     expect(await folder.state()).toEqual(before);
   });
 
+  test('names a damaged payload before a base that does not fit', async () => {
+    const bytes = await readFile(folder.file('x.ota'));
+    bytes[bytes.length - 2000]! ^= 1;
+    await writeFile(folder.file('both.bad.ota'), bytes);
+    const { status } = await folder.ota(
+      'apply',
+      'both.bad.ota',
+      '--key',
+      'a.pub',
+      '--base',
+      'new.bin',
+      '--out',
+      'b.bin',
+    );
+    expect(status).toBe(4);
+  });
+
   test('changes nothing on a dry run', async () => {
     const before = await folder.state();
     expect(

@@ -1,7 +1,7 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ioError } from '../core/io-error.js';
+import { ioError } from './io-error.js';
 
 /** A temporary directory that only this user can look into (0700). Disposal removes it and all that is in it. */
 export interface PrivateDirectory extends AsyncDisposable {
