@@ -1,7 +1,6 @@
 import { hash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { canonicalJson } from '../../src/lib/core/canonical-json.js';
 import { OtaError } from '../../src/lib/core/errors.js';
 import { memoryAccess } from '../../src/lib/core/file-access.js';
@@ -13,6 +12,7 @@ import { parseMetadata, targetsOf } from '../../src/lib/package/metadata.js';
 import { requirePolicy, verifyPayloads } from '../../src/lib/package/verify.js';
 import { trustKeys } from '../../src/lib/trust/trust-policy.js';
 import { testFolder } from './folder.js';
+import { type Mutation, mutate } from './mutations.js';
 import { packageBytes, testSigner } from './packages.js';
 
 const fixtures = join(import.meta.dirname, '../fixtures/packages/spec-1');
@@ -20,31 +20,6 @@ const signer = testSigner(1);
 const now = new Date('2026-12-01T00:00:00Z');
 /** What a package may be refused with; anything else is a bug. */
 const REFUSALS = [3, 4, 5, 9];
-
-/** One change to bytes, at a place given as a share of their length. */
-const change = fc.record({
-  at: fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
-  kind: fc.constantFrom('flip', 'set', 'delete', 'insert', 'repeat'),
-  value: fc.nat(255),
-  length: fc.oneof(fc.constant(1), fc.nat(2000)),
-});
-export const changes = fc.array(change, { minLength: 1, maxLength: 4 });
-export type Changes = typeof changes extends fc.Arbitrary<infer T> ? T : never;
-
-function mutate(bytes: Buffer, list: Changes): Buffer {
-  let mutated: Buffer = Buffer.from(bytes);
-  for (const { at, kind, value, length } of list) {
-    const index = Math.floor(at * mutated.length);
-    const [before, after] = [mutated.subarray(0, index), mutated.subarray(index)];
-    if (kind === 'flip') mutated[index]! ^= 1 << (value & 7);
-    else if (kind === 'set') mutated[index] = value;
-    else if (kind === 'delete') mutated = Buffer.concat([before, after.subarray(length)]);
-    else if (kind === 'insert') mutated = Buffer.concat([before, Buffer.alloc(length, value), after]);
-    else mutated = Buffer.concat([before, after.subarray(0, length), after]);
-    if (mutated.length === 0) mutated = Buffer.of(value);
-  }
-  return mutated;
-}
 
 /** Where a mutation strikes: the file as a whole, or metadata or a payload that are then signed again. */
 export const LAYERS = ['file', 'metadata', 'payload'] as const;
@@ -54,7 +29,11 @@ export const LAYERS = ['file', 'metadata', 'payload'] as const;
  *
  * @throws when it is neither refused as a package may be, with nothing written, nor makes the very image that was signed
  */
-export async function survivesMutation(file: string, layer: (typeof LAYERS)[number], list: Changes): Promise<void> {
+export async function survivesMutation(
+  file: string,
+  layer: (typeof LAYERS)[number],
+  list: readonly Mutation[],
+): Promise<void> {
   const original = await readFile(join(fixtures, file));
   const base = memoryAccess(await readFile(join(fixtures, 'movehub-3.6.bin')), 'base');
   const bytes = await mutatedPackage(original, layer, list);
@@ -82,7 +61,11 @@ export async function survivesMutation(file: string, layer: (typeof LAYERS)[numb
   }
 }
 
-async function mutatedPackage(original: Buffer, layer: (typeof LAYERS)[number], list: Changes): Promise<Buffer> {
+async function mutatedPackage(
+  original: Buffer,
+  layer: (typeof LAYERS)[number],
+  list: readonly Mutation[],
+): Promise<Buffer> {
   const { metadataBytes, payloads, roots } = await openContainer(memoryAccess(original, 'x.ota'));
   const resign = (bytes: Buffer, contents = payloads) =>
     packageBytes({ metadataBytes: bytes, payloads: contents, roots, signers: [signer] });

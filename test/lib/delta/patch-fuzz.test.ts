@@ -4,16 +4,14 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { DeltaFormat } from '../../../src/lib/delta/formats.js';
 import { realFirmware } from '../../support/firmware.js';
+import { mutate, mutations } from '../../support/mutations.js';
 import { controlBytes, forgePatch, outcomeOf } from './forged-patch.js';
-import { mutate, mutations } from './patch-mutations.js';
 
 const fixture = (name: string) => readFile(join(import.meta.dirname, '../../fixtures/patches', name));
 
 /** Either a refusal of the right class, or exactly as many bytes as were promised. */
 async function survives(patch: Uint8Array, old: Uint8Array, targetSize: number, format: DeltaFormat): Promise<void> {
-  const started = performance.now();
   const { yielded, error } = await outcomeOf(patch, old, targetSize, format);
-  expect(performance.now() - started).toBeLessThan(1000);
   if (error === undefined) {
     expect(yielded).toHaveLength(targetSize);
     return;
