@@ -12,6 +12,8 @@ export interface CliOptions {
   env?: Record<string, string | undefined>;
   /** Bytes on stdin; without them stdin is empty. */
   stdin?: string | Uint8Array;
+  /** The command that runs JavaScript, instead of the Node that runs the tests. */
+  node?: readonly [string, ...string[]];
   /** Aborting it sends SIGTERM, or `abort('SIGINT')` sends that signal. */
   signal?: AbortSignal;
 }
@@ -25,14 +27,15 @@ export interface CliResult {
 
 const root = join(import.meta.dirname, '../..');
 
-/** Runs the built executable as a user would, with the Node that runs the tests. */
+/** Runs the built executable as a user would. */
 export async function runCli(
   executable: Executable,
   args: readonly string[],
   options: CliOptions = {},
 ): Promise<CliResult> {
   if (!existsSync(join(root, 'dist'))) throw new Error('dist/ is missing: run `npm run build` first');
-  const child = spawn(process.execPath, [join(root, 'bin', `${executable}.js`), ...args], {
+  const [node, ...nodeArgs] = options.node ?? [process.execPath];
+  const child = spawn(node, [...nodeArgs, executableFile(executable), ...args], {
     cwd: options.cwd ?? root,
     env: { ...cleanEnvironment(), ...options.env },
     stdio: 'pipe',
@@ -50,8 +53,12 @@ export async function runCli(
   return { status, stdout, stderr };
 }
 
+export function executableFile(executable: Executable): string {
+  return join(root, 'bin', `${executable}.js`);
+}
+
 /** Nothing of the developer's settings, colours or CI variables reaches the program under test. */
-function cleanEnvironment(): Record<string, string | undefined> {
+export function cleanEnvironment(): Record<string, string | undefined> {
   const { PATH, TMPDIR, SystemRoot } = process.env;
   return { PATH, TMPDIR, SystemRoot, HOME: join(root, 'node_modules', '.cache', 'test-home'), NO_COLOR: '1' };
 }

@@ -12,6 +12,8 @@ export interface Script extends AsyncDisposable {
 export interface ScriptOptions {
   cwd?: string;
   env?: Record<string, string>;
+  /** Another Node than the one that runs the tests. */
+  node?: string;
   /** Bytes on stdin; null keeps it open and silent. */
   stdin?: string | null;
 }
@@ -46,9 +48,13 @@ export async function bundleScript(name: string): Promise<Script> {
   };
 }
 
-function startScript(file: string, args: readonly string[], { cwd, env, stdin = '' }: ScriptOptions): RunningScript {
+function startScript(
+  file: string,
+  args: readonly string[],
+  { cwd, env, node = process.execPath, stdin = '' }: ScriptOptions,
+): RunningScript {
   const { PATH, TMPDIR, SystemRoot } = process.env;
-  const child = spawn(process.execPath, [file, ...args], {
+  const child = spawn(node, [file, ...args], {
     cwd,
     env: { PATH, TMPDIR, SystemRoot, HOME: '/nonexistent', NO_COLOR: '1', ...env },
     stdio: 'pipe',
