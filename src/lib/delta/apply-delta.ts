@@ -44,7 +44,7 @@ async function* rebuild(
   diff: DecodedStream,
   extra: DecodedStream,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  await using old = new OldImage(base);
+  const old = new OldImage(base);
   const triples = new TripleReader(control, targetSize, patch.name);
   const out = new Uint8Array(Math.min(OUTPUT_BYTES, targetSize));
   let filled = 0;

@@ -6,7 +6,8 @@ import type { PatchStream } from './formats.js';
 import { patchBytes } from './patch-bytes.js';
 import { invalidPatch } from './patch-error.js';
 
-const OUTPUT_CHUNK_BYTES = 64 * 1024;
+/** Objects, so that chunks waiting to be read are not joined into a copy. */
+const DECODER_OPTIONS = { chunkSize: 64 * 1024, readableObjectMode: true, readableHighWaterMark: 2 };
 
 /**
  * Decodes one brotli stream of a patch (RFC 7932) on a thread of the pool.
@@ -20,7 +21,7 @@ export async function* brotliStream(
   patch: RandomAccess,
   stream: PatchStream,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  const decoder = createBrotliDecompress({ chunkSize: OUTPUT_CHUNK_BYTES });
+  const decoder = createBrotliDecompress(DECODER_OPTIONS);
   pipeline(patchBytes(patch, stream), decoder, () => undefined); // a failure reaches the loop below through the decoder
   try {
     for await (const chunk of decoder as AsyncIterable<Buffer<ArrayBuffer>>) {
