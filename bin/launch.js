@@ -3,7 +3,6 @@
 'use strict';
 
 const fs = require('node:fs');
-const os = require('node:os');
 const path = require('node:path');
 const nodeModule = require('node:module');
 const { stripVTControlCharacters } = require('node:util');
@@ -66,11 +65,23 @@ function print(text) {
 }
 
 /**
- * Node trusts what lies in its compile cache, so it must be a directory of the user alone: Node's own
- * default below the shared temporary directory would let another user plant code.
+ * Node trusts what lies in its compile cache, so nobody else may write there. Node's own default below the
+ * shared temporary directory, or the home of another user kept by sudo, would let others plant code.
  */
 function enableCompileCache() {
-  if (process.env.NODE_COMPILE_CACHE || !(process.env.XDG_CACHE_HOME || process.env.HOME)) return;
-  const base = process.env.XDG_CACHE_HOME || path.join(os.homedir(), '.cache');
-  if (path.isAbsolute(base)) nodeModule.enableCompileCache(path.join(base, 'ota-fleet', 'compiled'));
+  const { NODE_COMPILE_CACHE, XDG_CACHE_HOME, HOME } = process.env;
+  const base = XDG_CACHE_HOME || (HOME && path.join(HOME, '.cache'));
+  if (NODE_COMPILE_CACHE || !base || !path.isAbsolute(base)) return;
+  const folder = path.join(base, 'ota-fleet', 'compiled');
+  try {
+    fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (isPrivate(base) && isPrivate(path.dirname(folder)) && isPrivate(folder)) nodeModule.enableCompileCache(folder);
+  } catch {
+    // Without a place for it, starting takes longer and nothing else changes.
+  }
+}
+
+function isPrivate(folder) {
+  const { uid, mode } = fs.lstatSync(folder);
+  return process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0);
 }
