@@ -18,8 +18,8 @@ export const TRIPLE_BYTES = 24;
 /**
  * Triples that make nothing are honest now and then: bsdiff writes one where a
  * match swallows all of the one before it, or to seek before the first byte.
- * Each stands for a match of nine bytes at least, so they can be counted
- * against the image; more than this is a patch that only wants to run for ever.
+ * Each stands for a match of several bytes, so they can be counted against the
+ * image; more than this is a patch that only wants to run for ever.
  */
 const idleTriplesAllowed = (targetSize: number) => 64 + Math.floor(targetSize / 8);
 
