@@ -1,7 +1,7 @@
-import { Args } from '@oclif/core';
+import { Args, Flags } from '@oclif/core';
 import { EXIT_STATUS } from '../../lib/core/errors.js';
 import { httpPolicyFromEnvironment } from '../../lib/net/http-policy.js';
-import { diffPackages, type PackageDifference } from '../../lib/package/diff.js';
+import { diffContents, diffPackages, type PackageDifference } from '../../lib/package/diff.js';
 import { inspectContainer } from '../../lib/package/inspect.js';
 import { openPackage } from '../../lib/package/open-package.js';
 import { BaseCommand } from '../../lib/ui/base-command.js';
@@ -26,8 +26,8 @@ export default class Diff extends BaseCommand {
       command: '<%= config.bin %> <%= command.id %> app-2.0.ota app-2.1.ota',
     },
     {
-      description: 'Was this package rebuilt from the same inputs? (signatures aside)',
-      command: '<%= config.bin %> <%= command.id %> ours.ota theirs.ota --json',
+      description: 'Was this package rebuilt from the same inputs?',
+      command: '<%= config.bin %> <%= command.id %> ours.ota theirs.ota --ignore-signatures --json',
     },
   ];
 
@@ -36,12 +36,19 @@ export default class Diff extends BaseCommand {
     to: Args.string({ description: 'Second package.', required: true }),
   };
 
+  static override flags = {
+    'ignore-signatures': Flags.boolean({ summary: 'Compare everything but who signed.', default: false }),
+  };
+
   async run(): Promise<DiffReport> {
-    const { args } = await this.parse(Diff);
-    const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, signal: this.signal };
+    const { args, flags } = await this.parse(Diff);
+    const { signal } = this;
+    const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, signal };
     await using from = await openPackage(args.from, input);
     await using to = await openPackage(args.to, input);
-    const differences = diffPackages(inspectContainer(from.container), inspectContainer(to.container));
+    const [a, b] = [inspectContainer(from.container), inspectContainer(to.container)];
+    const found = [...diffPackages(a, b), ...(await diffContents(a, b, signal))];
+    const differences = flags['ignore-signatures'] ? found.filter(({ area }) => area !== 'signature') : found;
     const equal = differences.length === 0;
     this.print(equal ? 'equal' : await diffText(differences));
     if (!equal) process.exitCode = EXIT_STATUS.DIFFERENT;

@@ -26,6 +26,8 @@ export interface AtomicFile extends AsyncDisposable {
   commit(): Promise<{ size: number }>;
   /** Removes the temporary file. Does nothing after a commit. */
   discard(): Promise<void>;
+  /** Removes a committed file again, unless it may have replaced another: then it is all there is. */
+  takeBack(): Promise<void>;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface AtomicFile extends AsyncDisposable {
  *
  * @param source what the file will hold; when it throws, or the signal is raised, nothing is left behind
  * @returns size, bytes
- * @throws OtaError OUTPUT_EXISTS without `force`, OUTPUT_SYMLINK, NOT_FOUND (the folder),
+ * @throws OtaError USAGE for `-`, OUTPUT_EXISTS without `force`, OUTPUT_SYMLINK, NOT_FOUND (the folder),
  *   PERMISSION_DENIED, NO_SPACE, IO_FAILED, INTERRUPTED, TERMINATED; or what the source throws
  */
 export async function writeFileAtomically(
@@ -94,7 +96,9 @@ class TemporaryFile implements AtomicFile {
     await this.#reported(async () => {
       let done = 0;
       while (done < bytes.byteLength) {
-        done += (await this.#handle.write(bytes, done, bytes.byteLength - done, this.#size + done)).bytesWritten;
+        const { bytesWritten } = await this.#handle.write(bytes, done, bytes.byteLength - done, this.#size + done);
+        if (bytesWritten === 0) throw stuck(this.#target); // trying for ever would hang
+        done += bytesWritten;
       }
       this.#size += done;
     });
@@ -126,9 +130,13 @@ class TemporaryFile implements AtomicFile {
     try {
       await syncDirectory(dirname(this.#target));
     } catch (error) {
-      if (!this.#options.force) await unlink(this.#target);
+      await this.takeBack();
       throw error;
     }
+  }
+
+  async takeBack(): Promise<void> {
+    if (!this.#options.force) await unlink(this.#target).catch(() => {});
   }
 
   async discard(): Promise<void> {
@@ -154,6 +162,9 @@ class TemporaryFile implements AtomicFile {
 
 /** Says early, before any work, that the target cannot be written. */
 async function refuseTarget(path: string, force: boolean): Promise<void> {
+  if (path === '-') {
+    throw new OtaError('USAGE', 'an output cannot be stdout: it must appear whole or not at all', ['Name a file.']);
+  }
   const stats = await statOrAbsent(path);
   if (stats === undefined) return;
   const name = escapeText(path);
@@ -188,7 +199,12 @@ async function moveWithoutReplacing(from: string, to: string): Promise<void> {
     if (code !== 'EPERM' && code !== 'ENOTSUP' && code !== 'EOPNOTSUPP' && code !== 'ENOSYS') throw error;
     return claimAndRename(from, to);
   }
-  await unlink(from);
+  try {
+    await unlink(from);
+  } catch (error) {
+    await unlink(to).catch(() => {}); // what is reported as failed must not be there
+    throw error;
+  }
 }
 
 /** For file systems without hard links (FAT, some network shares): an empty file takes the name first. */
@@ -218,6 +234,12 @@ async function syncDirectory(path: string): Promise<void> {
   } finally {
     await handle.close();
   }
+}
+
+function stuck(path: string): OtaError {
+  return new OtaError('IO_FAILED', `${escapeText(path)}: the file system takes no more bytes, without a reason`, [
+    'Check the disk.',
+  ]);
 }
 
 function outputExists(path: string): OtaError {

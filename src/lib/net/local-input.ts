@@ -86,6 +86,11 @@ async function saveStdin(path: string, options: LocalInputOptions): Promise<{ si
       'Pipe a file into the command, or name the file instead of -.',
     ]);
   }
+  if (stdin.readableEnded) {
+    throw new OtaError('USAGE', 'stdin is named for two inputs, but can be read once', [
+      'Name a file for one of them.',
+    ]);
+  }
   const file = await PartialFile.create(path);
   try {
     for await (const chunk of untilAborted<Uint8Array>(stdin, signal)) {

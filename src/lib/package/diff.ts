@@ -1,3 +1,5 @@
+import { chunksOf } from '../core/file-access.js';
+import type { RandomAccess } from '../core/random-access.js';
 import type { JsonValue } from '../core/strict-json.js';
 import type { Inspection } from './inspect.js';
 
@@ -23,6 +25,41 @@ const POLICY_FIELDS = new Set([
   'rollback',
   'critical',
 ]);
+
+/**
+ * Compares what two containers really hold where their metadata promises the same: one of them was damaged.
+ *
+ * @returns a difference for each payload whose bytes differ, with the offset of the first one
+ */
+export async function diffContents(a: Inspection, b: Inspection, signal?: AbortSignal): Promise<PackageDifference[]> {
+  const found: PackageDifference[] = [];
+  for (const { entry, data } of a.payloads) {
+    const other = b.payloads.find((payload) => payload.entry.file === entry.file);
+    if (other === undefined || other.entry.sha256 !== entry.sha256 || other.entry.size !== entry.size) continue;
+    const offset = await firstDifference(data, other.data, signal);
+    if (offset === undefined) continue;
+    const path = `${entry.file}: bytes from offset ${offset} on`;
+    found.push({ area: 'container', path, from: await byteAt(data, offset), to: await byteAt(other.data, offset) });
+  }
+  return found;
+}
+
+async function firstDifference(a: RandomAccess, b: RandomAccess, signal?: AbortSignal): Promise<number | undefined> {
+  const bytes = Buffer.alloc(512 * 1024);
+  let position = 0;
+  for await (const chunk of chunksOf(a, { chunkBytes: bytes.length, signal })) {
+    const other = bytes.subarray(0, await b.read(bytes.subarray(0, chunk.byteLength), position));
+    if (!other.equals(chunk)) return position + chunk.findIndex((byte, index) => byte !== other[index]);
+    position += chunk.byteLength;
+  }
+  return undefined;
+}
+
+async function byteAt(data: RandomAccess, offset: number): Promise<number> {
+  const byte = Buffer.alloc(1);
+  await data.read(byte, offset);
+  return byte[0]!;
+}
 
 /**
  * Compares two packages field by field. Chunk hashes are left out: they change with the payload's hash.

@@ -11,5 +11,7 @@ export async function diffText(differences: PackageDifference[]): Promise<string
 
 function valueText(value: PackageDifference['from']): string {
   if (value === undefined) return '–';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+  if (typeof value === 'string') return value;
+  if (typeof value === 'object' && value !== null && 'format' in value) return `${value.format}, ${value.size} bytes`;
+  return JSON.stringify(value);
 }

@@ -260,4 +260,29 @@ describe('ota diff', () => {
     expect(status).toBe(17);
     expect(JSON.parse(stdout)).toMatchObject({ equal: false });
   });
+
+  test('can leave out who signed', async () => {
+    await folder.pack('--sign', 'b.key', '--out', 'countersigned.ota');
+    expect(await folder.ota('diff', 'x.ota', 'countersigned.ota')).toMatchObject({ status: 17 });
+    expect(await folder.ota('diff', 'x.ota', 'countersigned.ota', '--ignore-signatures')).toMatchObject({ status: 0 });
+  });
+});
+
+describe('- as a file name', () => {
+  test('is stdin once', async () => {
+    const stdin = await readFile(folder.file('x.ota'));
+    const twice = ['apply', '-', '--key', 'a.pub', '--base', '-', '--out', 'n.bin'];
+    expect(await runCli('ota', twice, { cwd: folder.path, stdin })).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('stdin is named for two inputs'),
+    });
+  });
+
+  test('is no output', async () => {
+    const before = await folder.state();
+    const { status, stderr } = await folder.ota('apply', 'x.ota', '--key', 'a.pub', '--base', 'old.bin', '--out', '-');
+    expect(stderr).toContain('an output cannot be stdout');
+    expect(status).toBe(2);
+    expect(await folder.state()).toEqual(before);
+  });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { memoryAccess } from '../../../src/lib/core/file-access.js';
 import { openContainer } from '../../../src/lib/package/container.js';
-import { diffPackages } from '../../../src/lib/package/diff.js';
+import { diffContents, diffPackages } from '../../../src/lib/package/diff.js';
 import { inspectContainer } from '../../../src/lib/package/inspect.js';
 import { smallPackage, testSigner } from '../../support/packages.js';
 
@@ -32,6 +32,22 @@ describe('diffPackages', () => {
       'payload app-full.full.target.sha256',
       `signature ${testSigner(1).publicKey.keyid}`,
       `signature ${testSigner(2).publicKey.keyid}`,
+    ]);
+  });
+});
+
+describe('diffContents', () => {
+  const open = async (bytes: Uint8Array) => inspectContainer(await openContainer(memoryAccess(bytes, 'x.ota')));
+
+  test('finds the first byte that was damaged where metadata promises the same', async () => {
+    const bytes = await smallPackage(image);
+    const damaged = Buffer.from(bytes);
+    damaged[damaged.length - 1024 - 512]! ^= 1;
+    const [a, b] = [await open(bytes), await open(damaged)];
+    expect(diffPackages(a, b)).toEqual([]);
+    expect(await diffContents(a, a)).toEqual([]);
+    expect(await diffContents(a, b)).toMatchObject([
+      { area: 'container', path: expect.stringMatching(/^app-full.full: bytes from offset \d+ on$/) },
     ]);
   });
 });
