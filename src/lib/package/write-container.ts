@@ -34,23 +34,30 @@ export async function* containerBytes(content: ContainerContent, signal?: AbortS
       // archiver streams an entry only when it is told its size in this way
       stats: { size } as NonNullable<Parameters<typeof archive.append>[1]>['stats'],
     });
-  add(Buffer.from(content.metadataBytes), 'metadata.json', content.metadataBytes.byteLength);
-  add(Buffer.from(content.signatureBytes), 'signature.json', content.signatureBytes.byteLength);
-  for (const root of content.roots) add(root.bytes, `root.${root.version}.json`, root.bytes.byteLength);
-  for (const payload of content.payloads) {
-    const { data, file } = payload;
-    if (data.size > MAX_ENTRY_BYTES) {
-      throw new OtaError(
-        'LIMIT_EXCEEDED',
-        `${data.name}: ${data.size} bytes, a payload holds at most ${MAX_ENTRY_BYTES}`,
-      );
+  try {
+    add(Buffer.from(content.metadataBytes), 'metadata.json', content.metadataBytes.byteLength);
+    add(Buffer.from(content.signatureBytes), 'signature.json', content.signatureBytes.byteLength);
+    for (const root of content.roots) add(root.bytes, `root.${root.version}.json`, root.bytes.byteLength);
+    for (const payload of content.payloads) {
+      const { data, file } = payload;
+      if (data.size > MAX_ENTRY_BYTES) {
+        throw new OtaError(
+          'LIMIT_EXCEEDED',
+          `${data.name}: ${data.size} bytes, a payload holds at most ${MAX_ENTRY_BYTES}`,
+        );
+      }
+      const stream = payloadStream(data, signal);
+      stream.once('error', (error) => archive.destroy(error));
+      add(stream, file, data.size);
     }
-    const stream = payloadStream(data, signal);
-    stream.once('error', (error) => archive.destroy(error));
-    add(stream, file, data.size);
+    void archive.finalize().catch((error: Error) => archive.destroy(error));
+    yield* archive.iterator({ destroyOnReturn: false });
+  } finally {
+    // Where writing fails the consumer leaves early. Without an abort the queue would go on and put
+    // the next entry into a destroyed archive, which throws where nobody could catch it.
+    archive.abort();
+    archive.destroy();
   }
-  void archive.finalize().catch((error: Error) => archive.destroy(error));
-  yield* archive;
 }
 
 /** Read only when the archive reaches it, since both generators are lazy. */
