@@ -1,4 +1,5 @@
 import { type AtomicFile, openAtomicFile } from '../core/atomic-file.js';
+import { commitTogether } from '../core/commit-together.js';
 import { OtaError } from '../core/errors.js';
 import { ResourceStack } from '../core/resource-stack.js';
 import type { AuthenticPackage, ListedPayload } from './authenticate.js';
@@ -59,7 +60,7 @@ export async function applyPackage(request: ApplyRequest): Promise<AppliedCompon
     }
     applied.push(describe(choice, out));
   }
-  for (const file of pending) await file.commit();
+  await commitTogether(pending);
   return applied;
 }
 

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openAtomicFile } from '../core/atomic-file.js';
+import { commitTogether } from '../core/commit-together.js';
 import { chunksOf, memoryAccess } from '../core/file-access.js';
 import { ioError } from '../core/io-error.js';
 import type { RandomAccess } from '../core/random-access.js';
@@ -33,7 +34,7 @@ export async function extractParts(
     for await (const chunk of chunksOf(data, { signal })) await file.write(chunk);
     files.push(file);
   }
-  for (const file of files) await file.commit();
+  await commitTogether(files);
   return paths;
 }
 

@@ -1,6 +1,7 @@
 import { dirname, join, parse } from 'node:path';
 import { type AtomicFile, openAtomicFile } from '../core/atomic-file.js';
 import { canonicalJson } from '../core/canonical-json.js';
+import { commitTogether } from '../core/commit-together.js';
 import { OtaError } from '../core/errors.js';
 import { openPrivateDirectory } from '../core/private-directory.js';
 import { ResourceStack } from '../core/resource-stack.js';
@@ -101,7 +102,7 @@ export async function packPackage(request: PackRequest): Promise<PackResult> {
     requireBudget(cut.path, size, request.maxBytes);
     files.push({ path: cut.path, size, payloads: payloads.map(({ file }) => file) });
   }
-  for (const output of pending) await output.commit();
+  await commitTogether(pending);
   return {
     digest,
     metadata: checkMetadata(JSON.parse(metadataBytes.toString()), outPath),

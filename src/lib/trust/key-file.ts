@@ -1,5 +1,6 @@
 import { lstat, stat } from 'node:fs/promises';
 import { openAtomicFile } from '../core/atomic-file.js';
+import { commitTogether } from '../core/commit-together.js';
 import { OtaError } from '../core/errors.js';
 import { ioError } from '../core/io-error.js';
 import { escapeText } from '../core/text.js';
@@ -47,8 +48,7 @@ export async function writeKeyPair(
   await using publicFile = await openAtomicFile(publicPath, { mode: 0o644, force, signal });
   await privateFile.write(Buffer.from(privateKeyPem(key, passphrase)));
   await publicFile.write(Buffer.from(publicKeyPem(key.publicKey)));
-  await privateFile.commit();
-  await publicFile.commit();
+  await commitTogether([privateFile, publicFile]);
 }
 
 /**

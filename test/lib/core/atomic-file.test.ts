@@ -16,6 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openAtomicFile, writeFileAtomically } from '../../../src/lib/core/atomic-file.js';
+import { commitTogether } from '../../../src/lib/core/commit-together.js';
 import { OtaError } from '../../../src/lib/core/errors.js';
 
 let folder: string;
@@ -290,5 +291,33 @@ describe('when the disk fails', () => {
     } as typeof handles.write);
     await writeFileAtomically(target, Buffer.from('0123456789'));
     expect(await content()).toBe('0123456789');
+  });
+
+  test('a file system that takes nothing is a failure, not an endless loop', async () => {
+    vi.spyOn(handles, 'write').mockResolvedValue({ bytesWritten: 0, buffer: '' });
+    await expect(writeFileAtomically(target, Buffer.from('new'))).rejects.toMatchObject({ code: 'IO_FAILED' });
+    expect(await readdir(folder)).toEqual([]);
+  });
+});
+
+describe('commitTogether', () => {
+  const secondExists = async (force: boolean) => {
+    await using first = await openAtomicFile(join(folder, 'first'), { force });
+    await using second = await openAtomicFile(join(folder, 'second'));
+    await first.write(Buffer.from('new'));
+    await writeFile(join(folder, 'second'), 'of another');
+    await expect(commitTogether([first, second])).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });
+  };
+
+  test('takes the first file back when the second cannot have its name', async () => {
+    await secondExists(false);
+    expect(await readdir(folder)).toEqual(['second']);
+    expect(await readFile(join(folder, 'second'), 'utf8')).toBe('of another');
+  });
+
+  test('keeps a file that has replaced another', async () => {
+    await writeFile(join(folder, 'first'), 'old');
+    await secondExists(true);
+    expect(await readFile(join(folder, 'first'), 'utf8')).toBe('new');
   });
 });
