@@ -1,0 +1,33 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { encodeBsdf2 } from '../../../src/lib/delta/bsdf2-encoder.js';
+import { outcomeOf } from './forged-patch.js';
+
+/** Images as they are: parts that stay, move, change a little, vanish or are new. */
+const imagePair = fc
+  .record({
+    parts: fc.array(fc.uint8Array({ minLength: 1, maxLength: 300 }), { minLength: 1, maxLength: 8 }),
+    order: fc.array(fc.nat(11), { maxLength: 12 }),
+    fresh: fc.uint8Array({ maxLength: 60 }),
+    pokes: fc.array(fc.tuple(fc.nat(3000), fc.nat(255)), { maxLength: 20 }),
+  })
+  .map(({ parts, order, fresh, pokes }) => {
+    const old = Buffer.concat(parts);
+    const target = Buffer.concat(order.map((i) => parts[i] ?? fresh));
+    for (const [at, value] of pokes) if (at < target.length) target[at] = value;
+    return { old, target };
+  });
+
+test('a bsdf2 patch of ours gives the target back, whatever the images', async () => {
+  const bytes = fc.oneof(fc.uint8Array({ maxLength: 400 }), fc.uint8Array({ max: 1, maxLength: 400 }));
+  const images = fc.oneof(imagePair, fc.record({ old: bytes, target: bytes }));
+  await fc.assert(
+    fc.asyncProperty(images, async ({ old, target }) => {
+      const patch = Buffer.concat(await encodeBsdf2(Buffer.from(old), Buffer.from(target), () => undefined));
+      const { yielded, error } = await outcomeOf(patch, old, target.length);
+      expect(error).toBeUndefined();
+      expect(yielded.equals(target)).toBe(true);
+    }),
+    { numRuns: 300 },
+  );
+});
