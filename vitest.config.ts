@@ -4,6 +4,7 @@ export default defineConfig({
   test: {
     disableConsoleIntercept: true,
     setupFiles: ['test/support/property-seed.ts'],
+    maxWorkers: '100%', // most tests wait for a process they have started
     testTimeout: 20_000,
     coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'html'] },
     projects: [
