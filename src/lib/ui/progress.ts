@@ -10,8 +10,11 @@ export interface ProgressOptions {
 
 /** A long job being watched. */
 export interface Progress {
-  /** @param done bytes or steps finished so far */
-  update(done: number): void;
+  /**
+   * @param done       bytes or steps finished so far
+   * @param totalBytes size of the whole job, where it became known only after the start
+   */
+  update(done: number, totalBytes?: number): void;
   /** Ends it; `text`, when given, stays on the screen. */
   done(text?: string): void;
   /** Ends it without a word: the failure speaks for itself. */
@@ -50,8 +53,8 @@ function plainProgress(state: JobState, stream: NodeJS.WriteStream): Progress {
     if (text !== undefined) stream.write(`${text}\n`);
   };
   return {
-    update: (done) => {
-      state.done = done;
+    update: (done, totalBytes = state.totalBytes) => {
+      Object.assign(state, { done, totalBytes });
     },
     done: end,
     fail: () => end(),
@@ -79,8 +82,8 @@ function terminalProgress(state: JobState, stream: NodeJS.WriteStream): Progress
     if (text !== undefined) stream.write(`${text}\n`);
   };
   return {
-    update: (done) => {
-      state.done = done;
+    update: (done, totalBytes = state.totalBytes) => {
+      Object.assign(state, { done, totalBytes });
       drawing?.draw(state);
     },
     done: end,
@@ -102,8 +105,9 @@ async function spinner(state: JobState, stream: NodeJS.WriteStream): Promise<Dra
 }
 
 async function bar(state: JobState, stream: NodeJS.WriteStream): Promise<Drawing> {
-  const { SingleBar, Presets } = await import('cli-progress');
-  const running = new SingleBar(
+  // CommonJS: its names are sure to be found only on the default.
+  const { default: cliProgress } = await import('cli-progress');
+  const running = new cliProgress.SingleBar(
     {
       stream,
       clearOnComplete: true,
@@ -115,7 +119,7 @@ async function bar(state: JobState, stream: NodeJS.WriteStream): Promise<Drawing
         return `${drawn} ${progressText(state, performance.now() - state.startedMs)}`;
       },
     },
-    Presets.shades_classic,
+    cliProgress.Presets.shades_classic,
   );
   running.start(totalOf(state)!, state.done);
   return { draw: () => running.update(state.done), clear: () => running.stop() };
