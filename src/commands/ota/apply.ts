@@ -70,8 +70,8 @@ export default class Apply extends BaseCommand {
 
   async run(): Promise<ApplyReport> {
     const { args, flags } = await this.parse(Apply);
-    const { signal } = this;
-    const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, signal };
+    const { signal, onArrival } = this;
+    const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, onArrival, signal };
     const time = { now: systemClock.now(), allowTestKeys: flags['allow-test-keys'] };
     const noFullFallback = flags['no-full-fallback'];
     const dryRun = flags['dry-run'];

@@ -67,8 +67,8 @@ export default class Attack extends BaseCommand {
         'Write `ota attack PACKAGE --out DIR`, or `ota attack --list`.',
       ]);
     }
-    const { signal } = this;
-    const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, signal };
+    const { signal, onArrival } = this;
+    const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, onArrival, signal };
     await using file = await openPackage(args.package, input);
     await using base =
       flags.base === undefined ? undefined : await openLocalInput(flags.base, { ...input, maxBytes: MAX_BASE_BYTES });

@@ -42,8 +42,8 @@ export default class Diff extends BaseCommand {
 
   async run(): Promise<DiffReport> {
     const { args, flags } = await this.parse(Diff);
-    const { signal } = this;
-    const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, signal };
+    const { signal, onArrival } = this;
+    const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, onArrival, signal };
     await using from = await openPackage(args.from, input);
     await using to = await openPackage(args.to, input);
     const [a, b] = [inspectContainer(from.container), inspectContainer(to.container)];

@@ -49,11 +49,12 @@ export default class Explain extends BaseCommand {
 
   async run(): Promise<ExplainReport> {
     const { args, flags } = await this.parse(Explain);
+    const { signal, onArrival } = this;
     const now = systemClock.now();
     const allowTestKeys = flags['allow-test-keys'];
     const device = await readDeviceState(flags.device);
     const http = httpPolicyFromEnvironment(process.env);
-    await using file = await openPackage(args.package, { http, stdin: process.stdin, signal: this.signal });
+    await using file = await openPackage(args.package, { http, stdin: process.stdin, onArrival, signal });
     const explanation = explainPackage(file.container, {
       device,
       trust: await trustForDevice(file.container, device, trustAnchorSpec(flags), { now, allowTestKeys }),

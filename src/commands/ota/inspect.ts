@@ -36,9 +36,9 @@ export default class Inspect extends BaseCommand {
 
   async run(): Promise<InspectReport> {
     const { args, flags } = await this.parse(Inspect);
-    const { signal } = this;
+    const { signal, onArrival } = this;
     const http = httpPolicyFromEnvironment(process.env);
-    await using file = await openPackage(args.package, { http, stdin: process.stdin, signal });
+    await using file = await openPackage(args.package, { http, stdin: process.stdin, onArrival, signal });
     const report = inspectReport(file, inspectContainer(file.container));
     if (flags.extract !== undefined) {
       const options = { force: flags.force, dryRun: flags['dry-run'], signal };

@@ -151,7 +151,7 @@ export default class Pack extends BaseCommand {
 
   async run(): Promise<PackReport> {
     const { flags } = await this.parse(Pack);
-    const { signal } = this;
+    const { signal, onArrival } = this;
     const dryRun = flags['dry-run'];
     const draft = await releaseDraft(flags.metadata, {
       product: flags.product,
@@ -180,7 +180,7 @@ export default class Pack extends BaseCommand {
         full: flags.full,
         version: release.version,
       },
-      { http, stdin: process.stdin, signal },
+      { http, stdin: process.stdin, onArrival, signal },
     );
     const watched = new Map<string, Progress>();
     const result = await packPackage({

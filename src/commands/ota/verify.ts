@@ -47,8 +47,8 @@ export default class Verify extends BaseCommand {
 
   async run(): Promise<VerifyReport> {
     const { args, flags } = await this.parse(Verify);
-    const { signal } = this;
-    const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, signal };
+    const { signal, onArrival } = this;
+    const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, onArrival, signal };
     const time = { now: systemClock.now(), allowTestKeys: flags['allow-test-keys'] };
     const policy = { now: time.now, noFullFallback: flags['no-full-fallback'] };
 

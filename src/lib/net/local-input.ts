@@ -22,13 +22,20 @@ export interface LocalInput extends AsyncDisposable {
   readonly spooled: boolean;
 }
 
+/** Somebody who watches an input arrive. Where it fails, the error is all that is said. */
+export interface Arrival {
+  update(receivedBytes: number, totalBytes?: number): void;
+  done(): void;
+}
+
 export interface LocalInputOptions {
   /** Largest acceptable input, bytes. */
   maxBytes: number;
   /** Overrides what the input is called. */
   name?: string | undefined;
   signal?: AbortSignal | undefined;
-  onProgress?: ((receivedBytes: number, totalBytes: number | undefined) => void) | undefined;
+  /** Called once for an input that has to be received first; `name` is what a person would call it. */
+  onArrival?: ((name: string) => Arrival) | undefined;
   http?: HttpPolicy | undefined;
   /** What `-` means. */
   stdin?: Readable | undefined;
@@ -40,13 +47,17 @@ export interface LocalInputOptions {
  * @throws OtaError LIMIT_EXCEEDED beyond `maxBytes`, NOT_FOUND, and what `download` throws; no copy stays behind
  */
 export async function openLocalInput(spec: string, options: LocalInputOptions): Promise<LocalInput> {
-  if (spec === '-') return spool(options.name ?? 'stdin', 'input', (path) => saveStdin(path, options));
+  const { onArrival } = options;
+  if (spec === '-') {
+    const name = options.name ?? 'stdin';
+    return spool(name, 'input', onArrival, (path, onBytes) => saveStdin(path, options, onBytes));
+  }
   if (!isAddress(spec)) return openPath(spec, options);
   const url = parseSourceUrl(spec);
-  return spool(options.name ?? printableUrl(url), fileNameOf(url), async (path) => {
+  return spool(options.name ?? printableUrl(url), fileNameOf(url), onArrival, async (path, onProgress) => {
     // Loaded here, so that commands on local files start without an HTTP client.
     const { download } = await import('./download.js');
-    return download(url, path, { ...options, policy: options.http });
+    return download(url, path, { ...options, policy: options.http, onProgress });
   });
 }
 
@@ -66,12 +77,15 @@ async function openPath(path: string, { maxBytes, name = path }: LocalInputOptio
 async function spool(
   name: string,
   fileName: string,
-  fill: (path: string) => Promise<{ size: number }>,
+  onArrival: LocalInputOptions['onArrival'],
+  fill: (path: string, onBytes: Arrival['update']) => Promise<{ size: number }>,
 ): Promise<LocalInput> {
   const directory = await openPrivateDirectory();
   try {
     const path = join(directory.path, fileName);
-    const { size } = await fill(path);
+    const arrival = onArrival?.(name);
+    const { size } = await fill(path, (received, total) => arrival?.update(received, total));
+    arrival?.done();
     return { path, name, size, spooled: true, [Symbol.asyncDispose]: () => directory[Symbol.asyncDispose]() };
   } catch (error) {
     await directory[Symbol.asyncDispose]();
@@ -79,8 +93,11 @@ async function spool(
   }
 }
 
-async function saveStdin(path: string, options: LocalInputOptions): Promise<{ size: number }> {
-  const { stdin, maxBytes, signal, onProgress, name = 'stdin' } = options;
+async function saveStdin(
+  path: string,
+  { stdin, maxBytes, signal, name = 'stdin' }: LocalInputOptions,
+  onBytes: Arrival['update'],
+): Promise<{ size: number }> {
   if (stdin === undefined || ('isTTY' in stdin && stdin.isTTY === true)) {
     throw new OtaError('USAGE', 'An input is read from stdin, but nothing is piped into it', [
       'Pipe a file into the command, or name the file instead of -.',
@@ -96,7 +113,7 @@ async function saveStdin(path: string, options: LocalInputOptions): Promise<{ si
     for await (const chunk of untilAborted<Uint8Array>(stdin, signal)) {
       if (file.size + chunk.byteLength > maxBytes) throw overLimit(name, maxBytes);
       await file.append(chunk);
-      onProgress?.(file.size, undefined);
+      onBytes(file.size);
     }
     return { size: file.size };
   } catch (error) {

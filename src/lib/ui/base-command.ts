@@ -16,6 +16,9 @@ import { type FlagOrigins, usageError } from './usage-error.js';
 /** How long, after a cancelled command has reported, something left open may keep the process alive. */
 const CANCELLED_EXIT_MS = 1000;
 
+/** The end of an address tells more than its beginning, and a bar needs the rest of the line. */
+const ARRIVAL_NAME_LENGTH = 30;
+
 /**
  * Base of every command: parse → one library call → `print` → return.
  *
@@ -64,6 +67,12 @@ export abstract class BaseCommand extends Command {
     this.#running.add(progress);
     return progress;
   }
+
+  /** Shows how an input gets on that comes from stdin or an address. */
+  protected readonly onArrival = (name: string): Progress => {
+    const short = name.length > ARRIVAL_NAME_LENGTH ? `…${name.slice(-ARRIVAL_NAME_LENGTH)}` : name;
+    return this.progress(`Reading ${short}`);
+  };
 
   protected override async parse<
     F extends Interfaces.OutputFlags<Interfaces.FlagInput>,

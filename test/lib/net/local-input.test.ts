@@ -57,6 +57,17 @@ describe('stdin', () => {
     expect(await readdir(directory)).toEqual([]);
   });
 
+  test('tells who watches how much has arrived', async () => {
+    const events: unknown[] = [];
+    const onArrival = (name: string) => ({
+      update: (...bytes: unknown[]) => events.push([name, ...bytes]),
+      done: () => events.push('done'),
+    });
+    const stdin = Readable.from([Buffer.from('im'), Buffer.from('age')]);
+    await using _input = await openLocalInput('-', { maxBytes: 100, stdin, onArrival });
+    expect(events).toEqual([['stdin', 2, undefined], ['stdin', 5, undefined], 'done']);
+  });
+
   test('is stopped at the limit, and no copy stays', async () => {
     const endless = Readable.from(
       (function* () {
