@@ -1,4 +1,4 @@
-import { OtaError } from '../lib/core/errors.js';
+import { isSemver } from '../lib/package/metadata.js';
 import type { ReleaseDraft } from '../lib/package/release-fields.js';
 import { promptText } from '../lib/ui/prompts.js';
 
@@ -18,23 +18,32 @@ export async function askForMissing(
   { to, out }: PackPlaces,
   signal: AbortSignal,
 ): Promise<{ to: string[]; out: string }> {
-  const images = to ?? [await promptText({ message: 'New image', flag: 'to', signal })];
-  draft.product ??= await promptText({ message: 'Product', flag: 'product', signal });
-  draft.version ??= await promptText({ message: 'Version of the release', flag: 'version', signal });
-  draft.sequence ??= wholeNumber(
-    await promptText({ message: 'Sequence (higher than that of the last release)', flag: 'sequence', signal }),
-  );
+  const ask = (message: string, flag: string, validate = isAnswered) => promptText({ message, flag, validate, signal });
+  const images = to ?? [await ask('New image', 'to')];
+  draft.product ??= await ask('Product', 'product');
+  draft.version ??= await ask('Version of the release', 'version', isVersion);
+  draft.sequence ??= Number(await ask('Sequence (higher than that of the last release)', 'sequence', isWholeNumber));
   const compatible = (draft.compatible ?? {}) as { models?: unknown };
-  compatible.models ??= [await promptText({ message: 'Device model', flag: 'model', signal })];
+  compatible.models ??= [await ask('Device model', 'model')];
   draft.compatible = compatible;
   const path =
     out ?? (await promptText({ message: 'Write the package to', flag: 'out', default: defaultName(draft), signal }));
   return { to: images, out: path };
 }
 
-function wholeNumber(text: string): number {
-  if (/^\d{1,16}$/.test(text)) return Number(text);
-  throw new OtaError('USAGE', `"${text}" is no whole number`, ['Answer with a number such as 7.']);
+/** A wrong answer is asked for again, so that the good ones before it are not lost. */
+type Verdict = true | string;
+
+function isAnswered(answer: string): Verdict {
+  return answer.trim() !== '' || 'Type an answer, or press Ctrl-C to leave.';
+}
+
+function isVersion(answer: string): Verdict {
+  return isSemver(answer) || 'Type a semantic version such as 2.1.0.';
+}
+
+function isWholeNumber(answer: string): Verdict {
+  return (/^\d+$/.test(answer) && Number.isSafeInteger(Number(answer))) || 'Type a whole number such as 7.';
 }
 
 function defaultName({ product, version }: ReleaseDraft): string {

@@ -155,7 +155,7 @@ export function targetsOf({ payloads }: Pick<Metadata, 'payloads'>): Map<string,
 }
 
 /** Strictly: the library also takes `v2.1.0` and `=2.1.0` for version 2.1.0. */
-function isSemver(value: string): boolean {
+export function isSemver(value: string): boolean {
   const parsed = parseVersion(value);
   return parsed !== null && value === [parsed.version, parsed.build.join('.')].filter(Boolean).join('+');
 }
