@@ -22,7 +22,7 @@ const OUTPUT_BYTES = 256 * 1024;
  *   a piece is valid until the next one is asked for
  * @throws OtaError PATCH_INVALID: the patch is for another size, a length or
  *   position is impossible, a stream is damaged, too short or too long;
- *   LIMIT_EXCEEDED: the patch loops without making anything; INTERRUPTED
+ *   LIMIT_EXCEEDED: more triples than the image can need; INTERRUPTED
  */
 export async function* applyDelta(options: ApplyDeltaOptions): AsyncGenerator<Uint8Array, void, undefined> {
   const { format, patch, targetSize } = options;

@@ -10,7 +10,7 @@ export function invalidPatch(patchName: string, fact: string, options?: ErrorOpt
   return new OtaError('PATCH_INVALID', `${patchName}: ${fact}`, SUGGESTIONS, options);
 }
 
-/** A patch that would keep the applier busy without making anything. */
+/** A patch that would keep the applier busy out of all proportion to the image. */
 export function endlessPatch(patchName: string, fact: string): OtaError {
   return new OtaError('LIMIT_EXCEEDED', `${patchName}: ${fact}`, SUGGESTIONS);
 }

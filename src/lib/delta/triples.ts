@@ -16,26 +16,28 @@ export interface Triple {
 export const TRIPLE_BYTES = 24;
 
 /**
- * Triples that make nothing are honest now and then: bsdiff writes one where a
- * match swallows all of the one before it, or to seek before the first byte.
- * Each stands for a match of several bytes, so they can be counted against the
- * image; more than this is a patch that only wants to run for ever.
+ * A triple may make nothing: bsdiff writes one where a match swallows all of
+ * the one before it, or to seek before the first byte. But each stands for a
+ * match of seven bytes or more, so an image needs far fewer than this; a patch
+ * with more only wants to keep the applier busy.
  */
-const idleTriplesAllowed = (targetSize: number) => 64 + Math.floor(targetSize / 8);
+const triplesAllowed = (targetSize: number) => 64 + Math.floor(targetSize / 4);
 
 /** Reads the control stream and lets through only triples that stay inside the new image. */
 export class TripleReader {
   readonly #control: DecodedStream;
   readonly #patchName: string;
   readonly #bytes = new Uint8Array(TRIPLE_BYTES);
-  #idleLeft: number;
+  readonly #targetSize: number;
+  #triplesLeft: number;
   #remaining: number;
 
   constructor(control: DecodedStream, targetSize: number, patchName: string) {
     this.#control = control;
     this.#patchName = patchName;
     this.#remaining = targetSize;
-    this.#idleLeft = idleTriplesAllowed(targetSize);
+    this.#targetSize = targetSize;
+    this.#triplesLeft = triplesAllowed(targetSize);
   }
 
   /** True once the triples read so far make the whole image. */
@@ -56,15 +58,18 @@ export class TripleReader {
    * The triple that {@link load} has read.
    *
    * @throws OtaError PATCH_INVALID: a length that is negative, beyond 2^53 − 1 or beyond the image;
-   *   LIMIT_EXCEEDED: too many triples that make nothing
+   *   LIMIT_EXCEEDED: more triples than the image can need
    */
   next(): Triple {
     const add = this.#length(0, 'add');
     const copy = this.#length(8, 'copy');
     const seek = readSigned64(this.#bytes, 16);
     if (seek === undefined) throw invalidPatch(this.#patchName, 'a control triple seeks beyond 2^53 bytes');
-    if (add === 0 && copy === 0 && this.#idleLeft-- === 0) {
-      throw endlessPatch(this.#patchName, 'too many control triples make no byte of the image');
+    if (this.#triplesLeft-- === 0) {
+      throw endlessPatch(
+        this.#patchName,
+        `it has more than ${triplesAllowed(this.#targetSize)} control triples, an image of ${this.#targetSize} bytes needs fewer`,
+      );
     }
     return { add, copy, seek };
   }

@@ -153,18 +153,33 @@ const refusals: [row: string, parts: ForgedPatch | Buffer, message: string, code
   [
     'triples that make nothing, for ever',
     { ...good, control: Buffer.alloc(24 * 1000) },
-    'make no byte',
+    'it has more than 69 control triples',
     'LIMIT_EXCEEDED',
   ],
   [
     'triples that only seek to and fro, for ever',
     { ...good, triples: Array.from({ length: 1000 }, (_, i) => [0, 0, i % 2 === 0 ? 5 : -5] as const) },
-    'too many control triples make no byte of the image',
+    'it has more than 69 control triples',
+    'LIMIT_EXCEEDED',
+  ],
+
+  [
+    'idle triples between honest ones',
+    {
+      ...good,
+      triples: good.triples!.flatMap((triple) => [triple, ...Array.from({ length: 70 }, () => [0, 0, 0] as const)]),
+    },
+    'it has more than 69 control triples, an image of 20 bytes needs fewer',
     'LIMIT_EXCEEDED',
   ],
 
   // Row 22: a stream that decodes beyond the image
-  ['a control stream of 200 MB', { ...good, control: Buffer.alloc(200_000_000) }, 'make no byte', 'LIMIT_EXCEEDED'],
+  [
+    'a control stream of 200 MB',
+    { ...good, control: Buffer.alloc(200_000_000) },
+    'it has more than 69 control triples',
+    'LIMIT_EXCEEDED',
+  ],
   ['a diff stream of 200 MB', { ...good, diff: Buffer.alloc(200_000_000) }, 'diff stream goes on after the image'],
 
   // Header and damage
