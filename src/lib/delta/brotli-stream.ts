@@ -6,8 +6,12 @@ import type { PatchStream } from './formats.js';
 import { patchBytes } from './patch-bytes.js';
 import { invalidPatch } from './patch-error.js';
 
-/** Objects, so that chunks waiting to be read are not joined into a copy. */
-const DECODER_OPTIONS = { chunkSize: 64 * 1024, readableObjectMode: true, readableHighWaterMark: 2 };
+const DECODER_OPTIONS = {
+  chunkSize: 64 * 1024,
+  writableHighWaterMark: 1, // asks for the next input only when it is done with the last, whose buffer is used again
+  readableObjectMode: true, // or chunks that wait to be read would be joined into a copy
+  readableHighWaterMark: 2,
+};
 
 /**
  * Decodes one brotli stream of a patch (RFC 7932) on a thread of the pool.
