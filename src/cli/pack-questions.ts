@@ -1,6 +1,6 @@
 import { isSemver } from '../lib/package/metadata.js';
 import type { ReleaseDraft } from '../lib/package/release-fields.js';
-import { promptText } from '../lib/ui/prompts.js';
+import { promptText, requireTerminalFor } from '../lib/ui/prompts.js';
 
 /** What `pack` cannot do without, and what the options say of it so far. */
 export interface PackPlaces {
@@ -11,19 +11,23 @@ export interface PackPlaces {
 /**
  * Asks for what a release cannot do without, one question each, and puts the answers into the draft.
  *
- * @throws OtaError USAGE naming the missing option where there is nobody to ask
+ * @throws OtaError USAGE naming all that is missing where there is nobody to ask
  */
 export async function askForMissing(
   draft: ReleaseDraft,
   { to, out }: PackPlaces,
   signal: AbortSignal,
 ): Promise<{ to: string[]; out: string }> {
+  const compatible = (draft.compatible ?? {}) as { models?: unknown };
+  const { product, version, sequence } = draft;
+  const wanted = { to, product, version, sequence, model: compatible.models, out };
+  requireTerminalFor(Object.entries(wanted).flatMap(([flag, value]) => (value === undefined ? [flag] : [])));
+
   const ask = (message: string, flag: string, validate = isAnswered) => promptText({ message, flag, validate, signal });
   const images = to ?? [await ask('New image', 'to')];
   draft.product ??= await ask('Product', 'product');
   draft.version ??= await ask('Version of the release', 'version', isVersion);
   draft.sequence ??= Number(await ask('Sequence (higher than that of the last release)', 'sequence', isWholeNumber));
-  const compatible = (draft.compatible ?? {}) as { models?: unknown };
   compatible.models ??= [await ask('Device model', 'model')];
   draft.compatible = compatible;
   const path =

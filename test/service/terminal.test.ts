@@ -74,10 +74,11 @@ describe('pack', () => {
 
   test('asks nothing in a CI job, even with a terminal', async () => {
     const before = await folder.state();
-    const screen = terminal(['pack'], { CI: 'true' });
+    const screen = terminal(['pack', '--product', 'hub'], { CI: 'true' });
     expect(await screen.ended).toBe(2);
-    expect(screen.raw()).toMatch(
-      /^error: --to is missing, and there is no terminal to ask on\r\n {2}→ Add --to\.\r\n$/,
+    expect(screen.raw()).toBe(
+      'error: --to, --version, --sequence, --model and --out are missing, and there is no terminal to ask on\r\n' +
+        '  → Add --to, --version, --sequence, --model and --out.\r\n',
     );
     expect(await folder.state()).toEqual(before);
   });

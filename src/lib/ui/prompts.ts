@@ -38,13 +38,25 @@ export async function promptConfirm(question: Question): Promise<boolean> {
 }
 
 /**
+ * Names all that is missing at once, where nobody can be asked for it.
+ *
+ * @param flags that are missing, without dashes
+ * @throws OtaError USAGE
+ */
+export function requireTerminalFor(flags: readonly string[]): void {
+  if (flags.length === 0 || canAsk(process.env)) return;
+  const names = flags.map((flag) => `--${flag}`);
+  const list = names.length === 1 ? names[0]! : `${names.slice(0, -1).join(', ')} and ${names.at(-1)}`;
+  const verb = names.length === 1 ? 'is' : 'are';
+  throw new OtaError('USAGE', `${list} ${verb} missing, and there is no terminal to ask on`, [`Add ${list}.`]);
+}
+
+/**
  * @throws OtaError USAGE naming the missing flag where nobody could answer; INTERRUPTED on Ctrl-C
  */
 async function ask<T>({ flag, signal }: Question, prompt: Record<string, unknown>): Promise<T> {
   throwIfAborted(signal);
-  if (!canAsk(process.env)) {
-    throw new OtaError('USAGE', `--${flag} is missing, and there is no terminal to ask on`, [`Add --${flag}.`]);
-  }
+  requireTerminalFor([flag]);
   const { default: inquirer } = await import('inquirer');
   // On stderr: stdout may be a pipe that waits for the result.
   const run = inquirer.createPromptModule({ input: process.stdin, output: process.stderr });

@@ -160,9 +160,9 @@ describe('ota pack', () => {
     await refuses(['--out', 'link.ota', '--force'], 6, /link.ota: is a symbolic link/);
   });
 
-  test('says which option is missing where there is no terminal', async () => {
+  test('says which options are missing where there is no terminal', async () => {
     const { status, stderr } = await folder.ota('pack', '--to', 'new.bin', '--version', '1.0.0');
     expect(status).toBe(2);
-    expect(stderr).toContain('--product is missing');
+    expect(stderr).toContain('--product, --sequence, --model and --out are missing');
   });
 });
