@@ -57,13 +57,25 @@ function unwrapFlagParse(message: string): { flag?: string; text: string } {
   return flag === undefined ? { text: message } : { flag, text: text! };
 }
 
+/** What oclif's parser says, and how it is said here. */
+const PHRASES: [RegExp, string][] = [
+  [/^Missing required flag (\S+)$/, '--$1 is missing'],
+  [/^Flag (--\S+) expects a value$/, '$1 needs a value'],
+  [/^Expected an integer but received: (.*)$/s, 'expected a whole number, got "$1"'],
+  [/^Expected (.*) to be one of: (.*)$/s, 'expected one of $2, got "$1"'],
+  [/^All of the following must be provided when using (--\S+): (.*)$/, '$1 also needs $2'],
+  [/^(--[\w-]+)=.* cannot also be provided when using (--\S+)$/s, '$1 and $2 exclude each other'],
+];
+
 /** `The following error occurred:\n  A\n  B\nSee more help with --help` → `A; B`. */
 function withoutDecoration(message: string): string {
-  return message
+  const lines = message
     .replace(/\nSee more help with --help/g, '')
     .replace(/^The following errors? occurred:\n/, '')
     .split('\n')
-    .map((line) => line.trim())
-    .filter((line) => line !== '')
-    .join('; ');
+    .map((line) => PHRASES.reduce((text, [pattern, phrase]) => text.replace(pattern, phrase), line.trim()))
+    .filter((line) => line !== '');
+  const [first = ''] = lines;
+  // Each of two that exclude each other is reported; one sentence tells both.
+  return first.endsWith(' exclude each other') ? first : lines.join('; ');
 }
