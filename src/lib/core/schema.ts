@@ -13,7 +13,7 @@ config(english());
  * @param code what a violation is called: METADATA_INVALID, DEVICE_STATE_INVALID, …
  * @returns the value as the schema types it
  * @throws OtaError `code`, with the first violation as one sentence:
- *   `metadata.json: payloads[0].sha256: Invalid input: expected string, received number`
+ *   `metadata.json: payloads[0].sha256: expected string, received number`
  */
 export function checkSchema<T>(
   schema: $ZodType<T>,
@@ -24,9 +24,10 @@ export function checkSchema<T>(
   if (result.success) return result.data;
   const issue = result.error.issues[0]!;
   const where = jsonPath(issue.path);
+  const fact = issue.message.replace(/^Invalid input: /, '').replace(/, received undefined$/, ', but it is missing');
   throw new OtaError(
     code,
-    [name, where, issue.message]
+    [name, where, fact]
       .filter((part) => part !== '')
       .map(escapeText)
       .join(': '),
