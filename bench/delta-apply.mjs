@@ -4,7 +4,7 @@
 //   DIR   holds NAME.old and NAME.new
 //   work  keeps patches and packages, so that a second run only measures the application
 // Needs Debian's packages bsdiff and time.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   mkdirSync,
@@ -18,6 +18,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { summary, timed } from './timed.mjs';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -56,34 +57,23 @@ function measurePair(pair, key) {
     console.log(row(`ota pack ${format}`, payloadSize(path), made));
   }
 
+  const applying = (format) => [
+    process.execPath,
+    ota,
+    'apply',
+    packages[format],
+    '--key',
+    `${key}.pub`,
+    '--base',
+    old,
+    '--out',
+    out,
+    '--json',
+  ];
   const contenders = {
     bspatch: ['bspatch', old, out, patch],
-    bsdf2: [
-      process.execPath,
-      ota,
-      'apply',
-      packages.bsdf2,
-      '--key',
-      `${key}.pub`,
-      '--base',
-      old,
-      '--out',
-      out,
-      '--json',
-    ],
-    bsdiff40: [
-      process.execPath,
-      ota,
-      'apply',
-      packages.bsdiff40,
-      '--key',
-      `${key}.pub`,
-      '--base',
-      old,
-      '--out',
-      out,
-      '--json',
-    ],
+    bsdf2: applying('bsdf2'),
+    bsdiff40: applying('bsdiff40'),
   };
   const taken = { bspatch: [], bsdf2: [], bsdiff40: [] };
   const wanted = readFileSync(target);
@@ -125,25 +115,6 @@ function cached(path, make) {
 function payloadSize(path) {
   const inspected = execFileSync(process.execPath, [ota, 'inspect', path, '--json'], { encoding: 'utf8' });
   return JSON.parse(inspected).payloads[0].size;
-}
-
-function timed(command) {
-  const started = performance.now();
-  const { status, stderr } = spawnSync('/usr/bin/time', ['-f', '%U %S %M', ...command], { encoding: 'utf8' });
-  const wallMs = performance.now() - started;
-  if (status !== 0) throw new Error(`${command.join(' ')}: ${stderr}`);
-  const [user, system, kibibytes] = stderr.trim().split('\n').at(-1).split(' ').map(Number);
-  return { wallMs, cpuMs: (user + system) * 1000, peakMiB: kibibytes / 1024 };
-}
-
-/** Medians of times, the largest of peaks. */
-function summary(samples) {
-  const median = (key) => samples.map((sample) => sample[key]).sort((a, b) => a - b)[Math.floor(samples.length / 2)];
-  return {
-    wallMs: median('wallMs'),
-    cpuMs: median('cpuMs'),
-    peakMiB: Math.max(...samples.map(({ peakMiB }) => peakMiB)),
-  };
 }
 
 function row(name, bytes, { wallMs, peakMiB }) {
