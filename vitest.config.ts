@@ -6,7 +6,7 @@ export default defineConfig({
     setupFiles: ['test/support/property-seed.ts'],
     maxWorkers: '100%', // most tests wait for a process they have started
     testTimeout: 20_000,
-    coverage: { provider: 'v8', include: ['src/**'], reporter: ['text-summary', 'html'] },
+    coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text-summary', 'html'] },
     projects: [
       // Needs nothing but Node and npm.
       { extends: true, test: { name: 'default', include: ['test/**/*.test.ts'], exclude: ['test/service/**'] } },
