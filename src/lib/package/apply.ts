@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { type AtomicFile, openAtomicFile } from '../core/atomic-file.js';
 import { commitTogether } from '../core/commit-together.js';
 import { OtaError } from '../core/errors.js';
@@ -78,6 +79,12 @@ function outputsOf({ pkg, outputs }: ApplyRequest): ReadonlyMap<string, string> 
   }
   if (unknown.length > 0) {
     throw new OtaError('USAGE', `${pkg.name}: updates ${components.join(', ')}, not ${unknown.join(', ')}`);
+  }
+  const paths = [...outputs.values()].map((path) => resolve(path));
+  if (new Set(paths).size < paths.length) {
+    throw new OtaError('USAGE', `${pkg.name}: two components have the same output, ${paths.join(' and ')}`, [
+      'Give each component a file of its own.',
+    ]);
   }
   return outputs;
 }

@@ -73,6 +73,9 @@ describe('ota pack', () => {
     const before = await folder.state();
     const half = await folder.ota('apply', 'car.ota', '--key', 'a.pub', ...bases, '--out', 'app=a.bin');
     expect(half).toMatchObject({ status: 2, stderr: expect.stringContaining('--out modem=FILE') });
+    const same = ['--out', 'app=s.bin', '--out', 'modem=./s.bin', '--force'];
+    const shared = await folder.ota('apply', 'car.ota', '--key', 'a.pub', ...bases, ...same);
+    expect(shared).toMatchObject({ status: 2, stderr: expect.stringContaining('two components have the same output') });
     const clash = await folder.ota(
       'apply',
       'car.ota',
