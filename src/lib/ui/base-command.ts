@@ -5,6 +5,7 @@ import { escapeText } from '../core/text.js';
 import { configuredArgv } from './config.js';
 import { failureOf, failureText } from './failure.js';
 import { jsonText } from './json-text.js';
+import { knownOptions } from './known-options.js';
 import { type Progress, type ProgressOptions, startProgress } from './progress.js';
 import { refuseSecretsInArgv } from './secret-in-argv.js';
 import type { ConfigurableFlags } from './setting.js';
@@ -93,6 +94,7 @@ export abstract class BaseCommand extends Command {
         commandId: this.id ?? '',
         environment: process.env,
         directory: process.cwd(),
+        known: () => knownOptions(this.config.root),
       });
       origins = configured.origins;
       const parsed = await super.parse(options, configured.argv);

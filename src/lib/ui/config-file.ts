@@ -2,9 +2,11 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { didYouMean } from '../core/did-you-mean.js';
 import { OtaError } from '../core/errors.js';
 import { readBounded } from '../core/file-access.js';
 import { type JsonValue, parseStrictJson } from '../core/strict-json.js';
+import type { KnownOptions } from './known-options.js';
 import { namesSecret } from './secret-in-argv.js';
 import { type ConfigurableFlags, invalid, type Setting, settingOf } from './setting.js';
 
@@ -59,10 +61,17 @@ export async function refuseSharedFile(path: string): Promise<void> {
  * `{"trust": "root.json", "pack": {"product": "gw-100"}, "trust init": {…}}`
  *
  * @param commandId `trust:init`
+ * @param known     what keys may name; absent: not checked
  * @throws OtaError CONFIG_INVALID
  */
-export async function fileSettings(path: string, flags: ConfigurableFlags, commandId: string): Promise<Setting[]> {
+export async function fileSettings(
+  path: string,
+  flags: ConfigurableFlags,
+  commandId: string,
+  known?: KnownOptions,
+): Promise<Setting[]> {
   const top = asObject(await readJson(path), path);
+  if (known !== undefined) refuseUnknownKeys(top, known, path);
   const sectionName = commandId.replaceAll(':', ' ');
   const section = asObject(top[sectionName] ?? {}, path, sectionName);
   const unknown = Object.keys(section).find((name) => !(name in flags));
@@ -85,6 +94,18 @@ async function readJson(path: string): Promise<JsonValue> {
     }
     throw error;
   }
+}
+
+/** A misspelled "threshold" must not leave the default in force in silence. */
+function refuseUnknownKeys(top: { [key: string]: JsonValue }, { options, commands }: KnownOptions, path: string): void {
+  const unknown = Object.keys(top).find((key) => !options.has(key) && !commands.has(key) && !namesSecret(key));
+  if (unknown === undefined) return;
+  const meant = didYouMean(unknown, [...options, ...commands]);
+  throw invalid(
+    path,
+    `"${unknown}" is neither an option nor a command`,
+    meant === undefined ? [] : [`Did you mean "${meant}"?`],
+  );
 }
 
 function asObject(value: JsonValue, path: string, section?: string): { [key: string]: JsonValue } {

@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { fileSettings, findProfile, findProjectFile, refuseForeignFile, refuseSharedFile } from './config-file.js';
+import type { KnownOptions } from './known-options.js';
 import { type ConfigurableFlags, invalid, type Setting, settingOf } from './setting.js';
 
 export interface ConfigContext {
@@ -13,6 +14,8 @@ export interface ConfigContext {
   environment: Record<string, string | undefined>;
   /** Where the search for the project file begins. */
   directory: string;
+  /** What keys of a configuration file may name; asked only when there is such a file. */
+  known?: () => KnownOptions | undefined;
 }
 
 export interface ConfiguredArgv {
@@ -41,7 +44,7 @@ export async function configuredArgv(context: ConfigContext): Promise<Configured
     if (path === undefined) return [];
     await refuse(path);
     files.push(path);
-    return fileSettings(path, flags, commandId);
+    return fileSettings(path, flags, commandId, context.known?.());
   };
   const levels = [
     environmentSettings(context),

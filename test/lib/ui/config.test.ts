@@ -163,3 +163,23 @@ describe('what a project file adds', () => {
     await expect(refusal).rejects.not.toMatchObject({ message: expect.stringContaining('hunter2') });
   });
 });
+
+describe('a key of a configuration file', () => {
+  const known = () => ({ options: new Set(['threshold', 'product']), commands: new Set(['pack', 'trust init']) });
+
+  test('may name any option or command of the package', async () => {
+    await project({ threshold: 2, pack: { product: 'a' }, 'trust init': { product: 'b' } });
+    expect((await configured({ known })).argv).toEqual(['--threshold=2', '--product=b']);
+  });
+
+  test.each(['treshold', 'sign'])(
+    '%s, which names neither, is refused: a misspelled threshold would not hold',
+    async (key) => {
+      await project({ [key]: 2 });
+      await expect(configured({ known })).rejects.toMatchObject({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining(`"${key}" is neither an option nor a command`),
+      });
+    },
+  );
+});

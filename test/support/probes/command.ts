@@ -79,6 +79,7 @@ class Probe extends BaseCommand {
 const config = {
   bin: 'ota',
   pjson: { name: 'probe', version: '1.0.0', oclif: { bin: 'ota', topicSeparator: ' ' } },
+  root: import.meta.dirname, // without a build, so without a list of known options
   commandIDs: [],
   findCommand: () => undefined,
   topicSeparator: ' ',
