@@ -44,16 +44,18 @@ export async function openComponents(flags: ComponentFlags, input: PackageInput)
     ]);
   }
   await using open = new ResourceStack();
-  const local = async (spec: string): Promise<LocalInput> =>
-    open.use(await openLocalInput(spec, { ...input, maxBytes: MAX_ENTRY_BYTES }));
+  const local = async (spec: string): Promise<Pick<LocalInput, 'name' | 'path'>> => {
+    const { name, path } = open.use(await openLocalInput(spec, { ...input, maxBytes: MAX_ENTRY_BYTES }));
+    return { name, path };
+  };
   const components: ComponentInput[] = [];
   for (const [component, spec] of targets) {
     const slot = slots.get(component);
     const images: ImageInput[] = [];
-    for (const base of bases.get(component) ?? []) images.push({ ...base, path: (await local(base.path)).path });
+    for (const base of bases.get(component) ?? []) images.push({ ...base, ...(await local(base.spec)) });
     components.push({
       component,
-      target: { path: (await local(spec)).path, version: versions.get(component) ?? flags.version },
+      target: { ...(await local(spec)), version: versions.get(component) ?? flags.version },
       bases: images,
       full: flags.full,
       ...(slot === undefined ? {} : { slotBytes: parseByteSize(slot) }),
@@ -63,19 +65,25 @@ export async function openComponents(flags: ComponentFlags, input: PackageInput)
   return { components, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
 }
 
+/** A base as it was typed. */
+interface NamedBase {
+  spec: string;
+  version?: string;
+}
+
 /** The n-th `--from-version` belongs to the n-th `--from`. */
-function basesByComponent({ from, 'from-version': versions }: ComponentFlags): Map<string, ImageInput[]> {
+function basesByComponent({ from, 'from-version': versions }: ComponentFlags): Map<string, NamedBase[]> {
   if (versions.length > 0 && versions.length !== from.length) {
     throw new OtaError('USAGE', `${versions.length} --from-version for ${from.length} --from, expected one for each`, [
       'Give the versions in the order of the images, or none.',
     ]);
   }
-  const bases = new Map<string, ImageInput[]>();
+  const bases = new Map<string, NamedBase[]>();
   for (const [index, text] of from.entries()) {
     const { component = DEFAULT_COMPONENT, value } = parseComponentSpec(text);
     const version = versions[index];
     const list = bases.get(component) ?? [];
-    list.push(version === undefined ? { path: value } : { path: value, version });
+    list.push(version === undefined ? { spec: value } : { spec: value, version });
     bases.set(component, list);
   }
   return bases;

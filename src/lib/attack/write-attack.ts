@@ -1,4 +1,4 @@
-import { lstat, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
+import { chmod, lstat, mkdir, mkdtemp, readdir, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { throwIfAborted } from '../core/abort.js';
 import { OtaError } from '../core/errors.js';
@@ -76,6 +76,7 @@ async function inNewDirectory(target: string, fill: (directory: string) => Promi
   try {
     work = await mkdtemp(join(dirname(target), `.${basename(target)}-`));
     await fill(work);
+    await chmod(work, 0o755); // mkdtemp made it for its owner alone; what is in it is no secret
     await rename(work, target);
   } catch (error) {
     if (work !== undefined) await rm(work, { recursive: true, force: true });

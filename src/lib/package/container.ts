@@ -63,6 +63,7 @@ export async function openContainer(source: RandomAccess): Promise<Container> {
   if (source.size > CONTAINER_LIMITS.containerBytes) {
     throw tooLarge(name, 'the package', source.size, CONTAINER_LIMITS.containerBytes);
   }
+  if (source.size === 0) throw invalid(name, 'it is empty');
   const entries = await readEntries(source);
   const metadata = expectEntry(name, entries[0], 'metadata.json', 'first');
   const signature = expectEntry(name, entries[1], 'signature.json', 'second');

@@ -13,6 +13,8 @@ import { MAX_ENTRY_BYTES } from './ustar.js';
 
 /** One image file and its version, where the publisher tells it. */
 export interface ImageInput {
+  /** What a person would call it: a path, an address, stdin. */
+  name: string;
   path: string;
   version?: string;
 }
@@ -20,7 +22,7 @@ export interface ImageInput {
 /** What one component is updated from and to. */
 export interface ComponentInput {
   component: string;
-  target: Required<ImageInput>;
+  target: ImageInput & { version: string };
   bases: readonly ImageInput[];
   /** Carry the image itself too. Always so where there is no base. */
   full: boolean;
@@ -65,25 +67,25 @@ async function makeComponent(
   { format, workDirectory, signal, onProgress }: MakePayloadsOptions,
   open: ResourceStack,
 ): Promise<ListedPayload[]> {
-  const targetFile = open.use(await openImage(target.path));
+  const targetFile = open.use(await openImage(target));
   if (slotBytes !== undefined && targetFile.size > slotBytes) {
     throw new OtaError(
       'DOES_NOT_FIT',
-      `${target.path}: has ${targetFile.size} bytes, the slot of ${component} holds ${slotBytes}`,
+      `${target.name}: has ${targetFile.size} bytes, the slot of ${component} holds ${slotBytes}`,
     );
   }
   const targetDigest: ImageDigest = { version: target.version, ...(await digestOf(targetFile, signal)) };
   const made: ListedPayload[] = [];
-  const seen = new Map([[targetDigest.sha256, target.path]]);
+  const seen = new Map([[targetDigest.sha256, 'the new image']]);
   for (const base of bases) {
-    const digest = await digestOf(open.use(await openImage(base.path)), signal);
+    const digest = await digestOf(open.use(await openImage(base)), signal);
     const same = seen.get(digest.sha256);
     if (same !== undefined) {
-      throw new OtaError('USAGE', `${base.path}: is the same image as ${same}`, [
+      throw new OtaError('USAGE', `${base.name}: is the same image as ${same}`, [
         'Give each base once, and none that equals the target.',
       ]);
     }
-    seen.set(digest.sha256, base.path);
+    seen.set(digest.sha256, base.name);
     const baseDigest = { ...(base.version === undefined ? {} : { version: base.version }), ...digest };
     const file = payloadFileName({ component, format, base: baseDigest });
     const outPath = join(workDirectory, file);
@@ -112,11 +114,11 @@ async function makeComponent(
   return made;
 }
 
-async function openImage(path: string): Promise<FileAccess> {
+async function openImage({ name, path }: ImageInput): Promise<FileAccess> {
   const file = await openFile(path, { maxBytes: MAX_ENTRY_BYTES });
   if (file.size > 0) return file;
   await file.close();
-  throw new OtaError('USAGE', `${path}: is empty, expected a firmware image`);
+  throw new OtaError('USAGE', `${name}: is empty, expected a firmware image`);
 }
 
 async function digestOf(image: FileAccess, signal: AbortSignal | undefined): Promise<{ size: number; sha256: string }> {

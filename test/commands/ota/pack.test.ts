@@ -133,7 +133,7 @@ describe('ota pack', () => {
       /new.bin: has 102432 bytes, the slot of app holds 100000/,
     ],
     ['a package above its budget', ['--max-size', '1KiB'], 9, /x.ota: would have \d+ bytes, the budget is 1024/],
-    ['a base that is the target', ['--from', 'new.bin'], 2, /new.bin: is the same image as new.bin/],
+    ['a base that is the target', ['--from', 'new.bin'], 2, /new.bin: is the same image as the new image/],
     ['a missing image', ['--from', 'gone.bin'], 16, /gone.bin/],
     [
       'versions that do not match the bases',
