@@ -28,7 +28,7 @@ ota('keys generate --test --out release');
 
 say('2. Pack the difference between the two images, with a full image for devices that run something else.');
 ota(
-  'pack --from hub-4.0.0-beta.4.bin --to hub-4.0.0-beta.5.bin --full',
+  'pack --from hub-4.0.0-beta.4.bin --from-version 4.0.0-beta.4 --to hub-4.0.0-beta.5.bin --full',
   '--product prime-hub --model primehub --version 4.0.0-beta.5 --sequence 2',
   '--sign release.key --out hub-4.0.0-beta.5.ota',
 );
