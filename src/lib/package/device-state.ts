@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { readBounded } from '../core/file-access.js';
 import { checkSchema } from '../core/schema.js';
 import { parseStrictJson } from '../core/strict-json.js';
-import { componentName, PAYLOAD_FORMATS, productName } from './metadata.js';
+import { componentName, PAYLOAD_FORMATS, productName, semver } from './metadata.js';
 
 /** Size limit of a device state file, bytes. */
 export const DEVICE_STATE_MAX_BYTES = 4 * 1024 ** 2;
@@ -29,7 +29,7 @@ const deviceState = z.object({
   /** The release that runs now, with what its metadata says about going back and who signed it. */
   running: z.optional(
     z.extend(release, {
-      rollback: z.optional(z.object({ allowed: z.boolean(), minVersion: z.optional(text) })),
+      rollback: z.optional(z.object({ allowed: z.boolean(), minVersion: z.optional(semver) })),
       signers: z.optional(z.array(sha256).check(z.maxLength(32))),
     }),
   ),

@@ -25,7 +25,8 @@ const text = (maxLength: number) => z.string().check(z.minLength(1), z.maxLength
 const uint = z.int().check(z.minimum(0));
 const bytes = z.int().check(z.minimum(1), z.maximum(MAX_ENTRY_BYTES));
 const sha256 = z.string().check(z.regex(/^[0-9a-f]{64}$/, 'expected 64 lowercase hex digits'));
-const semver = text(256).check(z.refine(isSemver, 'expected a semantic version such as 2.1.0'));
+/** Strictly as semver.org has it: the version of a release or an image. */
+export const semver = text(256).check(z.refine(isSemver, 'expected a semantic version such as 2.1.0'));
 const semverRange = text(256).check(
   z.refine((value) => validRange(value) !== null, 'expected a semver range such as ">=1.4.0 <3"'),
 );

@@ -263,7 +263,7 @@ function checkDependencies(metadata: Metadata, device: DeviceState, { name }: Po
   failures.push(
     ...unknown.map(
       (component) =>
-        new OtaError('COMPONENT_MISSING', `The device has no component ${component}, which the package brings`),
+        new OtaError('COMPONENT_MISSING', `${name}: brings component ${component}, which the device does not have`),
     ),
   );
   return { name: 'dependencies', detail: `${metadata.dependsOn?.length ?? 0} required`, failures };

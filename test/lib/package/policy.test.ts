@@ -246,6 +246,13 @@ describe('parseDeviceState', () => {
     ['without its history', 'DEVICE_STATE_INVALID', state.replace('"history":[]', '"x":[]')],
     ['cut short', 'JSON_INVALID', state.slice(0, -5)],
     ['that is empty', 'JSON_INVALID', ''],
+    [
+      'with a version to go back to that is none',
+      'DEVICE_STATE_INVALID',
+      JSON.stringify(
+        device({ running: { digest, version: '1.0.0', sequence: 1, rollback: { allowed: true, minVersion: 'x' } } }),
+      ),
+    ],
   ])('refuses a state %s: deleting a floor must not lift it', (_, code, text) => {
     expect(() => parseDeviceState(Buffer.from(text), 'd.json')).toThrow(expect.objectContaining({ code, exitCode: 4 }));
   });
