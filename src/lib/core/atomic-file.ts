@@ -56,7 +56,7 @@ export async function writeFileAtomically(
  */
 export async function openAtomicFile(path: string, options: AtomicFileOptions = {}): Promise<AtomicFile> {
   throwIfAborted(options.signal);
-  await refuseTarget(path, options.force === true);
+  await requireFreeTarget(path, options.force === true);
   const temporaryPath = join(dirname(path), `.${randomUUID()}.ota-tmp`);
   const flags = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
   // Without a mode of its own the file is created as the umask says, to learn what that is.
@@ -113,7 +113,7 @@ class TemporaryFile implements AtomicFile {
         await this.#handle.sync();
         await this.#handle.close();
         this.#state = 'closed';
-        await refuseTarget(this.#target, this.#options.force === true);
+        await requireFreeTarget(this.#target, this.#options.force === true);
         if (this.#options.force) await rename(this.path, this.#target);
         else await moveWithoutReplacing(this.path, this.#target);
         this.#state = 'gone';
@@ -160,8 +160,12 @@ class TemporaryFile implements AtomicFile {
   }
 }
 
-/** Says early, before any work, that the target cannot be written. */
-async function refuseTarget(path: string, force: boolean): Promise<void> {
+/**
+ * Says before any work that an output cannot have this name.
+ *
+ * @throws OtaError USAGE for `-`, OUTPUT_EXISTS without `force`, OUTPUT_SYMLINK, IO_FAILED
+ */
+export async function requireFreeTarget(path: string, force: boolean): Promise<void> {
   if (path === '-') {
     throw new OtaError('USAGE', 'an output cannot be stdout: it must appear whole or not at all', ['Name a file.']);
   }

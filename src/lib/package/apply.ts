@@ -1,5 +1,5 @@
 import { resolve } from 'node:path';
-import { type AtomicFile, openAtomicFile } from '../core/atomic-file.js';
+import { type AtomicFile, openAtomicFile, requireFreeTarget } from '../core/atomic-file.js';
 import { commitTogether } from '../core/commit-together.js';
 import { OtaError } from '../core/errors.js';
 import { ResourceStack } from '../core/resource-stack.js';
@@ -42,6 +42,7 @@ export interface AppliedComponent {
 export async function applyPackage(request: ApplyRequest): Promise<AppliedComponent[]> {
   const { pkg, bases, signal, dryRun, force, onBytes } = request;
   const outputs = outputsOf(request);
+  for (const path of outputs.values()) await requireFreeTarget(path, force);
   const selected = await selectForBases(pkg, bases, { noFullFallback: request.noFullFallback, signal });
   await verifyPayloads(selected, { signal });
 

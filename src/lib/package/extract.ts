@@ -1,6 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openAtomicFile } from '../core/atomic-file.js';
+import { openAtomicFile, requireFreeTarget } from '../core/atomic-file.js';
 import { commitTogether } from '../core/commit-together.js';
 import { chunksOf, memoryAccess } from '../core/file-access.js';
 import { ioError } from '../core/io-error.js';
@@ -23,6 +23,7 @@ export async function extractParts(
 ): Promise<string[]> {
   const parts = partsOf(container);
   const paths = parts.map(({ name }) => join(folder, name));
+  for (const path of paths) await requireFreeTarget(path, force);
   if (dryRun) return paths;
   await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw ioError(error, folder);

@@ -1,5 +1,5 @@
 import { dirname, join, parse } from 'node:path';
-import { type AtomicFile, openAtomicFile } from '../core/atomic-file.js';
+import { type AtomicFile, openAtomicFile, requireFreeTarget } from '../core/atomic-file.js';
 import { canonicalJson } from '../core/canonical-json.js';
 import { commitTogether } from '../core/commit-together.js';
 import { OtaError } from '../core/errors.js';
@@ -71,7 +71,9 @@ export interface PackResult {
  */
 export async function packPackage(request: PackRequest): Promise<PackResult> {
   const { outPath, signal, dryRun, force } = request;
-  checkRelease(request.release, outPath); // before minutes go into deltas
+  // Both before minutes go into deltas.
+  checkRelease(request.release, outPath);
+  await requireFreeTarget(outPath, force);
   await using work = await openPrivateDirectory();
   await using made = await makePayloads(request.components, payloadOptions(request, work.path));
   const metadataBytes = metadataOf(request, made.payloads);

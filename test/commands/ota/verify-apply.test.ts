@@ -157,6 +157,13 @@ describe('ota apply', () => {
     expect(status).toBe(4);
   });
 
+  test('says on a dry run, too, that the output exists', async () => {
+    const args = ['apply', 'x.ota', '--key', 'a.pub', '--base', 'old.bin', '--out', 'new.bin', '--dry-run'];
+    expect(await folder.ota(...args)).toMatchObject({ status: 8 });
+    expect(await folder.pack('--out', 'x.ota', '--dry-run')).toMatchObject({ status: 8 });
+    expect(await folder.pack('--out', 'x.ota', '--dry-run', '--force')).toMatchObject({ status: 0 });
+  });
+
   test('changes nothing on a dry run', async () => {
     const before = await folder.state();
     expect(
