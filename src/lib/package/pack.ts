@@ -15,6 +15,7 @@ import {
 } from '../trust/dsse.js';
 import type { Signer } from '../trust/signer.js';
 import { type ListedPayload, packageDigest } from './authenticate.js';
+import { authenticatedPayload } from './authenticated-payload.js';
 import { CONTAINER_LIMITS, type ContainerRoot } from './container.js';
 import { checkMetadata, checkRelease, type Metadata, type ReleaseFields } from './metadata.js';
 import { type ComponentInput, type MakePayloadsOptions, makePayloads } from './pack-payloads.js';
@@ -67,7 +68,8 @@ export interface PackResult {
  * Either all files of the result appear, complete and synced, or none.
  *
  * @throws OtaError METADATA_INVALID, as `makePayloads`, SIGNER_FAILED, LIMIT_EXCEEDED (metadata above
- *   1 MiB), SIZE_BUDGET, NOT_REPRODUCIBLE, OUTPUT_EXISTS and the other failures of writing
+ *   1 MiB), SIZE_BUDGET, NOT_REPRODUCIBLE,
+ *   PAYLOAD_MISMATCH (an image changed meanwhile), OUTPUT_EXISTS and the other failures of writing
  */
 export async function packPackage(request: PackRequest): Promise<PackResult> {
   const { outPath, signal, dryRun, force } = request;
@@ -76,7 +78,7 @@ export async function packPackage(request: PackRequest): Promise<PackResult> {
   await requireFreeTarget(outPath, force);
   await using work = await openPrivateDirectory();
   await using made = await makePayloads(request.components, payloadOptions(request, work.path));
-  const metadataBytes = metadataOf(request, made.payloads);
+  const { metadata, metadataBytes } = describeRelease(request, made.payloads);
   const digest = packageDigest(metadataBytes);
   if (request.checkReproducible) await requireSameAgain(request, digest);
   const signatures = await sign(digest, request);
@@ -92,7 +94,11 @@ export async function packPackage(request: PackRequest): Promise<PackResult> {
   for (const cut of cuts) {
     const output = dryRun ? undefined : outputs.use(await openAtomicFile(cut.path, { force, signal }));
     if (output !== undefined) pending.push(output);
-    const payloads = cut.payloads.map(({ entry, data }) => ({ file: entry.file, data }));
+    // Compared once more with what was signed: a build may have replaced the image in the meantime.
+    const payloads = cut.payloads.map(({ entry, data }) => ({
+      file: entry.file,
+      data: authenticatedPayload(data, entry),
+    }));
     let size = 0;
     for await (const chunk of containerBytes(
       { metadataBytes, signatureBytes, roots: request.roots, payloads },
@@ -107,23 +113,26 @@ export async function packPackage(request: PackRequest): Promise<PackResult> {
   await commitTogether(pending);
   return {
     digest,
-    metadata: checkMetadata(JSON.parse(metadataBytes.toString()), outPath),
+    metadata,
     keyids: signatures.map(({ keyid }) => keyid),
     files,
   };
 }
 
-function metadataOf({ release, outPath }: PackRequest, payloads: readonly ListedPayload[]): Buffer {
+function describeRelease(
+  { release, outPath }: PackRequest,
+  payloads: readonly ListedPayload[],
+): { metadata: Metadata; metadataBytes: Buffer } {
   const metadata = checkMetadata({ ...release, payloads: payloads.map(({ entry }) => entry) }, outPath);
-  const bytes = canonicalJson(metadata);
-  if (bytes.byteLength > CONTAINER_LIMITS.metadataBytes) {
+  const metadataBytes = canonicalJson(metadata);
+  if (metadataBytes.byteLength > CONTAINER_LIMITS.metadataBytes) {
     throw new OtaError(
       'LIMIT_EXCEEDED',
-      `${outPath}: its metadata has ${bytes.byteLength} bytes, the limit is ${CONTAINER_LIMITS.metadataBytes}`,
+      `${outPath}: its metadata has ${metadataBytes.byteLength} bytes, the limit is ${CONTAINER_LIMITS.metadataBytes}`,
       ['Give fewer --from, or shorter release notes.'],
     );
   }
-  return bytes;
+  return { metadata, metadataBytes };
 }
 
 async function sign(digest: string, { signers, signal }: PackRequest): Promise<Signature[]> {
@@ -139,7 +148,7 @@ async function sign(digest: string, { signers, signal }: PackRequest): Promise<S
 async function requireSameAgain(request: PackRequest, digest: string): Promise<void> {
   await using work = await openPrivateDirectory();
   await using again = await makePayloads(request.components, payloadOptions(request, work.path));
-  const second = packageDigest(metadataOf(request, again.payloads));
+  const second = packageDigest(describeRelease(request, again.payloads).metadataBytes);
   if (second === digest) return;
   throw new OtaError(
     'NOT_REPRODUCIBLE',
