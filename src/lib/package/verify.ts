@@ -5,7 +5,8 @@ import type { AuthenticPackage, ListedPayload } from './authenticate.js';
 import { checkChunkHash, mismatch } from './authenticated-payload.js';
 import type { DeviceState } from './device-state.js';
 import { hashPayload } from './payload-hash.js';
-import { checkExpiry, judgePackage, type PolicyVerdict, requireAccepted } from './policy.js';
+import { judgePackage, type PolicyVerdict, requireAccepted } from './policy.js';
+import { checkExpiry } from './policy-checks.js';
 import { type InstalledImage, type SelectedPayload, selectPayloads } from './select-payloads.js';
 import { targetBytes } from './target-bytes.js';
 
@@ -30,7 +31,7 @@ export function requirePolicy(
   { now, device, noFullFallback }: PolicyOptions,
 ): PolicyVerdict | undefined {
   if (device === undefined) {
-    const [refusal] = checkExpiry(pkg.name, pkg.metadata, {}, { now }).failures;
+    const [refusal] = checkExpiry(pkg.metadata, {}, { name: pkg.name, now }).failures;
     if (refusal !== undefined) throw refusal;
     return undefined;
   }

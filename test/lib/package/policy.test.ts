@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { DeviceState } from '../../../src/lib/package/device-state.js';
 import { parseDeviceState } from '../../../src/lib/package/device-state.js';
 import type { Metadata, PayloadEntry } from '../../../src/lib/package/metadata.js';
-import { judgePackage, type PolicyInput, requireAccepted } from '../../../src/lib/package/policy.js';
+import { judgePackage, requireAccepted } from '../../../src/lib/package/policy.js';
+import type { PolicyInput } from '../../../src/lib/package/policy-checks.js';
 import { fullPayload, releaseMetadata } from '../../support/packages.js';
 
 const digest = 'd'.repeat(64);
