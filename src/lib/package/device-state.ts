@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { readBounded } from '../core/file-access.js';
 import { checkSchema } from '../core/schema.js';
 import { parseStrictJson } from '../core/strict-json.js';
+import { ROOT_MAX_KEYS } from '../trust/root.js';
 import { componentName, PAYLOAD_FORMATS, productName, semver } from './metadata.js';
 
 /** Size limit of a device state file, bytes. */
@@ -26,11 +27,12 @@ const deviceState = z.object({
   hardwareRevision: z.optional(text),
   /** Installed images by component. */
   components: z.record(componentName, z.object({ version: z.optional(text), sha256, slotBytes: z.optional(uint) })),
-  /** The release that runs now, with what its metadata says about going back and who signed it. */
+  /** The release that runs now, with what its metadata says about going back and who could sign it. */
   running: z.optional(
     z.extend(release, {
       rollback: z.optional(z.object({ allowed: z.boolean(), minVersion: z.optional(semver) })),
-      signers: z.optional(z.array(sha256).check(z.maxLength(32))),
+      /** Every key of the product's release role when this release was installed, whether or not it signed. */
+      releaseKeyids: z.optional(z.array(sha256).check(z.maxLength(ROOT_MAX_KEYS))),
     }),
   ),
   /** Releases that ran and were confirmed before. */

@@ -115,7 +115,7 @@ export function checkSequence({ sequence }: Metadata, { running }: DeviceState, 
     return { name: 'sequence', detail: `package ${sequence}, device runs no release`, failures: [] };
   const detail = `package ${sequence}, running ${running.sequence}`;
   if (floorsLapsed(running, input))
-    return { name: 'sequence', detail: `${detail}, whose signers are no longer trusted`, failures: [] };
+    return { name: 'sequence', detail: `${detail}, whose release keys are all retired`, failures: [] };
   if (sequence === running.sequence) {
     const message = `${input.name}: sequence ${sequence} is the one that runs, under another digest: got ${input.digest}, running ${running.digest}`;
     return check('sequence', detail, running.digest !== input.digest, 'SEQUENCE_CONFLICT', message, [
@@ -159,7 +159,7 @@ export function checkCounter({ securityCounter }: Metadata, device: DeviceState,
   const stored = device.securityCounter;
   const detail = `package ${securityCounter}, stored ${stored}`;
   if (floorsLapsed(device.running, input))
-    return { name: 'security counter', detail: `${detail} by signers no longer trusted`, failures: [] };
+    return { name: 'security counter', detail: `${detail} under release keys that are all retired`, failures: [] };
   return check(
     'security counter',
     detail,
@@ -171,13 +171,19 @@ export function checkCounter({ securityCounter }: Metadata, device: DeviceState,
 }
 
 /**
- * TUF 5.3.11: recovery from a fast-forward attack. Whoever set sequence and counter
- * to their maximum is out of the root by now, and so are all older packages they
- * signed: the floors they set no longer protect anything.
+ * TUF 5.3.11: recovery from a fast-forward attack. Whoever set sequence and counter to their maximum
+ * is out of the root by now. The floors lapse only when everybody has left who could sign at that
+ * time, not merely those who did sign what runs: an older package by one who stayed still verifies,
+ * and the floors are what keeps it out.
  */
 function floorsLapsed(running: DeviceState['running'], { trustedKeyids }: PolicyInput): boolean {
-  const signers = running?.signers ?? [];
-  return trustedKeyids !== undefined && signers.length > 0 && signers.every((keyid) => !trustedKeyids.has(keyid));
+  const before = running?.releaseKeyids ?? [];
+  return trustedKeyids !== undefined && before.length > 0 && before.every((keyid) => !trustedKeyids.has(keyid));
+}
+
+/** Never a property that every object has, such as `constructor`, which is also a valid name of a component. */
+function componentOf({ components }: DeviceState, name: string): DeviceState['components'][string] | undefined {
+  return Object.hasOwn(components, name) ? components[name] : undefined;
 }
 
 export function checkResources(selected: SelectedPayload[], device: DeviceState, { name }: PolicyInput): PolicyCheck {
@@ -189,7 +195,7 @@ export function checkResources(selected: SelectedPayload[], device: DeviceState,
     );
   };
   for (const { entry } of selected) {
-    exceeds(`slot for ${entry.component}`, entry.target.size, device.components[entry.component]?.slotBytes);
+    exceeds(`slot for ${entry.component}`, entry.target.size, componentOf(device, entry.component)?.slotBytes);
   }
   const memory = Math.max(0, ...selected.map(({ entry }) => entry.applyMemoryBytes));
   const storage = selected.reduce((sum, { entry }) => sum + entry.storageBytes, 0);
@@ -202,12 +208,12 @@ export function checkResources(selected: SelectedPayload[], device: DeviceState,
 export function checkDependencies(metadata: Metadata, device: DeviceState, { name }: PolicyInput): PolicyCheck {
   const targets = targetsOf(metadata);
   const failures = (metadata.dependsOn ?? []).flatMap(({ component, range }) => {
-    const version = targets.get(component)?.version ?? device.components[component]?.version;
+    const version = targets.get(component)?.version ?? componentOf(device, component)?.version;
     if (version !== undefined && satisfies(version, range, { includePrerelease: true })) return [];
     const got = version === undefined ? 'the device does not tell it' : `it would be ${escapeText(version)}`;
     return [new OtaError('DEPENDENCY_UNMET', `${name}: component ${component} must be ${range}, ${got}`)];
   });
-  const unknown = [...targets.keys()].filter((component) => device.components[component] === undefined);
+  const unknown = [...targets.keys()].filter((component) => componentOf(device, component) === undefined);
   failures.push(
     ...unknown.map(
       (component) =>

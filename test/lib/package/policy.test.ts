@@ -119,6 +119,12 @@ describe('judgePackage', () => {
     expect(() => requireAccepted(verdict)).toThrow(expect.objectContaining({ code, exitCode: 5 }));
   });
 
+  // "constructor" is a property of every object.
+  test.each(['boot', 'constructor'])('refuses component %s, which the device does not have', (component) => {
+    const entry = { ...full, component, file: `${component}-full.full` };
+    expect(codes(metadata({}, [entry]), device())).toEqual(['COMPONENT_MISSING']);
+  });
+
   test('tells every refusal at once', () => {
     const release = metadata({ product: 'pump', sequence: 0, expiresAt: '2020-01-01T00:00:00Z' });
     expect(codes(release, device({ model: 'M200', securityCounter: 9 }))).toEqual([
@@ -169,8 +175,9 @@ describe('judgePackage', () => {
 
   describe('after a fast-forward attack', () => {
     const stolen = 'a'.repeat(64);
+    const kept = 'c'.repeat(64);
     const attacked = device({
-      running: { digest: other, version: '9.9.9', sequence: Number.MAX_SAFE_INTEGER, signers: [stolen] },
+      running: { digest: other, version: '9.9.9', sequence: Number.MAX_SAFE_INTEGER, releaseKeyids: [stolen, kept] },
       securityCounter: 2 ** 32 - 1,
     });
 
@@ -181,11 +188,18 @@ describe('judgePackage', () => {
       ]);
     });
 
-    test('accepts again once the trust root has retired every key that signed it', () => {
+    test('still refuses while another key is trusted that signed older packages', () => {
+      expect(codes(metadata(), attacked, { trustedKeyids: new Set([kept, 'b'.repeat(64)]) })).toEqual([
+        'SEQUENCE_ROLLBACK',
+        'COUNTER_ROLLBACK',
+      ]);
+    });
+
+    test('accepts again once the trust root has retired every key of that time', () => {
       expect(codes(metadata(), attacked, { trustedKeyids: new Set(['b'.repeat(64)]) })).toEqual([]);
     });
 
-    test('does not lift the floors where the signers are not known', () => {
+    test('does not lift the floors where the keys of that time are not known', () => {
       const forgetful = device({
         ...attacked,
         running: { digest: other, version: '9.9.9', sequence: Number.MAX_SAFE_INTEGER },
