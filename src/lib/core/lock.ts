@@ -12,6 +12,8 @@ import { escapeText } from './text.js';
 const MAX_LOCK_BYTES = 4096;
 /** Each retry means that another process just let go; more than this is no coincidence. */
 const MAX_ATTEMPTS = 100;
+/** Becomes a part of file names, so a lock that somebody planted must not be able to lead elsewhere. */
+const TOKEN = /^[\w-]{1,64}$/;
 
 interface LockHolder extends ProcessIdentity {
   /** Different for each time the lock is taken. */
@@ -123,9 +125,8 @@ async function readHolder(path: string): Promise<LockHolder | undefined> {
   try {
     const bytes = await readBounded(path, MAX_LOCK_BYTES, 'lock');
     const holder = parseStrictJson(bytes, { name: path, maxBytes: MAX_LOCK_BYTES }) as unknown as LockHolder | null;
-    if (Number.isSafeInteger(holder?.pid) && typeof holder?.token === 'string' && typeof holder.host === 'string') {
-      return holder;
-    }
+    const hasToken = typeof holder?.token === 'string' && TOKEN.test(holder.token);
+    if (hasToken && Number.isSafeInteger(holder.pid) && typeof holder.host === 'string') return holder;
   } catch (error) {
     if (error instanceof OtaError && error.code === 'NOT_FOUND') return undefined;
     if (!(error instanceof OtaError) || error.code === 'IO_FAILED' || error.code === 'PERMISSION_DENIED') throw error;

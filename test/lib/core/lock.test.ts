@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -159,6 +159,15 @@ describe('a lock file that was left behind', () => {
       expect(await readdir(folder)).toEqual(['state.lock']);
     },
   );
+
+  test('cannot lead to other files by its token', async () => {
+    await mkdir(join(folder, 'state.lock.after-x'));
+    await plant('state.lock', 'x/../other', { pid: endedPid });
+    const other = await plant('other', 'other', { pid: endedPid });
+    await expect(attempt()).rejects.toMatchObject({ code: 'LOCKED' });
+    expect(await readFile(join(folder, 'other'), 'utf8')).toBe(other);
+    expect(await readdir(folder)).toEqual(['other', 'state.lock', 'state.lock.after-x']);
+  });
 
   describe.each(process.platform === 'linux' ? ['Linux'] : [])('on %s, which tells processes of one pid apart', () => {
     test('by an earlier process with a pid that is in use again', async () => {
