@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { lstat, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { didYouMean } from '../core/did-you-mean.js';
@@ -35,15 +35,23 @@ export function findProfile(environment: Record<string, string | undefined>): st
 
 /**
  * A project file must belong to whoever runs the command (or to root): one that another user left in
- * a folder above, such as /tmp, could otherwise choose which keys are trusted.
+ * a folder above, such as /tmp, could otherwise choose which keys are trusted. To root, who reads
+ * other users' checkouts in a container, the file may also belong to the owner of the directory.
  *
+ * @param directory where the command runs
  * @throws OtaError CONFIG_INVALID
  */
-export async function refuseForeignFile(path: string, userId = process.getuid?.()): Promise<void> {
-  if (userId === undefined || userId === 0) return; // Windows has none; root in a container reads other users' checkouts
+export async function refuseForeignFile(path: string, directory: string, userId = process.getuid?.()): Promise<void> {
+  if (userId === undefined) return; // Windows has none
+  const trusted = new Set([0, userId]);
+  if (userId === 0) trusted.add((await stat(directory)).uid);
   const { uid, mode } = await stat(path);
-  if (uid !== userId && uid !== 0) throw invalid(path, 'belongs to another user', ['Copy it, or run as its owner.']);
-  if (mode & 0o002) throw invalid(path, 'can be changed by everybody', [`Run \`chmod o-w ${path}\`.`]);
+  // Of a symbolic link also itself: whoever owns it can point it elsewhere before it is read.
+  const isForeign = [uid, (await lstat(path)).uid].some((owner) => !trusted.has(owner));
+  if (isForeign) throw invalid(path, 'belongs to another user', ['Copy it, or run as its owner.']);
+  if (mode & 0o002 && userId !== 0) {
+    throw invalid(path, 'can be changed by everybody', [`Run \`chmod o-w ${path}\`.`]);
+  }
 }
 
 /** @throws OtaError CONFIG_INVALID unless only the owner can read and write it */

@@ -48,7 +48,7 @@ export async function configuredArgv(context: ConfigContext): Promise<Configured
   };
   const levels = [
     environmentSettings(context),
-    await settingsOf(findProjectFile(directory), refuseForeignFile),
+    await settingsOf(findProjectFile(directory), (path) => refuseForeignFile(path, directory)),
     await settingsOf(findProfile(context.environment), refuseSharedFile),
   ];
   const added = fitting(levels, typedFlags(argv, flags), flags);

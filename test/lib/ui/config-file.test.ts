@@ -1,4 +1,4 @@
-import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, chown, lchown, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -28,13 +28,25 @@ test('the profile is looked for below XDG_CONFIG_HOME, which must be absolute', 
 });
 
 describe('a project file', () => {
-  test('of the user, or read by root, is accepted', async () => {
-    await refuseForeignFile(path, OWNER);
-    await refuseForeignFile(path, 0);
+  test('of the user is accepted, to root also that of the owner of the directory', async () => {
+    await refuseForeignFile(path, folder, OWNER);
+    if (process.getuid?.() === 0) await chown(folder, OWNER, OWNER);
+    await refuseForeignFile(path, folder, 0);
+  });
+
+  test('that another user left above a directory of root is refused to root', async () => {
+    await expect(refuseForeignFile(path, '/', 0)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+  });
+
+  test("that is another user's link to a trusted file is refused: the link can change before it is read", async () => {
+    const link = join(folder, 'link');
+    await symlink('/etc/passwd', link);
+    if (process.getuid?.() === 0) await lchown(link, OWNER, OWNER);
+    await expect(refuseForeignFile(link, folder, OWNER + 1)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 
   test('that another user left in a folder above is refused: it could choose the trusted keys', async () => {
-    await expect(refuseForeignFile(path, OWNER + 1)).rejects.toMatchObject({
+    await expect(refuseForeignFile(path, folder, OWNER + 1)).rejects.toMatchObject({
       code: 'CONFIG_INVALID',
       message: `${path}: belongs to another user`,
     });
@@ -42,7 +54,7 @@ describe('a project file', () => {
 
   test('that everybody can change is refused', async () => {
     await chmod(path, 0o666);
-    await expect(refuseForeignFile(path, OWNER)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
+    await expect(refuseForeignFile(path, folder, OWNER)).rejects.toMatchObject({ code: 'CONFIG_INVALID' });
   });
 });
 

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Flags } from '@oclif/core';
@@ -113,7 +113,9 @@ describe('what was typed', () => {
 describe('what a project file adds', () => {
   test('its paths are relative to it', async () => {
     await project({ key: ['keys/a.pub', '/etc/b.pub'], base: 'base.bin', product: 'not/a/path' });
-    expect((await configured({ directory: join(folder, 'deep', 'er') })).argv).toEqual([
+    const deeper = join(folder, 'deep', 'er');
+    await mkdir(deeper, { recursive: true });
+    expect((await configured({ directory: deeper })).argv).toEqual([
       `--key=${join(folder, 'keys/a.pub')}`,
       '--key=/etc/b.pub',
       `--base=${join(folder, 'base.bin')}`,
