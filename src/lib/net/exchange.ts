@@ -23,6 +23,9 @@ export interface ExchangeOptions {
   signal?: AbortSignal | undefined;
 }
 
+/** Interim answers (103 Early Hints and the like) before the final one, at most: each starts the wait for it again. */
+const MAX_INTERIM_ANSWERS = 16;
+
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 /**
@@ -50,14 +53,26 @@ async function send(url: URL, options: ExchangeOptions, mayCarryCredential: bool
   const headers: Record<string, string> = { ...options.headers };
   // Another origin, even one that redirects back, never sees the credential.
   if (mayCarryCredential && credential?.origin === url.origin) headers.authorization = `Bearer ${credential.token}`;
+  let interimAnswers = 0;
+  const onInfo = () => {
+    if (++interimAnswers > MAX_INTERIM_ANSWERS) throw endlessInterim(url);
+  };
   try {
-    const { statusCode, headers: received, body } = await request(url, { dispatcher, headers, signal: signal ?? null });
+    const asked = { dispatcher, headers, signal: signal ?? null, onInfo };
+    const { statusCode, headers: received, body } = await request(url, asked);
     body.on('error', () => undefined); // told to whoever reads it; nobody reads the body of a redirect
     return { status: statusCode, headers: received, body };
   } catch (error) {
     throwIfAborted(signal);
-    throw connectionFailure(error, printableUrl(url));
+    throw error instanceof OtaError ? error : connectionFailure(error, printableUrl(url));
   }
+}
+
+function endlessInterim(url: URL): OtaError {
+  const fact = `more than ${MAX_INTERIM_ANSWERS} interim answers, and no final one`;
+  return new OtaError('NETWORK_FAILED', `${printableUrl(url)}: the server sent ${fact}`, [
+    'Try again; if it stays, tell the operator of the server.',
+  ]);
 }
 
 function redirectTarget(from: URL, location: string | undefined, start: URL): URL {

@@ -220,6 +220,21 @@ describe('limits', () => {
     await expectNothingLeft();
   });
 
+  test('early hints are read over, endless ones are refused', async () => {
+    const hint = 'HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n';
+    const hinted = await fetchFrom((_, response) => {
+      response.socket!.write(hint.repeat(3));
+      response.end(image);
+    });
+    expect(hinted.outcome).toEqual({ size: image.length });
+    await rm(target);
+    const { outcome, requests } = await fetchFrom((_, response) => void response.socket!.write(hint.repeat(100)));
+    expect(outcome).toMatchObject({ code: 'NETWORK_FAILED', exitCode: 7 });
+    expect(outcome.message).toContain('interim');
+    expect(requests).toHaveLength(1);
+    await expectNothingLeft();
+  });
+
   test('a body exactly as long as the limit is accepted', async () => {
     const { outcome } = await fetchFrom((_, response) => response.end(image), { maxBytes: image.length });
     expect(outcome).toEqual({ size: image.length });
