@@ -31,7 +31,7 @@ beforeAll(async () => {
   await ota('keys', 'generate', '--out', 'release');
   const release = ['--product', 'movehub', '--version', '7.28.0', '--sequence', '2', '--model', 'movehub'];
   await ota('pack', '--from', 'old.bin', '--to', 'new.bin', ...release, '--sign', 'release.key', '--out', 'app.ota');
-  const made = await ota('attack', 'app.ota', '--base', 'old.bin', '--out', 'corpus');
+  const made = await ota('attack', 'app.ota', '--base', 'old.bin', '--out', 'corpus', '--quiet');
   expect(made).toMatchObject({ status: 0, stderr: '' });
   index = JSON.parse(await readFile(join(corpus, 'index.json'), 'utf8'));
 });
