@@ -10,7 +10,7 @@ import { checkRelease } from '../../lib/package/metadata.js';
 import { packPackage } from '../../lib/package/pack.js';
 import { type PackReport, packReport } from '../../lib/package/pack-report.js';
 import { packWarnings, requireSuccessor } from '../../lib/package/pack-warnings.js';
-import { createdAt, releaseDraft } from '../../lib/package/release-fields.js';
+import { createdAt, expiresAt, releaseDraft } from '../../lib/package/release-fields.js';
 import { BaseCommand } from '../../lib/ui/base-command.js';
 import { byteSizeFlag, dryRunFlag, forceFlag } from '../../lib/ui/flags.js';
 import { packText } from '../../lib/ui/package-text.js';
@@ -28,7 +28,7 @@ export default class Pack extends BaseCommand {
     'same bytes. What is missing is asked for on a terminal, never in a pipeline.\n\n' +
     'Images are paths, - for stdin, or http(s) addresses; name the component where a release has several ' +
     '(--to modem=modem.bin), the default is "app".\n\n' +
-    'Exits 2 for wrong or missing options, 3 when signing fails, 4 when a metadata field is wrong, 5 when the image ' +
+    'Exits 2 for wrong or missing options, 3 when signing fails, 4 when a field of the metadata file is wrong, 5 when the image ' +
     'does not fit the slot or the previous package forbids the release, 6 when the output cannot be written, 8 when ' +
     'it exists, 9 when a size budget is exceeded.';
 
@@ -103,8 +103,8 @@ export default class Pack extends BaseCommand {
       helpGroup: 'RELEASE',
     }),
     expires: Flags.string({
-      summary: 'Time after which devices refuse it.',
-      helpValue: 'RFC3339',
+      summary: 'When devices begin to refuse it: a date (midnight UTC), or a time in RFC 3339.',
+      helpValue: 'WHEN',
       helpGroup: 'RELEASE',
     }),
     'created-at': Flags.string({
@@ -159,7 +159,7 @@ export default class Pack extends BaseCommand {
       sequence: flags.sequence,
       securityCounter: flags['security-counter'],
       compatible: compatible(flags),
-      expiresAt: flags.expires,
+      expiresAt: expiresAt(flags.expires),
       createdAt: createdAt(flags['created-at'], process.env.SOURCE_DATE_EPOCH),
       buildId: flags['build-id'],
     });

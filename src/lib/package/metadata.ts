@@ -141,6 +141,28 @@ export function checkRelease(value: unknown, label: string): ReleaseFields {
   return checkSchema(z.strictObject(release.shape), value, { code: 'METADATA_INVALID', name: label });
 }
 
+/** Fields of a release that have an option of their own. */
+const OPTION_OF = {
+  product: '--product',
+  version: '--version',
+  sequence: '--sequence',
+  securityCounter: '--security-counter',
+  expiresAt: '--expires',
+  createdAt: '--created-at',
+  buildId: '--build-id',
+} as const;
+
+/**
+ * Checks fields that were given as options, so that a wrong one is known by the name it was typed with.
+ * @throws OtaError USAGE
+ */
+export function checkOptions(given: Partial<Record<keyof typeof OPTION_OF, unknown>>): void {
+  for (const [field, option] of Object.entries(OPTION_OF) as [keyof typeof OPTION_OF, string][]) {
+    if (given[field] !== undefined)
+      checkSchema<unknown>(release.shape[field], given[field], { code: 'USAGE', name: option });
+  }
+}
+
 /** The one name that a payload may have inside the container; nothing else reaches a file system. */
 export function payloadFileName({
   component,

@@ -2,7 +2,7 @@ import { OtaError } from '../core/errors.js';
 import { readBounded } from '../core/file-access.js';
 import { parseStrictJson } from '../core/strict-json.js';
 import { CONTAINER_LIMITS } from './container.js';
-import { PACKAGE_SPEC } from './metadata.js';
+import { checkOptions, PACKAGE_SPEC } from './metadata.js';
 
 /** Fields of a release as a person gave them, not checked yet; `undefined` where nothing was given. */
 export type ReleaseDraft = Record<string, unknown>;
@@ -11,9 +11,11 @@ export type ReleaseDraft = Record<string, unknown>;
  * Joins the fields of a metadata file with those given one by one, which win.
  *
  * @param path strict JSON, an object with fields of metadata.json; `payloads` are made, not given
- * @throws OtaError JSON_INVALID, METADATA_INVALID, LIMIT_EXCEEDED and the failures of reading
+ * @throws OtaError USAGE (a field given one by one is wrong), JSON_INVALID, METADATA_INVALID, LIMIT_EXCEEDED and the
+ *   failures of reading
  */
 export async function releaseDraft(path: string | undefined, given: ReleaseDraft): Promise<ReleaseDraft> {
+  checkOptions(given);
   const fromFile = path === undefined ? {} : await readDraft(path);
   const draft: ReleaseDraft = { spec: PACKAGE_SPEC, securityCounter: 0, ...fromFile };
   for (const [field, value] of Object.entries(given)) {
@@ -55,4 +57,12 @@ export function createdAt(given: string | undefined, sourceDateEpoch: string | u
   if (/^\d{1,11}$/.test(sourceDateEpoch))
     return `${new Date(Number(sourceDateEpoch) * 1000).toISOString().slice(0, 19)}Z`;
   throw new OtaError('CONFIG_INVALID', 'SOURCE_DATE_EPOCH is not a whole number of seconds since 1970');
+}
+
+/**
+ * End of a release: a date means midnight UTC, everything else is left to the checks of metadata. Never relative to the
+ * clock, see {@link createdAt}.
+ */
+export function expiresAt(given: string | undefined): string | undefined {
+  return given !== undefined && /^\d{4}-\d{2}-\d{2}$/.test(given) ? `${given}T00:00:00Z` : given;
 }

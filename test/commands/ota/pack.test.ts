@@ -64,6 +64,29 @@ describe('ota pack', () => {
     expect(JSON.parse(stdout).metadata.createdAt).toBe('2023-11-14T22:13:20Z');
   });
 
+  test('expires at midnight of a date', async () => {
+    await folder.pack('--expires', '2099-06-01', '--out', 'june.ota');
+    const { stdout } = await folder.ota('inspect', 'june.ota', '--json');
+    expect(JSON.parse(stdout).metadata.expiresAt).toBe('2099-06-01T00:00:00Z');
+  });
+
+  test('carries no trust root that devices would refuse', async () => {
+    const init = ['trust', 'init', '--product', 'movehub', '--release-key', 'a.pub', '--out', 'root.1.json'];
+    await folder.ota(...init, '--root-key', 'a.pub', '--root-key', 'b.pub', '--root-threshold', '2', '--sign', 'a.key');
+    await refuses(
+      ['--root', 'root.1.json', '--out', 'r.ota'],
+      3,
+      /root.1.json: has 1 of 2 signatures of the root role/,
+    );
+    await folder.ota('sign', 'root.1.json', '--key', 'b.key');
+    await folder.ota('trust', 'threshold', 'root.1.json', 'root', '1', '--sign', 'a.key');
+    const both = ['--root', 'root.1.json', '--root', 'root.2.json', '--out', 'r.ota'];
+    await refuses(both, 3, /root.2.json: has 1 of 2 signatures of the root role of version 1/);
+    await folder.ota('sign', 'root.2.json', '--key', 'b.key');
+    expect(await folder.pack(...both)).toMatchObject({ status: 0 });
+    expect(await folder.ota('verify', 'r.ota', '--trust', 'root.1.json')).toMatchObject({ status: 0 });
+  });
+
   test('packs several components, applied all or none', async () => {
     await writeFile(folder.file('modem1.bin'), Buffer.alloc(5000, 'modem one '));
     await writeFile(folder.file('modem2.bin'), Buffer.alloc(5001, 'modem two '));
@@ -124,8 +147,9 @@ describe('ota pack', () => {
   });
 
   test.each<[string, string[], number, RegExp]>([
-    ['a version that is none', ['--version', 'two'], 4, /version: expected a semantic version/],
-    ['a product that cannot name a role', ['--product', 'a/b'], 4, /product: expected/],
+    ['a version that is none', ['--version', 'two'], 2, /--version: expected a semantic version/],
+    ['a product that cannot name a role', ['--product', 'a/b'], 2, /--product: expected/],
+    ['a day that is none', ['--expires', '2027-02-30'], 2, /--expires: expected an RFC 3339 time/],
     [
       'an image larger than its slot',
       ['--slot-size', '100KB'],
@@ -145,8 +169,10 @@ describe('ota pack', () => {
     ['a public key to sign with', ['--sign', 'a.pub'], 3, /a.pub/],
     ['a secret in argv', ['--passphrase', 'hunter2'], 2, /passphrase/],
     ['an unknown field', ['--metadata', 'typo.json'], 4, /secuirtyCounter/],
+    ['a wrong field in a file', ['--metadata', 'wrong.json'], 4, /wrong.json: expiresAt: expected an RFC 3339 time/],
   ])('refuses %s and writes nothing', async (_, args, status, message) => {
     await writeFile(folder.file('typo.json'), '{"secuirtyCounter":1}');
+    await writeFile(folder.file('wrong.json'), '{"expiresAt":"soon"}');
     await refuses(args, status, message);
   });
 
