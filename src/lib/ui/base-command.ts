@@ -50,14 +50,14 @@ export abstract class BaseCommand extends Command {
     if (!this.jsonEnabled()) process.stdout.write(`${text}\n`);
   }
 
-  /** Tells what is going on, on stderr; silent with `--quiet` and under `--json`. */
+  /** Tells what is going on, in one line on stderr; silent with `--quiet` and under `--json`. */
   protected note(text: string): void {
-    if (!this.#quiet && !this.jsonEnabled()) process.stderr.write(`${text}\n`);
+    if (!this.#quiet && !this.jsonEnabled()) process.stderr.write(`${escapeText(text)}\n`);
   }
 
-  /** Warns on stderr, also with `--quiet` and under `--json`: a script's log should hold it. */
+  /** Warns in one line on stderr, also with `--quiet` and under `--json`: a script's log should hold it. */
   protected warnUser(text: string): void {
-    process.stderr.write(`${this.#paint('yellow', 'warning:')} ${text}\n`);
+    process.stderr.write(`${this.#paint('yellow', 'warning:')} ${escapeText(text)}\n`);
   }
 
   /** Shows how a long job gets on: a bar or spinner on a terminal, plain lines elsewhere. */
@@ -99,8 +99,7 @@ export abstract class BaseCommand extends Command {
       origins = configured.origins;
       const parsed = await super.parse(options, configured.argv);
       this.#quiet = parsed.flags.quiet === true;
-      for (const { file, settings } of configured.filesUsed)
-        this.note(`Using ${settings.join(', ')} from ${escapeText(file)}`);
+      for (const { file, settings } of configured.filesUsed) this.note(`Using ${settings.join(', ')} from ${file}`);
       return parsed;
     } catch (error) {
       throw usageError(error, commandName, [...names, 'help'], origins);

@@ -1,12 +1,13 @@
 import type { PackageDifference } from '../package/diff.js';
 import { gridText } from './table.js';
 
-/** `ota diff` for people, in areas. */
+/** `ota diff` for people, in areas: everything is what the packages say of themselves. */
 export async function diffText(differences: PackageDifference[]): Promise<string> {
-  return gridText(
+  const grid = await gridText(
     ['area', 'field', 'from', 'to'],
     differences.map(({ area, path, from, to }) => [area, path, valueText(from), valueText(to)]),
   );
+  return `Differences, UNVERIFIED:\n${grid}`;
 }
 
 function valueText(value: PackageDifference['from']): string {

@@ -10,13 +10,14 @@ export function explainText(report: ExplainReport): string {
     : alreadyRunning
       ? 'runs already, nothing would change'
       : 'would be accepted';
+  const isAuthentic = checks.some(({ name, passed }) => name === 'signature' && passed);
   return [
-    `${escapeText(report.package)} (${report.product} ${report.version}): ${answer}`,
+    `${escapeText(report.package)} (${isAuthentic ? '' : 'UNVERIFIED '}${report.product} ${report.version}): ${answer}`,
     ...checks.flatMap(({ name, passed, detail, failures }) => [
       `  ${passed ? '✓' : '✗'} ${name}: ${escapeText(detail)}`,
       ...failures.flatMap(({ message, suggestions }) => [
-        `      ${message}`,
-        ...suggestions.map((text) => `      → ${text}`),
+        `      ${escapeText(message)}`,
+        ...suggestions.map((text) => `      → ${escapeText(text)}`),
       ]),
     ]),
     ...(payloads.length === 0

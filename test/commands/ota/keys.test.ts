@@ -84,6 +84,14 @@ describe('ota keys public', () => {
     expect(await folder.state()).toEqual(before);
   });
 
+  test('escapes what an output is called', async () => {
+    await keys('generate --out release');
+    const args = ['keys', 'public', 'release.key', '--out', 'x\u001b]0;evil\u0007.pub'];
+    const { status, stderr } = await runCli('ota', args, { cwd: folder.path });
+    expect(status).toBe(0);
+    expect(stderr).toContain('x\\u{1b}]0;evil\\u{7}.pub');
+  });
+
   test('tells a private key from a public one without echoing it', async () => {
     await keys('generate --out release');
     await chmod(folder.file('release.key'), 0o600);

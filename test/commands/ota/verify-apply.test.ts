@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { readFile, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -228,6 +228,18 @@ describe('ota explain', () => {
     expect(stdout).toMatch(/It would fetch .* app-849ecc23.bsdf2/);
   });
 
+  test('marks what nobody trusted signed, and escapes how a file is called', async () => {
+    const evil = 'x\u001b]0;evil\u0007.ota';
+    await copyFile(folder.file('x.ota'), folder.file(evil));
+    await writeFile(folder.file('other.json'), JSON.stringify({ ...state, model: 'M2' }));
+    const { status, stdout } = await folder.ota('explain', evil, '--device', 'other.json', '--key', 'b.pub');
+    expect(status).toBe(3);
+    expect(stdout).toContain('UNVERIFIED');
+    for (const control of ['\u001b', '\u0007']) expect(stdout).not.toContain(control);
+    const trusted = await folder.ota('explain', 'x.ota', '--device', 'other.json', '--key', 'a.pub');
+    expect(trusted.stdout).not.toContain('UNVERIFIED');
+  });
+
   test('refuses a state it cannot read whole', async () => {
     await writeFile(folder.file('cut.json'), JSON.stringify(state).slice(0, 50));
     expect(await folder.ota('explain', 'x.ota', '--device', 'cut.json', '--key', 'a.pub')).toMatchObject({ status: 4 });
@@ -263,6 +275,7 @@ describe('ota inspect', () => {
 describe('ota diff', () => {
   test('tells equal from different by its status', async () => {
     expect(await folder.ota('diff', 'x.ota', 'x.ota')).toMatchObject({ status: 0, stdout: 'equal\n' });
+    expect((await folder.ota('diff', 'x.ota', 'fat.ota')).stdout).toContain('UNVERIFIED');
     const { status, stdout } = await folder.ota('diff', 'x.ota', 'fat.ota', '--json');
     expect(status).toBe(17);
     expect(JSON.parse(stdout)).toMatchObject({ equal: false });
