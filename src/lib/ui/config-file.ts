@@ -82,13 +82,13 @@ export async function fileSettings(
   if (known !== undefined) refuseUnknownKeys(top, known, path);
   const sectionName = commandId.replaceAll(':', ' ');
   const section = asObject(top[sectionName] ?? {}, path, sectionName);
-  const unknown = Object.keys(section).find((name) => !(name in flags));
+  const unknown = Object.keys(section).find((name) => !Object.hasOwn(flags, name));
   if (unknown !== undefined) throw invalid(path, `"${sectionName}" has no flag "${unknown}"`);
   const values = { ...scalarsOf(top), ...section };
   const secret = Object.keys(values).find(namesSecret);
   if (secret !== undefined) throw invalid(path, `"${secret}": a secret does not belong into a configuration file`);
   return Object.entries(values)
-    .filter(([name]) => name in flags)
+    .filter(([name]) => Object.hasOwn(flags, name))
     .map(([name, value]) => settingOf(flags, name, value, path, dirname(path)));
 }
 

@@ -48,7 +48,7 @@ export async function configuredArgv(context: ConfigContext): Promise<Configured
   };
   const levels = [
     environmentSettings(context),
-    await settingsOf(findProjectFile(directory), (path) => refuseForeignFile(path, directory)),
+    withoutPrograms(await settingsOf(findProjectFile(directory), (path) => refuseForeignFile(path, directory))),
     await settingsOf(findProfile(context.environment), refuseSharedFile),
   ];
   const added = fitting(levels, typedFlags(argv, flags), flags);
@@ -65,6 +65,15 @@ export async function configuredArgv(context: ConfigContext): Promise<Configured
       }))
       .filter(({ settings }) => settings.length > 0),
   };
+}
+
+/** A checkout from somewhere must not run its own program, with a private key at hand, on whoever signs in it. */
+function withoutPrograms(settings: Setting[]): Setting[] {
+  const program = settings.find(({ name }) => name === 'signer-command');
+  if (program === undefined) return settings;
+  throw invalid(program.origin, 'a project file cannot set --signer-command, which runs a program', [
+    'Give it on the command line, as a variable of the environment, or in your profile.',
+  ]);
 }
 
 /** Of the settings on each level, highest first, those that go with what was typed. */
