@@ -22,7 +22,7 @@ module.exports = function launch(executable, root, argv) {
   else if (asksForHelp(argv)) {
     words = argv[0] === 'help' ? argv.slice(1) : argv;
     answer = helpPage(words, readJson(`${executable}.help.json`));
-  }
+  } else if (argv[0] === '--version') words = ['version', ...argv.slice(1)];
   if (answer !== undefined) {
     print(answer);
     return;

@@ -53,8 +53,8 @@ describe.each(['ota', 'fleet'] as const)('%s', (executable) => {
     expect(stderr).not.toContain('\x1b');
   });
 
-  test('version reports the runtime and the formats as JSON', async () => {
-    const { status, stdout } = await runCli(executable, ['version', '--json']);
+  test.each(['version', '--version'])('%s reports the runtime and the formats as JSON', async (word) => {
+    const { status, stdout } = await runCli(executable, [word, '--json']);
     expect(JSON.parse(stdout)).toEqual({
       name: 'ota-fleet',
       version,
