@@ -93,6 +93,21 @@ describe('tables', () => {
   });
 });
 
+describe('hostile tables', () => {
+  test('one huge label does not pad every line', () => {
+    const labels = ['z'.repeat(500_000), ...Array.from({ length: 40_000 }, (_, index) => `${index}`)];
+    const printed = factsText(labels.map((label) => [label, 'x']));
+    expect(printed.split('\n')).toHaveLength(labels.length);
+    expect(printed.length).toBeLessThan(3_000_000);
+  });
+
+  test('a huge cell is cut, and so is one that grows by escapes', async () => {
+    const grid = await gridText(['path', 'value'], [['界'.repeat(300_000), '\u200b'.repeat(300_000)]]);
+    expect(grid).toContain('界…  \\u{200b}');
+    expect(grid.length).toBeLessThan(1000);
+  });
+});
+
 describe('failures', () => {
   test('of ours keep code, status and suggestions', () => {
     const failure = failureOf(new OtaError('BASE_MISMATCH', 'base.bin: wrong', ['Run `ota inspect`.']), 'ota');
