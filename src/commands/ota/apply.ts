@@ -8,6 +8,7 @@ import { byComponent } from '../../lib/package/component-spec.js';
 import { readDeviceState } from '../../lib/package/device-state.js';
 import { onlyComponent, openImages } from '../../lib/package/open-images.js';
 import { openAuthenticPackage } from '../../lib/package/open-package.js';
+import { timeOf } from '../../lib/package/policy-checks.js';
 import { openTrustAnchor } from '../../lib/package/trust-anchor.js';
 import { requirePolicy } from '../../lib/package/verify.js';
 import { targetBytesOf } from '../../lib/package/verify-report.js';
@@ -72,12 +73,12 @@ export default class Apply extends BaseCommand {
     const { args, flags } = await this.parse(Apply);
     const { signal, onArrival } = this;
     const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, onArrival, signal };
-    const time = { now: systemClock.now(), allowTestKeys: flags['allow-test-keys'] };
     const noFullFallback = flags['no-full-fallback'];
     const dryRun = flags['dry-run'];
 
     const anchor = await openTrustAnchor(trustAnchorSpec(flags));
     const device = flags.device === undefined ? undefined : await readDeviceState(flags.device);
+    const time = { now: timeOf(systemClock.now(), device), allowTestKeys: flags['allow-test-keys'] };
     await using file = await openAuthenticPackage(args.package, { ...input, ...time, anchor });
     const { pkg } = file;
     requirePolicy(pkg, { now: time.now, device, noFullFallback });

@@ -6,6 +6,7 @@ import { httpPolicyFromEnvironment } from '../../lib/net/http-policy.js';
 import { readDeviceState } from '../../lib/package/device-state.js';
 import { type ExplainReport, explainPackage, explainReport, trustForDevice } from '../../lib/package/explain.js';
 import { openPackage } from '../../lib/package/open-package.js';
+import { timeOf } from '../../lib/package/policy-checks.js';
 import { BaseCommand } from '../../lib/ui/base-command.js';
 import { explainText } from '../../lib/ui/explain-text.js';
 
@@ -50,9 +51,9 @@ export default class Explain extends BaseCommand {
   async run(): Promise<ExplainReport> {
     const { args, flags } = await this.parse(Explain);
     const { signal, onArrival } = this;
-    const now = systemClock.now();
     const allowTestKeys = flags['allow-test-keys'];
     const device = await readDeviceState(flags.device);
+    const now = timeOf(systemClock.now(), device);
     const http = httpPolicyFromEnvironment(process.env);
     await using file = await openPackage(args.package, { http, stdin: process.stdin, onArrival, signal });
     const explanation = explainPackage(file.container, {

@@ -6,6 +6,7 @@ import { httpPolicyFromEnvironment } from '../../lib/net/http-policy.js';
 import { readDeviceState } from '../../lib/package/device-state.js';
 import { openImages } from '../../lib/package/open-images.js';
 import { openAuthenticPackage } from '../../lib/package/open-package.js';
+import { timeOf } from '../../lib/package/policy-checks.js';
 import { openTrustAnchor } from '../../lib/package/trust-anchor.js';
 import { requirePolicy, selectForBases, verifyPayloads, verifyTargets } from '../../lib/package/verify.js';
 import { type VerifyReport, verifyReport } from '../../lib/package/verify-report.js';
@@ -49,11 +50,11 @@ export default class Verify extends BaseCommand {
     const { args, flags } = await this.parse(Verify);
     const { signal, onArrival } = this;
     const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, onArrival, signal };
-    const time = { now: systemClock.now(), allowTestKeys: flags['allow-test-keys'] };
-    const policy = { now: time.now, noFullFallback: flags['no-full-fallback'] };
 
     const anchor = await openTrustAnchor(trustAnchorSpec(flags));
     const device = flags.device === undefined ? undefined : await readDeviceState(flags.device);
+    const time = { now: timeOf(systemClock.now(), device), allowTestKeys: flags['allow-test-keys'] };
+    const policy = { now: time.now, noFullFallback: flags['no-full-fallback'] };
     await using file = await openAuthenticPackage(args.package, { ...input, ...time, anchor });
     const { pkg } = file;
     const verdict = requirePolicy(pkg, { ...policy, device });

@@ -41,6 +41,11 @@ export interface PolicyCheck {
   failures: OtaError[];
 }
 
+/** The later of the clock and the device's time floor: a clock that is set back brings nothing back to life. */
+export function timeOf(now: Date, { timeFloor }: Pick<DeviceState, 'timeFloor'> = {}): Date {
+  return new Date(Math.max(now.getTime(), timeFloor === undefined ? 0 : Date.parse(timeFloor)));
+}
+
 /**
  * Expiry alone, for where no device is known.
  *
@@ -51,8 +56,7 @@ export function checkExpiry(
   { timeFloor }: Pick<DeviceState, 'timeFloor'>,
   { name, now, intent }: Pick<PolicyInput, 'name' | 'now' | 'intent'>,
 ): PolicyCheck {
-  const floor = timeFloor === undefined ? 0 : Date.parse(timeFloor);
-  const time = new Date(Math.max(now.getTime(), floor));
+  const time = timeOf(now, { timeFloor });
   const detail = expiresAt === undefined ? 'never expires' : `expires at ${expiresAt}, judged at ${time.toISOString()}`;
   const expired = intent !== 'rollback' && expiresAt !== undefined && time.getTime() >= Date.parse(expiresAt);
   return check(

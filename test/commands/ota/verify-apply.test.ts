@@ -246,6 +246,25 @@ describe('ota explain', () => {
   });
 });
 
+test('a trust root that expired before the time floor of a device stays expired on a clock set back', async () => {
+  const run = (...args: string[]) => folder.ota(...args);
+  const init = ['trust', 'init', '--root-key', 'a.pub', '--product', 'movehub', '--release-key', 'a.pub'];
+  expect(await run(...init, '--expires', '2030-01-01', '--sign', 'a.key', '--out', 'floor.json')).toMatchObject({
+    status: 0,
+  });
+  await writeFile(folder.file('late.json'), JSON.stringify({ ...state, timeFloor: '2031-01-01T00:00:00Z' }));
+  await writeFile(folder.file('early.json'), JSON.stringify(state));
+  for (const [device, status] of [
+    ['early.json', 0],
+    ['late.json', 3],
+  ] as const) {
+    const judged = ['x.ota', '--trust', 'floor.json', '--device', device];
+    expect(await run('explain', ...judged)).toMatchObject({ status });
+    expect(await run('verify', ...judged)).toMatchObject({ status });
+    expect(await run('apply', ...judged, '--base', 'old.bin', '--out', 'f.bin', '--dry-run')).toMatchObject({ status });
+  }
+});
+
 describe('ota inspect', () => {
   test('marks what it shows as unverified and escapes what a package says', async () => {
     await writeFile(
