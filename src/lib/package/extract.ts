@@ -1,7 +1,8 @@
-import { mkdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { lstat, mkdir } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { openAtomicFile, requireFreeTarget } from '../core/atomic-file.js';
 import { commitTogether } from '../core/commit-together.js';
+import { OtaError } from '../core/errors.js';
 import { chunksOf, memoryAccess } from '../core/file-access.js';
 import { ioError } from '../core/io-error.js';
 import type { RandomAccess } from '../core/random-access.js';
@@ -25,8 +26,9 @@ export async function extractParts(
   const paths = parts.map(({ name }) => join(folder, name));
   for (const path of paths) await requireFreeTarget(path, force);
   if (dryRun) return paths;
-  await mkdir(folder).catch((error: NodeJS.ErrnoException) => {
+  await mkdir(folder).catch(async (error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw ioError(error, folder);
+    await refuseLink(folder);
   });
   await using open = new ResourceStack();
   const files = [];
@@ -37,6 +39,14 @@ export async function extractParts(
   }
   await commitTogether(files);
   return paths;
+}
+
+/** Resolved, since a slash at the end would follow the link. */
+async function refuseLink(folder: string): Promise<void> {
+  if (!(await lstat(resolve(folder))).isSymbolicLink()) return;
+  throw new OtaError('OUTPUT_SYMLINK', `${folder}: is a symbolic link, outputs do not follow one`, [
+    'Name the folder it points to, or remove the link.',
+  ]);
 }
 
 function partsOf({

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs';
-import { copyFile, readFile, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -275,6 +275,16 @@ describe('ota inspect', () => {
     const { stdout } = await folder.ota('inspect', 'evil.ota');
     expect(stdout).toContain('UNVERIFIED');
     for (const control of ['\u001b', '\u202e']) expect(stdout).not.toContain(control);
+  });
+
+  test.each(['linked', 'linked/'])('takes nothing apart through a link (%s)', async (name) => {
+    await mkdir(folder.file('elsewhere'));
+    await symlink('elsewhere', folder.file('linked'));
+    const { status } = await folder.ota('inspect', 'x.ota', '--extract', name);
+    const written = await readdir(folder.file('elsewhere'));
+    for (const made of ['linked', 'elsewhere']) await rm(folder.file(made), { recursive: true });
+    expect(status).toBe(6);
+    expect(written).toEqual([]);
   });
 
   test('takes a package apart, all parts or none', async () => {
