@@ -17,7 +17,7 @@ export default class Diff extends BaseCommand {
   static override summary = 'Show how two packages differ.';
 
   static override description =
-    'Compares release fields, policy, payloads, signatures and contents. Nothing is verified; run `ota verify` for that.\n\n' +
+    'Compares release fields, policy, payloads, signatures and contents. Long values are cut in the text, --json has all. Nothing is verified; run `ota verify` for that.\n\n' +
     'Exits 0 when they are equal and 17 when they differ; 4 when one of them is malformed.';
 
   static override examples = [

@@ -31,13 +31,14 @@ interface OpenContainer {
 export class JsonScanner {
   readonly #text: string;
   readonly #name: string;
-  readonly #maxDepth: number;
+  readonly #limits: { maxDepth: number; maxValues: number };
   #at = 0;
+  #values = 0;
 
-  constructor(text: string, name: string, maxDepth: number) {
+  constructor(text: string, name: string, limits: { maxDepth: number; maxValues: number }) {
     this.#text = text;
     this.#name = name;
-    this.#maxDepth = maxDepth;
+    this.#limits = limits;
   }
 
   /** The single value of the text. */
@@ -67,12 +68,12 @@ export class JsonScanner {
   /** A scalar or an empty container; undefined when a container was opened whose first value comes next. */
   #scalarOrOpened(open: OpenContainer[]): JsonValue | undefined {
     this.#skipSpace();
+    const { maxDepth, maxValues } = this.#limits;
+    if (++this.#values > maxValues) throw this.#exceeded(`holds more than ${maxValues} values`);
     const code = this.#text.charCodeAt(this.#at);
     if (code === QUOTE) return this.#string();
     if (code === OPEN_OBJECT || code === OPEN_ARRAY) {
-      if (open.length >= this.#maxDepth) {
-        throw new OtaError('LIMIT_EXCEEDED', this.#located(`nested deeper than ${this.#maxDepth} levels`, this.#at));
-      }
+      if (open.length >= maxDepth) throw this.#exceeded(`nested deeper than ${maxDepth} levels`);
       this.#at++;
       this.#skipSpace();
       const isArray = code === OPEN_ARRAY;
@@ -172,6 +173,10 @@ export class JsonScanner {
       if (code !== 0x20 && code !== 0x0a && code !== 0x0d && code !== 0x09) return;
       this.#at++;
     }
+  }
+
+  #exceeded(fact: string): OtaError {
+    return new OtaError('LIMIT_EXCEEDED', this.#located(fact, this.#at));
   }
 
   #invalid(fact: string, at = this.#at): OtaError {

@@ -11,6 +11,8 @@ export interface StrictJsonOptions {
   maxBytes: number;
   /** Deepest nesting of arrays and objects accepted; a scalar has depth 0. */
   maxDepth?: number;
+  /** Most arrays, objects and scalars accepted: `[[],[],…` takes a hundred times its size in memory. */
+  maxValues?: number;
 }
 
 /**
@@ -21,17 +23,18 @@ export interface StrictJsonOptions {
  * (escaped too), −0, numbers that overflow, whole numbers beyond ±(2^53−1), anything after the value.
  *
  * @throws OtaError JSON_INVALID with line and column (from 1, columns in characters);
- *   LIMIT_EXCEEDED for size and depth
+ *   LIMIT_EXCEEDED for size, depth and number of values
  * @see RFC 8259; RFC 7493 (I-JSON)
  */
-export function parseStrictJson(bytes: Uint8Array, { name, maxBytes, maxDepth = 32 }: StrictJsonOptions): JsonValue {
+export function parseStrictJson(bytes: Uint8Array, options: StrictJsonOptions): JsonValue {
+  const { name, maxBytes, maxDepth = 32, maxValues = 65_536 } = options;
   if (bytes.byteLength > maxBytes) {
     throw new OtaError(
       'LIMIT_EXCEEDED',
       `${escapeText(name)}: has ${bytes.byteLength} bytes, at most ${maxBytes} are accepted`,
     );
   }
-  return new JsonScanner(decodeUtf8(bytes, name), name, maxDepth).document();
+  return new JsonScanner(decodeUtf8(bytes, name), name, { maxDepth, maxValues }).document();
 }
 
 function decodeUtf8(bytes: Uint8Array, name: string): string {

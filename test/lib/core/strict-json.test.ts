@@ -156,13 +156,22 @@ describe('parseStrictJson keeps to its limits', () => {
     expect(() => parse('[12]', { maxBytes: 3 })).toThrow(expect.objectContaining({ code: 'LIMIT_EXCEEDED' }));
   });
 
+  test.each(['[]', '{}', '1', '""'])('more values than memory allows, of %s', (value) => {
+    const many = `[${Array(65_535).fill(value).join(',')}]`;
+    expect(parseStrictJson(Buffer.from(many), { name: 'x.json', maxBytes: 1024 ** 2 })).toHaveLength(65_535);
+    const more = `[${value},${many.slice(1)}`;
+    expect(() => parseStrictJson(Buffer.from(more), { name: 'x.json', maxBytes: 1024 ** 2 })).toThrow(
+      expect.objectContaining({ code: 'LIMIT_EXCEEDED', message: expect.stringContaining('more than 65536 values') }),
+    );
+  });
+
   test.each(['[', '{"a":'])('nesting deeper than allowed with %s', (opening) => {
     const message = `x.json:1:${32 * opening.length + 1}: nested deeper than 32 levels`;
     expect(() => parse(opening.repeat(33))).toThrow(expect.objectContaining({ code: 'LIMIT_EXCEEDED', message }));
   });
 
   test('a million open brackets need no stack', () => {
-    expect(() => parse('['.repeat(1_000_000), { maxDepth: 2_000_000 })).toThrow(/got the end of the text$/);
+    expect(() => parse('['.repeat(1_000_000), { maxDepth: 2_000_000, maxValues: 2_000_000 })).toThrow(/got the end of the text$/);
   });
 
   test('many keys take time in proportion', () => {
