@@ -171,7 +171,9 @@ describe('parseStrictJson keeps to its limits', () => {
   });
 
   test('a million open brackets need no stack', () => {
-    expect(() => parse('['.repeat(1_000_000), { maxDepth: 2_000_000, maxValues: 2_000_000 })).toThrow(/got the end of the text$/);
+    expect(() => parse('['.repeat(1_000_000), { maxDepth: 2_000_000, maxValues: 2_000_000 })).toThrow(
+      /got the end of the text$/,
+    );
   });
 
   test('many keys take time in proportion', () => {
