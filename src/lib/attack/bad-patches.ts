@@ -82,43 +82,38 @@ function bombs(): PatchAttack[] {
   ];
 }
 
+/** The valid patch with some parts replaced. */
+function refusedPatch(name: string, change: string, parts: Partial<ForgedPatch>): PatchAttack {
+  return [name, 'PATCH_INVALID', change, { ...VALID_PATCH, ...parts }];
+}
+
 function impossibleLengths(): PatchAttack[] {
-  const refuse = (name: string, change: string, patch: Partial<ForgedPatch>): PatchAttack => [
-    name,
-    'PATCH_INVALID',
-    change,
-    { ...VALID_PATCH, ...patch },
-  ];
   const control = (...triples: Parameters<typeof controlStream>[0]) => ({ control: controlStream(triples) });
   return [
-    refuse('negative-add', 'a triple adds -1 bytes', control(triple(-1, 96))),
-    refuse('negative-copy', 'a triple copies -96 bytes', control(triple(4000, -96))),
-    refuse('add-int64-max', 'a triple adds 2^63 - 1 bytes', control(triple(INT64_MAX, 96))),
-    refuse('add-2-to-53', 'a triple adds 2^53 bytes', control(triple(2n ** 53n, 96))),
-    refuse('add-4-gib', 'a triple adds 4 GiB', control(triple(2n ** 32n, 96))),
-    refuse('copy-int64-max', 'a triple copies 2^63 - 1 bytes', control(triple(4000, INT64_MAX))),
-    refuse('sum-wraps', 'two lengths add up to 2^64', control(triple(INT64_MAX, INT64_MAX))),
-    refuse('one-byte-more', 'the triples make one byte too many', control(triple(4000, 97))),
-    refuse('header-negative-control', 'the control stream has -1 bytes in the header', { controlSize: -1n }),
-    refuse('header-negative-diff', 'the diff stream has -1 bytes in the header', { diffSize: -1n }),
-    refuse('header-control-int64-max', 'the control stream has 2^63 - 1 bytes in the header', {
+    refusedPatch('negative-add', 'a triple adds -1 bytes', control(triple(-1, 96))),
+    refusedPatch('negative-copy', 'a triple copies -96 bytes', control(triple(4000, -96))),
+    refusedPatch('add-int64-max', 'a triple adds 2^63 - 1 bytes', control(triple(INT64_MAX, 96))),
+    refusedPatch('add-2-to-53', 'a triple adds 2^53 bytes', control(triple(2n ** 53n, 96))),
+    refusedPatch('add-4-gib', 'a triple adds 4 GiB', control(triple(2n ** 32n, 96))),
+    refusedPatch('copy-int64-max', 'a triple copies 2^63 - 1 bytes', control(triple(4000, INT64_MAX))),
+    refusedPatch('sum-wraps', 'two lengths add up to 2^64', control(triple(INT64_MAX, INT64_MAX))),
+    refusedPatch('one-byte-more', 'the triples make one byte too many', control(triple(4000, 97))),
+    refusedPatch('header-negative-control', 'the control stream has -1 bytes in the header', { controlSize: -1n }),
+    refusedPatch('header-negative-diff', 'the diff stream has -1 bytes in the header', { diffSize: -1n }),
+    refusedPatch('header-control-int64-max', 'the control stream has 2^63 - 1 bytes in the header', {
       controlSize: INT64_MAX,
     }),
-    refuse('header-sum-wraps', 'the streams of the header add up to 2^64', {
+    refusedPatch('header-sum-wraps', 'the streams of the header add up to 2^64', {
       controlSize: INT64_MAX,
       diffSize: INT64_MAX,
     }),
-    refuse('header-beyond-end', 'the diff stream ends beyond the patch', { diffSize: 1_000_000n }),
+    refusedPatch('header-beyond-end', 'the diff stream ends beyond the patch', { diffSize: 1_000_000n }),
   ];
 }
 
 function seeks(): PatchAttack[] {
-  const refuse = (name: string, change: string, seek: number | bigint): PatchAttack => [
-    name,
-    'PATCH_INVALID',
-    change,
-    { ...VALID_PATCH, control: controlStream([triple(16, 0, seek), triple(3984, 96)]) },
-  ];
+  const refuse = (name: string, change: string, seek: number | bigint): PatchAttack =>
+    refusedPatch(name, change, { control: controlStream([triple(16, 0, seek), triple(3984, 96)]) });
   return [
     refuse('before-start', 'a triple adds from 48 bytes before the base', -64),
     refuse('past-end', 'a triple adds from far beyond the base', 1_000_000),
@@ -130,26 +125,20 @@ function seeks(): PatchAttack[] {
 
 function shortStreams(): PatchAttack[] {
   const { control, diff, extra } = VALID_PATCH;
-  const refuse = (name: string, change: string, patch: Partial<ForgedPatch>): PatchAttack => [
-    name,
-    'PATCH_INVALID',
-    change,
-    { ...VALID_PATCH, ...patch },
-  ];
   return [
-    refuse('control', 'the control stream ends within a triple', { control: control.subarray(0, -1) }),
-    refuse('no-control', 'the control stream decodes to nothing', { control: Buffer.alloc(0) }),
-    refuse('diff', 'the diff stream is one byte short', { diff: diff.subarray(1) }),
-    refuse('extra', 'the extra stream is one byte short', { extra: extra.subarray(0, -1) }),
+    refusedPatch('control', 'the control stream ends within a triple', { control: control.subarray(0, -1) }),
+    refusedPatch('no-control', 'the control stream decodes to nothing', { control: Buffer.alloc(0) }),
+    refusedPatch('diff', 'the diff stream is one byte short', { diff: diff.subarray(1) }),
+    refusedPatch('extra', 'the extra stream is one byte short', { extra: extra.subarray(0, -1) }),
     ...(['control', 'diff', 'extra'] as const).map((name) =>
-      refuse(`${name}-cut`, `the compressed ${name} stream is one byte short`, {
+      refusedPatch(`${name}-cut`, `the compressed ${name} stream is one byte short`, {
         compressed: (streams) => ({ ...streams, [name]: streams[name].subarray(0, -1) }),
       }),
     ),
-    refuse('empty-streams', 'the streams have no bytes at all', {
+    refusedPatch('empty-streams', 'the streams have no bytes at all', {
       compressed: () => ({ control: Buffer.alloc(0), diff: Buffer.alloc(0), extra: Buffer.alloc(0) }),
     }),
-    refuse('not-compressed', 'the extra stream is not compressed', {
+    refusedPatch('not-compressed', 'the extra stream is not compressed', {
       compressed: (streams) => ({ ...streams, extra: STAND_IN_EXTRA }),
     }),
   ];
@@ -157,22 +146,18 @@ function shortStreams(): PatchAttack[] {
 
 function longStreams(): PatchAttack[] {
   const { control, diff, extra } = VALID_PATCH;
-  const refuse = (name: string, change: string, patch: Partial<ForgedPatch>): PatchAttack => [
-    name,
-    'PATCH_INVALID',
-    change,
-    { ...VALID_PATCH, ...patch },
-  ];
   return [
-    refuse('control', 'a triple is left over', { control: Buffer.concat([control, controlStream([triple(0, 0)])]) }),
-    refuse('diff', 'a byte of the diff stream is left over', { diff: Buffer.concat([diff, Buffer.of(0)]) }),
-    refuse('extra', 'a byte of the extra stream is left over', { extra: Buffer.concat([extra, Buffer.of(0)]) }),
+    refusedPatch('control', 'a triple is left over', {
+      control: Buffer.concat([control, controlStream([triple(0, 0)])]),
+    }),
+    refusedPatch('diff', 'a byte of the diff stream is left over', { diff: Buffer.concat([diff, Buffer.of(0)]) }),
+    refusedPatch('extra', 'a byte of the extra stream is left over', { extra: Buffer.concat([extra, Buffer.of(0)]) }),
     ...(['control', 'diff', 'extra'] as const).map((name) =>
-      refuse(`${name}-trailing`, `a byte follows the compressed ${name} stream`, {
+      refusedPatch(`${name}-trailing`, `a byte follows the compressed ${name} stream`, {
         compressed: (streams) => ({ ...streams, [name]: Buffer.concat([streams[name], Buffer.of(0)]) }),
       }),
     ),
-    refuse('magic', 'the magic is another one', { header: (header) => header.write('BSDIFF41', 'latin1') }),
+    refusedPatch('magic', 'the magic is another one', { header: (header) => header.write('BSDIFF41', 'latin1') }),
   ];
 }
 

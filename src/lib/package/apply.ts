@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
 import { type AtomicFile, openAtomicFile, requireFreeTarget } from '../core/atomic-file.js';
 import { commitTogether } from '../core/commit-together.js';
 import { OtaError } from '../core/errors.js';
@@ -41,7 +42,7 @@ export interface AppliedComponent {
  */
 export async function applyPackage(request: ApplyRequest): Promise<AppliedComponent[]> {
   const { pkg, bases, signal, dryRun, force, onBytes } = request;
-  const outputs = outputsOf(request);
+  const outputs = await outputsOf(request);
   for (const path of outputs.values()) await requireFreeTarget(path, force);
   const selected = await selectForBases(pkg, bases, { noFullFallback: request.noFullFallback, signal });
   await verifyPayloads(selected, { signal });
@@ -67,7 +68,7 @@ export async function applyPackage(request: ApplyRequest): Promise<AppliedCompon
 }
 
 /** Every component needs a place, or a half-updated set would look complete. */
-function outputsOf({ pkg, outputs }: ApplyRequest): ReadonlyMap<string, string> {
+async function outputsOf({ pkg, outputs }: ApplyRequest): Promise<ReadonlyMap<string, string>> {
   const components = [...targetsOf(pkg.metadata).keys()];
   const missing = components.filter((component) => !outputs.has(component));
   const unknown = [...outputs.keys()].filter((component) => !components.includes(component));
@@ -81,13 +82,19 @@ function outputsOf({ pkg, outputs }: ApplyRequest): ReadonlyMap<string, string> 
   if (unknown.length > 0) {
     throw new OtaError('USAGE', `${pkg.name}: updates ${components.join(', ')}, not ${unknown.join(', ')}`);
   }
-  const paths = [...outputs.values()].map((path) => resolve(path));
+  const paths = await Promise.all([...outputs.values()].map(trueName));
   if (new Set(paths).size < paths.length) {
     throw new OtaError('USAGE', `${pkg.name}: two components have the same output, ${paths.join(' and ')}`, [
       'Give each component a file of its own.',
     ]);
   }
   return outputs;
+}
+
+/** Where an output really lies: its folder may be reached through a link. A missing folder is reported on writing. */
+async function trueName(path: string): Promise<string> {
+  const folder = dirname(resolve(path));
+  return join(await realpath(folder).catch(() => folder), basename(path));
 }
 
 function describe({ entry, fullFallback }: SelectedPayload & ListedPayload, out: string): AppliedComponent {

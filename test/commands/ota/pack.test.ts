@@ -1,4 +1,4 @@
-import { readFile, symlink, writeFile } from 'node:fs/promises';
+import { readFile, symlink, unlink, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PackageFolder, packageFolder } from './package-fixture.js';
 
@@ -99,6 +99,14 @@ describe('ota pack', () => {
     const same = ['--out', 'app=s.bin', '--out', 'modem=./s.bin', '--force'];
     const shared = await folder.ota('apply', 'car.ota', '--key', 'a.pub', ...bases, ...same);
     expect(shared).toMatchObject({ status: 2, stderr: expect.stringContaining('two components have the same output') });
+    await symlink('.', folder.file('linked'));
+    const aliased = ['--out', 'app=s.bin', '--out', 'modem=linked/s.bin', '--force'];
+    const viaLink = await folder.ota('apply', 'car.ota', '--key', 'a.pub', ...bases, ...aliased);
+    await unlink(folder.file('linked'));
+    expect(viaLink).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining('two components have the same output'),
+    });
     const clash = await folder.ota(
       'apply',
       'car.ota',
