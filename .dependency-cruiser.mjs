@@ -6,6 +6,8 @@ const ARROWS = {
   delta: ['core'],
   package: ['core', 'net', 'trust', 'delta'],
   attack: ['core', 'trust', 'delta', 'package'],
+  device: ['core', 'net', 'trust', 'delta', 'package'],
+  simulate: ['core', 'trust', 'delta', 'package', 'device'],
 };
 
 const lib = (folders) => `^src/lib/(${folders.join('|')})/`;

@@ -12,6 +12,7 @@ const MEANINGS = {
   15: 'authentication or permission',
   16: 'not found',
   17: '`ota diff` found a difference',
+  20: 'a simulation found a broken invariant',
   130: 'interrupted (Ctrl-C)',
   143: 'ended by SIGTERM',
 };

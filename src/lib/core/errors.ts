@@ -10,6 +10,8 @@ export const EXIT_STATUS = {
   RUNTIME_UNSUPPORTED: 2,
   SECRET_IN_ARGV: 2,
   TOOL_MISSING: 2,
+  LAYOUT_INVALID: 2,
+  SIMULATION_INVALID: 2,
 
   // 3: signature or trust
   SIGNATURE_MISSING: 3,
@@ -54,12 +56,17 @@ export const EXIT_STATUS = {
   ROLLBACK_FORBIDDEN: 5,
   DOES_NOT_FIT: 5,
   NOT_REPRODUCIBLE: 5,
+  DEVICE_STATE_LOST: 5,
+  DEVICE_STATE_ROLLED_BACK: 5,
+  CONFIRM_REFUSED: 5,
+  NO_ROLLBACK_TARGET: 5,
 
   // 6: local input and output
   IO_FAILED: 6,
   NO_SPACE: 6,
   OUTPUT_SYMLINK: 6,
   TOOL_FAILED: 6,
+  DEVICE_UNBOOTABLE: 6,
 
   // 7: network or server
   NETWORK_FAILED: 7,
@@ -71,6 +78,7 @@ export const EXIT_STATUS = {
   // 8: locked or conflicting
   LOCKED: 8,
   OUTPUT_EXISTS: 8,
+  UPDATE_PENDING: 8,
 
   // 9: limit exceeded
   LIMIT_EXCEEDED: 9,
@@ -80,6 +88,9 @@ export const EXIT_STATUS = {
   PERMISSION_DENIED: 15,
   NOT_FOUND: 16,
   DIFFERENT: 17,
+
+  // 20: a simulation found a broken invariant
+  SIMULATION_VIOLATION: 20,
 
   // ended by a signal
   INTERRUPTED: 130,
