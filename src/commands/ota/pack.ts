@@ -2,6 +2,7 @@ import { Flags } from '@oclif/core';
 import { openComponents } from '../../cli/pack-input.js';
 import { askForMissing } from '../../cli/pack-questions.js';
 import { openSigners, signerFlags } from '../../cli/signing.js';
+import { trialFields, trialFlags } from '../../cli/trial-flags.js';
 import { DELTA_FORMATS } from '../../lib/delta/formats.js';
 import { httpPolicyFromEnvironment } from '../../lib/net/http-policy.js';
 import { readContainerRoots } from '../../lib/package/container-roots.js';
@@ -113,9 +114,10 @@ export default class Pack extends BaseCommand {
       helpGroup: 'RELEASE',
     }),
     'build-id': Flags.string({ summary: 'Name of the build.', helpValue: 'TEXT', helpGroup: 'RELEASE' }),
+    ...trialFlags,
     metadata: Flags.file({
       char: 'm',
-      summary: 'JSON file with fields of metadata.json (dependsOn, confirm, rollback, …); options win over it.',
+      summary: 'JSON file with fields of metadata.json (dependsOn, releaseNotes, vendor, …); options win over it.',
       helpValue: 'FILE',
       helpGroup: 'RELEASE',
     }),
@@ -162,6 +164,7 @@ export default class Pack extends BaseCommand {
       expiresAt: expiresAt(flags.expires),
       createdAt: createdAt(flags['created-at'], process.env.SOURCE_DATE_EPOCH),
       buildId: flags['build-id'],
+      ...trialFields(flags),
     });
     const { to, out } = await askForMissing(draft, { to: flags.to, out: flags.out }, signal);
     const release = checkRelease(draft, flags.metadata ?? 'metadata');

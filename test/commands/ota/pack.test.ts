@@ -53,6 +53,32 @@ describe('ota pack', () => {
     expect(JSON.parse(stdout)).toMatchObject({ verified: false, metadata: { ...fields, sequence: 7 } });
   });
 
+  test('says how a device tries the release and goes back from it', async () => {
+    const fields = { confirm: { timeoutSeconds: 90 }, rollback: { allowed: false } };
+    await writeFile(folder.file('trial.json'), JSON.stringify(fields));
+    const typed = ['--boot-attempts', '5', '--rollback-min-version', '3.6.0'];
+    await folder.pack('--metadata', 'trial.json', ...typed, '--out', 'trial.ota');
+    const { stdout } = await folder.ota('inspect', 'trial.ota', '--json');
+    expect(JSON.parse(stdout).metadata).toMatchObject({
+      confirm: { timeoutSeconds: 90, bootAttempts: 5 },
+      rollback: { allowed: true, minVersion: '3.6.0' },
+    });
+    const soon = await folder.pack('--confirm-timeout', '0', '--allow-rollback', '--out', 'soon.ota');
+    expect(soon).toMatchObject({ status: 0 });
+    const { metadata } = JSON.parse((await folder.ota('inspect', 'soon.ota', '--json')).stdout);
+    expect(metadata).toMatchObject({ confirm: { timeoutSeconds: 0 }, rollback: { allowed: true } });
+    const plain = JSON.parse((await folder.ota('inspect', 'one.ota', '--json')).stdout);
+    expect(plain.metadata).not.toHaveProperty('rollback');
+    expect(plain.metadata).not.toHaveProperty('confirm');
+  });
+
+  test.each([
+    [['--rollback-min-version', 'v3'], /--rollback-min-version: "v3" is no semantic version/],
+    [['--boot-attempts', '0'], /--boot-attempts/],
+  ])('refuses %j', async (args, message) => {
+    await refuses([...args, '--out', 'trial-refused.ota'], 2, message);
+  });
+
   test('dates the package by SOURCE_DATE_EPOCH alone', async () => {
     const { runCli } = await import('../../support/cli.js');
     const args = ['pack', '--to', 'new.bin', '--product', 'p', '--model', 'm', '--version', '1.0.0', '--sequence', '1'];
