@@ -52,10 +52,13 @@ export function contentLength(headers: IncomingHttpHeaders): number | undefined 
   return header !== undefined && /^\d{1,16}$/.test(header) ? Number(header) : undefined;
 }
 
+/** A strong entity tag (RFC 9110, section 8.8.3) of printable ASCII that can be sent back and stored. */
+export const STRONG_ETAG = /^"[\x21\x23-\x7e]{0,256}"$/;
+
 /** A validator that Range resume may rely on (RFC 9110, section 13.1.5): a strong ETag. */
 export function strongEtag(headers: IncomingHttpHeaders): string | undefined {
   const { etag } = headers;
-  return etag?.startsWith('"') ? etag : undefined;
+  return etag !== undefined && STRONG_ETAG.test(etag) ? etag : undefined;
 }
 
 /** `source` may come from outside: a path or a name. */

@@ -4,8 +4,15 @@ import { throwIfAborted } from '../core/abort.js';
 import { OtaError } from '../core/errors.js';
 import { checkFraming, checkStatus, contentLength, overLimit, strongEtag } from './answer.js';
 import { AttemptFailure, connectionFailure } from './attempt-failure.js';
-import { parseContentRange } from './content-range.js';
+import {
+  checkContinuation,
+  checkUnchanged,
+  continuationHeaders,
+  type Resumable,
+  resumableFrom,
+} from './continuation.js';
 import { openDispatcher } from './dispatcher.js';
+import type { DownloadTarget, KnownFile } from './download-target.js';
 import { type Answer, exchange } from './exchange.js';
 import { type HttpLimits, type HttpPolicy, limitsOf } from './http-policy.js';
 import { MinimumRate } from './minimum-rate.js';
@@ -24,59 +31,63 @@ export interface DownloadOptions {
   onProgress?: ((receivedBytes: number, totalBytes: number | undefined) => void) | undefined;
 }
 
-/** What the first answer told about the whole file; an answer that resumes must agree with it. */
-interface Expected {
-  etag: string | undefined;
-  totalBytes: number | undefined;
-  sha256: string | undefined;
-}
-
 /** One download: what stays the same from one attempt to the next, and what was learnt so far. */
 interface Transfer {
   url: URL;
   source: string;
-  file: PartialFile;
+  target: DownloadTarget;
   dispatcher: Dispatcher;
   limits: HttpLimits;
   pacing: Pacing;
   options: DownloadOptions;
-  expected: Expected | undefined;
+  /** Size of the whole by the last good answer. */
+  totalBytes: number | undefined;
 }
 
 /**
- * Downloads an address into a new private file.
- *
- * A failure that may pass is retried after a while; what was received is kept when the server has a strong ETag, and
- * thrown away whenever the server seems to serve something else. On any failure the file is removed.
+ * Downloads an address into a new private file. On any failure the file is removed.
  *
  * @param url    from `parseSourceUrl`
  * @param toPath a file that does not exist yet
  * @returns its size, bytes
- * @throws OtaError of status 7; 9 beyond `maxBytes`; 15 and 16 for what the server refuses or lacks
+ * @throws OtaError as `downloadInto`
  */
 export async function download(url: URL, toPath: string, options: DownloadOptions): Promise<{ size: number }> {
+  const file = await PartialFile.create(toPath);
+  try {
+    await downloadInto(url, file, options);
+    await file.close();
+    return { size: file.size };
+  } catch (error) {
+    await file.discard();
+    throw error;
+  }
+}
+
+/**
+ * Downloads an address into `target`, going on with what that holds of it.
+ *
+ * A failure that may pass is retried after a while; what was received is kept when the server has a strong ETag, and
+ * thrown away whenever the server seems to serve something else. On a failure `target` stays as it is then.
+ *
+ * @param url from `parseSourceUrl`
+ * @throws OtaError of status 7; 9 beyond `maxBytes` or the announced size; 15 and 16 for what the server refuses or
+ *   lacks; what `target` throws
+ */
+export async function downloadInto(url: URL, target: DownloadTarget, options: DownloadOptions): Promise<void> {
   const policy = options.policy ?? {};
   const dispatcher = await openDispatcher(policy);
   try {
-    const file = await PartialFile.create(toPath);
-    try {
-      const transfer: Transfer = {
-        url,
-        source: printableUrl(url),
-        file,
-        dispatcher,
-        limits: limitsOf(policy),
-        pacing: options.pacing ?? systemPacing,
-        options,
-        expected: undefined,
-      };
-      await untilDone(transfer);
-      await file.close();
-      return { size: file.size };
-    } catch (error) {
-      await file.discard();
-      throw error;
-    }
+    await untilDone({
+      url,
+      source: printableUrl(url),
+      target,
+      dispatcher,
+      limits: limitsOf(policy),
+      pacing: options.pacing ?? systemPacing,
+      options,
+      totalBytes: undefined,
+    });
   } finally {
     await dispatcher.destroy();
   }
@@ -91,7 +102,7 @@ async function untilDone(transfer: Transfer): Promise<void> {
       if (!(failure instanceof AttemptFailure)) throw failure;
       if (attempt === limits.attempts) throw exhausted(failure.reason, attempt);
       if ((failure.retryAfterMs ?? 0) > limits.retryAfterLimitMs) throw failure.reason;
-      if (failure.restart) transfer.expected = undefined;
+      if (failure.restart) await transfer.target.clear();
       await pause(retryDelayMs(attempt, failure.retryAfterMs, limits, pacing), pacing, options.signal);
     }
   }
@@ -107,63 +118,60 @@ async function pause(durationMs: number, pacing: Pacing, signal: AbortSignal | u
 }
 
 async function receiveOnce(transfer: Transfer): Promise<void> {
-  const { url, source, file, dispatcher, limits, pacing, options } = transfer;
-  const { etag } = transfer.expected ?? {};
-  if (etag === undefined) await file.clear();
-  const resume: Record<string, string> =
-    etag === undefined || file.size === 0 ? {} : { range: `bytes=${file.size}-`, 'if-range': etag };
+  const { url, source, target, dispatcher, limits, options } = transfer;
+  const asked = resumableFrom(target, source);
   const answer = await exchange(url, {
     dispatcher,
-    // Only the file's own bytes can be resumed and counted: no compression on the way.
-    headers: { 'accept-encoding': 'identity', 'want-repr-digest': 'sha-256=10', 'user-agent': 'ota-fleet', ...resume },
+    headers: {
+      // Only the file's own bytes can be resumed and counted: no compression on the way.
+      'accept-encoding': 'identity',
+      'want-repr-digest': 'sha-256=10',
+      'user-agent': 'ota-fleet',
+      ...(asked === undefined ? {} : continuationHeaders(asked, target.size)),
+    },
     credential: options.policy?.credential,
     redirects: limits.redirects,
     signal: options.signal,
   });
   try {
-    checkStatus(answer.status, answer.headers, source, pacing.now());
-    checkFraming(answer.headers, source);
-    if (answer.status === 206) checkContinuation(answer, transfer);
-    else transfer.expected = await startOver(answer, file);
-    if ((transfer.expected?.totalBytes ?? 0) > options.maxBytes) throw overLimit(source, options.maxBytes);
-    await receiveBody(answer.body, transfer);
+    await receiveAnswer(answer, asked, transfer);
   } finally {
     answer.body.destroy();
   }
-  checkWhole(transfer);
+  await checkWhole(transfer);
 }
 
-async function startOver(answer: Answer, file: PartialFile): Promise<Expected> {
-  await file.clear();
+async function receiveAnswer(answer: Answer, asked: Resumable | undefined, transfer: Transfer): Promise<void> {
+  const { source, target, pacing, options } = transfer;
+  if (answer.status === 304 && asked?.totalBytes === target.size) {
+    checkUnchanged(answer, asked, source);
+    transfer.totalBytes = target.size;
+    return;
+  }
+  checkStatus(answer.status, answer.headers, source, pacing.now());
+  checkFraming(answer.headers, source);
+  if (answer.status === 206) {
+    transfer.totalBytes = checkContinuation(answer, { asked, heldBytes: target.size, source });
+  } else {
+    const file = fileOf(answer, source);
+    await target.begin(file);
+    transfer.totalBytes = file.totalBytes;
+  }
+  if ((transfer.totalBytes ?? 0) > options.maxBytes) throw overLimit(source, options.maxBytes);
+  await receiveBody(answer.body, transfer);
+}
+
+function fileOf({ headers }: Answer, source: string): KnownFile {
   return {
-    etag: strongEtag(answer.headers),
-    totalBytes: contentLength(answer.headers),
-    sha256: representationSha256(headerText(answer.headers['repr-digest'])),
+    source,
+    etag: strongEtag(headers),
+    totalBytes: contentLength(headers),
+    sha256: representationSha256(headerText(headers['repr-digest'])),
   };
 }
 
-/** A 206 must be the rest of exactly what was begun; anything else could splice two files into one. */
-function checkContinuation(answer: Answer, { expected, file, source }: Transfer): void {
-  const range = parseContentRange(answer.headers['content-range']);
-  const length = contentLength(answer.headers);
-  const continues =
-    expected?.etag !== undefined &&
-    range !== undefined &&
-    range.first === file.size &&
-    range.totalBytes !== undefined &&
-    range.last === range.totalBytes - 1 &&
-    (expected.totalBytes ?? range.totalBytes) === range.totalBytes &&
-    (length ?? range.totalBytes - range.first) === range.totalBytes - range.first &&
-    (answer.headers.etag ?? expected.etag) === expected.etag;
-  if (continues) return;
-  const reason = new OtaError('NETWORK_FAILED', `${source}: the server answered with another part than was asked for`, [
-    'Try again; if it stays, tell the operator of the server.',
-  ]);
-  throw new AttemptFailure(reason, { restart: true });
-}
-
 async function receiveBody(body: Readable, transfer: Transfer): Promise<void> {
-  const { source, file, limits, pacing, options } = transfer;
+  const { source, target, limits, pacing, options } = transfer;
   const rate = new MinimumRate(limits.minimumBytesPerSecond, limits.rateWindowMs);
   const chunks = body[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
   for (;;) {
@@ -181,9 +189,11 @@ async function receiveBody(body: Readable, transfer: Transfer): Promise<void> {
         ['Use a faster mirror.'],
       );
     }
-    if (file.size + next.value.byteLength > options.maxBytes) throw overLimit(source, options.maxBytes);
-    await file.append(next.value);
-    options.onProgress?.(file.size, transfer.expected?.totalBytes);
+    const size = target.size + next.value.byteLength;
+    if (size > options.maxBytes) throw overLimit(source, options.maxBytes);
+    if (size > (transfer.totalBytes ?? size)) throw beyondTotal(transfer);
+    await target.append(next.value);
+    options.onProgress?.(target.size, transfer.totalBytes);
   }
 }
 
@@ -191,26 +201,31 @@ function cutOff(error: unknown, transfer: Transfer): AttemptFailure | OtaError {
   const failure = connectionFailure(error, transfer.source);
   return failure instanceof OtaError && failure.code === 'TLS_FAILED' ? failure : truncated(transfer);
 }
-
-function checkWhole(transfer: Transfer): void {
-  const { expected, file, source } = transfer;
-  if (expected?.totalBytes !== undefined && file.size !== expected.totalBytes) throw truncated(transfer);
-  if (expected?.sha256 === undefined || expected.sha256 === file.sha256()) return;
-  const reason = new OtaError(
-    'NETWORK_FAILED',
-    `${source}: SHA-256 is ${file.sha256()}, the server announced ${expected.sha256}`,
-    ['Try again; if it stays, tell the operator of the server.'],
-  );
+async function checkWhole({ target, source, totalBytes }: Transfer): Promise<void> {
+  if (totalBytes !== undefined && target.size !== totalBytes) throw truncated({ target, source, totalBytes });
+  const announced = target.known?.sha256;
+  if (announced === undefined) return;
+  const sha256 = await target.sha256();
+  if (sha256 === announced) return;
+  const reason = new OtaError('NETWORK_FAILED', `${source}: SHA-256 is ${sha256}, the server announced ${announced}`, [
+    'Try again; if it stays, tell the operator of the server.',
+  ]);
   throw new AttemptFailure(reason, { restart: true });
 }
 
-function truncated({ source, file, expected }: Transfer): AttemptFailure {
-  const total = expected?.totalBytes === undefined ? '' : ` of ${expected.totalBytes}`;
+function truncated({ source, target, totalBytes }: Pick<Transfer, 'source' | 'target' | 'totalBytes'>): AttemptFailure {
+  const total = totalBytes === undefined ? '' : ` of ${totalBytes}`;
   return new AttemptFailure(
-    new OtaError('DOWNLOAD_TRUNCATED', `${source}: the connection ended after ${file.size}${total} bytes`, [
+    new OtaError('DOWNLOAD_TRUNCATED', `${source}: the connection ended after ${target.size}${total} bytes`, [
       'Try again.',
     ]),
   );
+}
+
+function beyondTotal({ source, totalBytes }: Transfer): OtaError {
+  return new OtaError('LIMIT_EXCEEDED', `${source}: the server sends more than the ${totalBytes} bytes it announced`, [
+    'Try again; if it stays, tell the operator of the server.',
+  ]);
 }
 
 function exhausted(reason: OtaError, attempts: number): OtaError {

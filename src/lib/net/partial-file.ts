@@ -1,13 +1,15 @@
 import { createHash, type Hash } from 'node:crypto';
 import { type FileHandle, open, rm } from 'node:fs/promises';
 import { ioError } from '../core/io-error.js';
+import type { DownloadTarget, KnownFile } from './download-target.js';
 
 /** A private file (0600) that grows while bytes arrive, and can start again from nothing. */
-export class PartialFile {
+export class PartialFile implements DownloadTarget {
   readonly path: string;
   readonly #handle: FileHandle;
   #hash: Hash = createHash('sha256');
   #size = 0;
+  #known: KnownFile | undefined;
 
   private constructor(path: string, handle: FileHandle) {
     this.path = path;
@@ -26,6 +28,15 @@ export class PartialFile {
   /** Bytes received so far. */
   get size(): number {
     return this.#size;
+  }
+
+  get known(): KnownFile | undefined {
+    return this.#known;
+  }
+
+  async begin(known: KnownFile): Promise<void> {
+    await this.clear();
+    this.#known = known;
   }
 
   async append(bytes: Uint8Array): Promise<void> {
@@ -48,11 +59,11 @@ export class PartialFile {
       throw ioError(error, this.path);
     }
     this.#size = 0;
+    this.#known = undefined;
     this.#hash = createHash('sha256');
   }
 
-  /** SHA-256 of everything received so far, 64 lowercase hex digits. */
-  sha256(): string {
+  async sha256(): Promise<string> {
     return this.#hash.copy().digest('hex');
   }
 
