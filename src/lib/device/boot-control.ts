@@ -22,6 +22,8 @@ export interface ReleaseRecord {
   version: string;
   sequence: number;
   securityCounter: number;
+  /** SHA-256 of every component's image when it ran, also of those that its package did not bring. */
+  images: Record<string, string>;
   createdAt?: string;
   rollback?: { allowed: boolean; minVersion?: string };
   /** Every key of the product's release role when it was installed. */
