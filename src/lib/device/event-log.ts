@@ -1,0 +1,87 @@
+import { OtaError } from '../core/errors.js';
+import { parseStrictJson } from '../core/strict-json.js';
+import type { BootControl, DeviceEvent } from './boot-control.js';
+import type { DeviceFs } from './device-fs.js';
+import { writeWhole } from './whole-file.js';
+
+export const EVENT_LOG_FILE = 'events.ndjson';
+/** From this size on the older half goes, bytes. */
+const MAX_LOG_BYTES = 1024 ** 2;
+/** More than what one append can leave torn, and than what lies between two openings, bytes. */
+const TAIL_BYTES = 16 * 1024;
+/** A line is far below: the longest reason has 512 characters. */
+const MAX_LINE_BYTES = 8 * 1024;
+
+/** An event and the commit of the boot control block that it tells of. */
+export type LoggedEvent = { sequence: number } & DeviceEvent;
+
+/**
+ * Brings the log up to the boot control block: cuts what an interrupted append left, and adds the event of
+ * the present block unless the log has it. Done before the next commit, it makes each event stand there once.
+ *
+ * @throws OtaError as {@link DeviceFs}
+ */
+export async function completeEventLog(fs: DeviceFs, { sequence, event }: BootControl): Promise<void> {
+  const found = await fs.size(EVENT_LOG_FILE);
+  const size = found ?? 0;
+  const start = Math.max(0, size - TAIL_BYTES);
+  const lines = (await readRange(fs, start, size)).toString('latin1').split('\n');
+  const torn = tornBytes(lines);
+  const line = `${JSON.stringify({ sequence, ...event } satisfies LoggedEvent)}\n`;
+  const isThere = lines.includes(Buffer.from(line.trimEnd()).toString('latin1'));
+  if (torn > 0) await fs.truncate(EVENT_LOG_FILE, size - torn);
+  if (isThere && torn === 0) return;
+  if (!isThere) await fs.write(EVENT_LOG_FILE, size - torn, Buffer.from(line));
+  await fs.sync(EVENT_LOG_FILE);
+  if (found === undefined) await fs.syncDirectory();
+  if (size > MAX_LOG_BYTES) await dropOlderHalf(fs);
+}
+
+/** All events that the log still has, oldest first; a torn or foreign line is left out. */
+export async function readEventLog(fs: DeviceFs): Promise<LoggedEvent[]> {
+  const size = (await fs.size(EVENT_LOG_FILE)) ?? 0;
+  // More than this was not written by a device.
+  const start = Math.max(0, size - 2 * MAX_LOG_BYTES);
+  const lines = (await readRange(fs, start, size)).toString('latin1').split('\n');
+  return lines.slice(0, -1).flatMap((line) => parseLine(line) ?? []);
+}
+
+/** Bytes at the end that are no line: an append that was cut, also one whose place was filled with anything. */
+function tornBytes(lines: string[]): number {
+  let last = lines.length - 1;
+  let bytes = lines[last]!.length;
+  // The first of them may have begun before the range that was read.
+  for (last -= 1; last > 0 && parseLine(lines[last]!) === undefined; last--) bytes += lines[last]!.length + 1;
+  return bytes;
+}
+
+function parseLine(line: string): LoggedEvent | undefined {
+  try {
+    const bytes = Buffer.from(line, 'latin1');
+    const value = parseStrictJson(bytes, { name: EVENT_LOG_FILE, maxBytes: MAX_LINE_BYTES, maxDepth: 2 });
+    return isEvent(value) ? value : undefined;
+  } catch (error) {
+    if (error instanceof OtaError) return undefined;
+    throw error;
+  }
+}
+
+function isEvent(value: unknown): value is LoggedEvent {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false;
+  const { sequence, reason = '', ...texts } = value as Record<string, unknown>;
+  const { type, time, release, version } = texts;
+  return (
+    Number.isSafeInteger(sequence) && [type, time, release, version, reason].every((text) => typeof text === 'string')
+  );
+}
+
+async function dropOlderHalf(fs: DeviceFs): Promise<void> {
+  const size = (await fs.size(EVENT_LOG_FILE)) ?? 0;
+  const newer = await readRange(fs, size - MAX_LOG_BYTES / 2, size);
+  await writeWhole(fs, EVENT_LOG_FILE, newer.subarray(newer.indexOf('\n') + 1));
+}
+
+async function readRange(fs: DeviceFs, start: number, end: number): Promise<Buffer> {
+  const bytes = Buffer.alloc(end - start);
+  return bytes.length === 0 ? bytes : bytes.subarray(0, await fs.read(EVENT_LOG_FILE, bytes, start));
+}

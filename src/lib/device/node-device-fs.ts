@@ -1,0 +1,246 @@
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, open, readdir, rename, unlink } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { OtaError } from '../core/errors.js';
+import { ioError, systemCode } from '../core/io-error.js';
+import { escapeText } from '../core/text.js';
+import type { DeviceFs } from './device-fs.js';
+
+/** A flat alphabet without separators; the first character keeps `..` and hidden files out. */
+const NAME = /^[a-z0-9][a-z0-9.-]{0,127}$/;
+/** Advisory locks stand in the same folder and are no part of the device. */
+const LOCK_NAME = /^lock(\.|$)/;
+const MAX_OPEN_FILES = 32;
+const ERASE_BUFFER_BYTES = 1024 ** 2;
+
+// A link that somebody planted must not lead a write elsewhere, and a FIFO must not hang the open.
+const SAFE_FLAGS = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
+
+interface OpenFile {
+  handle: FileHandle;
+  writable: boolean;
+  /** Bytes; nobody else writes while the device is locked. */
+  size: number;
+  /** Holds writes that were not synced: its handle is the one that a failure to write them is reported to. */
+  dirty: boolean;
+}
+
+/** A device's folder on a real file system. Files stay open between calls. */
+export class NodeDeviceFs implements DeviceFs, AsyncDisposable {
+  readonly #folder: string;
+  readonly #folderHandle: FileHandle;
+  readonly #erasedValue: number;
+  #erased: Buffer | undefined;
+  /** Least recently used first. */
+  readonly #files = new Map<string, OpenFile>();
+
+  constructor(folder: string, folderHandle: FileHandle, erasedValue: number) {
+    this.#folder = folder;
+    this.#folderHandle = folderHandle;
+    this.#erasedValue = erasedValue;
+  }
+
+  async list(): Promise<string[]> {
+    const entries = await readdir(this.#folder, { withFileTypes: true }).catch((error: unknown) => {
+      throw ioError(error, this.#folder);
+    });
+    const isOurs = (name: string) => NAME.test(name) && !LOCK_NAME.test(name);
+    return entries
+      .filter((entry) => entry.isFile() && isOurs(entry.name))
+      .map(({ name }) => name)
+      .sort();
+  }
+
+  async size(name: string): Promise<number | undefined> {
+    const path = this.#path(name);
+    const opened = this.#files.get(name);
+    if (opened !== undefined) return opened.size;
+    try {
+      const stats = await lstat(path);
+      if (!stats.isFile()) throw notRegular(path);
+      return stats.size;
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined;
+      throw ioError(error, path);
+    }
+  }
+
+  async read(name: string, into: Uint8Array, position: number): Promise<number> {
+    return await this.#on(name, 'read', async ({ handle }) => {
+      let done = 0;
+      while (done < into.byteLength) {
+        const { bytesRead } = await handle.read(into, done, into.byteLength - done, position + done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+      return done;
+    });
+  }
+
+  async write(name: string, position: number, bytes: Uint8Array): Promise<void> {
+    await this.#on(name, 'create', (file) => this.#write(name, file, position, bytes));
+  }
+
+  async erase(name: string, position: number, length: number): Promise<void> {
+    const bytes = this.#erasedBytes(Math.min(length, ERASE_BUFFER_BYTES));
+    await this.#on(name, 'create', async (file) => {
+      for (let done = 0; done < length; done += bytes.length) {
+        await this.#write(name, file, position + done, bytes.subarray(0, length - done));
+      }
+    });
+  }
+
+  async truncate(name: string, size: number): Promise<void> {
+    await this.#on(name, 'write', async (file) => {
+      file.dirty = true;
+      await file.handle.truncate(size);
+      file.size = size;
+    });
+  }
+
+  async sync(name: string): Promise<void> {
+    await this.#on(name, 'write', async (file) => {
+      // Once only: the system drops pages that it could not write, and a second sync would "succeed" without them.
+      await file.handle.sync();
+      file.dirty = false;
+    });
+  }
+
+  async rename(from: string, to: string): Promise<void> {
+    const path = this.#path(to);
+    try {
+      await this.#forget(to);
+      await this.#forget(from);
+      await rename(this.#path(from), path);
+    } catch (error) {
+      throw ioError(error, path);
+    }
+  }
+
+  async remove(name: string): Promise<void> {
+    const path = this.#path(name);
+    try {
+      await this.#forget(name);
+      await unlink(path);
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw ioError(error, path);
+    }
+  }
+
+  async syncDirectory(): Promise<void> {
+    if (process.platform === 'win32') return; // has no such call
+    try {
+      await this.#folderHandle.sync();
+    } catch (error) {
+      // Some network file systems cannot; there is nothing that could be lost by their own account.
+      const code = systemCode(error);
+      if (code !== 'EINVAL' && code !== 'ENOTSUP') throw ioError(error, this.#folder);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const handles = [...this.#files.values()].map(({ handle }) => handle);
+    this.#files.clear();
+    await Promise.allSettled([...handles, this.#folderHandle].map((handle) => handle.close()));
+  }
+
+  async #write(name: string, file: OpenFile, position: number, bytes: Uint8Array): Promise<void> {
+    // A hole would read as zeros, whatever the erased value is.
+    if (position > file.size) throw new RangeError(`${name}: a write at ${position}, the file has ${file.size} bytes`);
+    file.dirty = true;
+    let done = 0;
+    while (done < bytes.byteLength) {
+      const { bytesWritten } = await file.handle.write(bytes, done, bytes.byteLength - done, position + done);
+      if (bytesWritten === 0) throw stuck(this.#path(name)); // trying for ever would hang
+      done += bytesWritten;
+      file.size = Math.max(file.size, position + done);
+    }
+  }
+
+  #erasedBytes(length: number): Buffer {
+    if (this.#erased === undefined || this.#erased.length < length) {
+      this.#erased = Buffer.alloc(length, this.#erasedValue);
+    }
+    return this.#erased.subarray(0, length);
+  }
+
+  async #on<T>(name: string, access: 'read' | 'write' | 'create', work: (file: OpenFile) => Promise<T>): Promise<T> {
+    const path = this.#path(name);
+    try {
+      return await work(await this.#open(name, path, access));
+    } catch (error) {
+      if (error instanceof RangeError) throw error;
+      throw ioError(error, path);
+    }
+  }
+
+  async #open(name: string, path: string, access: 'read' | 'write' | 'create'): Promise<OpenFile> {
+    const known = this.#files.get(name);
+    if (known !== undefined && (known.writable || access === 'read')) {
+      this.#files.delete(name);
+      this.#files.set(name, known);
+      return known;
+    }
+    await this.#forget(name);
+    await this.#closeOldest();
+    const mode = access === 'read' ? constants.O_RDONLY : constants.O_RDWR;
+    const flags = mode | SAFE_FLAGS | (access === 'create' ? constants.O_CREAT : 0);
+    const handle = await open(path, flags, 0o600).catch((error: unknown) => {
+      throw systemCode(error) === 'ELOOP' ? notRegular(path) : error;
+    });
+    try {
+      const stats = await handle.stat();
+      if (!stats.isFile()) throw notRegular(path);
+      const file: OpenFile = { handle, writable: access !== 'read', size: stats.size, dirty: false };
+      this.#files.set(name, file);
+      return file;
+    } catch (error) {
+      await handle.close();
+      throw error;
+    }
+  }
+
+  async #closeOldest(): Promise<void> {
+    if (this.#files.size < MAX_OPEN_FILES) return;
+    const oldest = [...this.#files].find(([, { dirty }]) => !dirty);
+    if (oldest !== undefined) await this.#forget(oldest[0]);
+  }
+
+  async #forget(name: string): Promise<void> {
+    const known = this.#files.get(name);
+    this.#files.delete(name);
+    await known?.handle.close();
+  }
+
+  #path(name: string): string {
+    if (!NAME.test(name)) throw new RangeError(`"${escapeText(name)}" is not a name of a device's file`);
+    return join(this.#folder, name);
+  }
+}
+
+/**
+ * Opens a device's folder.
+ *
+ * @param erasedValue what an erased byte reads as
+ * @throws OtaError NOT_FOUND, PERMISSION_DENIED, IO_FAILED
+ */
+export async function openNodeDeviceFs(dir: string, erasedValue: number): Promise<NodeDeviceFs> {
+  const folder = resolve(dir);
+  try {
+    return new NodeDeviceFs(folder, await open(folder, constants.O_RDONLY | (constants.O_DIRECTORY ?? 0)), erasedValue);
+  } catch (error) {
+    throw ioError(error, dir);
+  }
+}
+
+function notRegular(path: string): OtaError {
+  return new OtaError('IO_FAILED', `${escapeText(path)}: is no regular file`, [
+    'Somebody else put it into the folder of the device: remove it.',
+  ]);
+}
+
+function stuck(path: string): OtaError {
+  return new OtaError('IO_FAILED', `${escapeText(path)}: the file system takes no more bytes, without a reason`, [
+    'Check the disk.',
+  ]);
+}
