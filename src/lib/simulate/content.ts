@@ -1,0 +1,119 @@
+import { hash } from 'node:crypto';
+
+/** A stretch of a file that never changes: a write makes a new one. */
+class Page {
+  readonly bytes: Uint8Array;
+  #digest: Buffer | undefined;
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+  }
+
+  get digest(): Buffer {
+    this.#digest ??= hash('sha256', this.bytes, 'buffer');
+    return this.#digest;
+  }
+}
+
+/** What a file holds, in pages that are shared by every version of it: a change costs what it touches. */
+export class Content {
+  readonly size: number;
+  readonly #pageBytes: number;
+  /** Each of `#pageBytes`, the last as long as the file reaches. */
+  readonly #pages: readonly Page[];
+  #digest: string | undefined;
+
+  private constructor(size: number, pageBytes: number, pages: readonly Page[]) {
+    this.size = size;
+    this.#pageBytes = pageBytes;
+    this.#pages = pages;
+  }
+
+  static empty(pageBytes: number): Content {
+    return new Content(0, pageBytes, []);
+  }
+
+  /** Equal for equal bytes; 64 hex digits, not their SHA-256. */
+  get digest(): string {
+    this.#digest ??= hash('sha256', Buffer.concat(this.#pages.map((page) => page.digest)), 'hex');
+    return this.#digest;
+  }
+
+  read(into: Uint8Array, position: number): number {
+    const end = Math.min(position + into.byteLength, this.size);
+    for (let at = position; at < end; ) {
+      const { page, start } = this.#pageAt(at);
+      const part = page.bytes.subarray(at - start, end - start);
+      into.set(part, at - position);
+      at += part.byteLength;
+    }
+    return Math.max(0, end - position);
+  }
+
+  /** Its bytes from `position`, fewer than `length` only at its end. */
+  slice(position: number, length: number): Uint8Array {
+    const bytes = new Uint8Array(Math.max(0, Math.min(length, this.size - position)));
+    this.read(bytes, position);
+    return bytes;
+  }
+
+  /** @param filler what lies between the end of the file and a later position */
+  write(position: number, bytes: Uint8Array, filler: number): Content {
+    const base = position > this.size ? this.resize(position, filler) : this;
+    const size = Math.max(base.size, position + bytes.byteLength);
+    return base.#withPages(position, position + bytes.byteLength, size, (page, start) => {
+      const from = Math.max(position, start);
+      page.set(bytes.subarray(from - position, start + page.byteLength - position), from - start);
+    });
+  }
+
+  fill(position: number, length: number, value: number): Content {
+    const base = position > this.size ? this.resize(position, value) : this;
+    const end = position + length;
+    return base.#withPages(position, end, Math.max(base.size, end), (page, start) => {
+      page.fill(value, Math.max(position - start, 0), end - start);
+    });
+  }
+
+  resize(size: number, filler: number): Content {
+    if (size > this.size) return this.fill(this.size, size - this.size, filler);
+    const pages = this.#pages.slice(0, Math.ceil(size / this.#pageBytes));
+    const last = pages.at(-1);
+    const lastBytes = size - (pages.length - 1) * this.#pageBytes;
+    if (last !== undefined && lastBytes < last.bytes.byteLength) {
+      pages[pages.length - 1] = new Page(last.bytes.slice(0, lastBytes));
+    }
+    return new Content(size, this.#pageBytes, pages);
+  }
+
+  /** Whether the area holds nothing but `value`; what lies beyond the end does. */
+  isFilled(position: number, length: number, value: number): boolean {
+    const end = Math.min(position + length, this.size);
+    for (let at = position; at < end; ) {
+      const { page, start } = this.#pageAt(at);
+      const part = page.bytes.subarray(at - start, end - start);
+      if (!part.every((byte) => byte === value)) return false;
+      at += part.byteLength;
+    }
+    return true;
+  }
+
+  #pageAt(position: number): { page: Page; start: number } {
+    const index = Math.floor(position / this.#pageBytes);
+    return { page: this.#pages[index]!, start: index * this.#pageBytes };
+  }
+
+  /** Copies the pages from `from` to `to` and lets `change` write into the copies. */
+  #withPages(from: number, to: number, size: number, change: (page: Uint8Array, start: number) => void): Content {
+    const pages = this.#pages.slice();
+    for (let start = from - (from % this.#pageBytes); start < to; start += this.#pageBytes) {
+      const index = start / this.#pageBytes;
+      const page = new Uint8Array(Math.min(this.#pageBytes, size - start));
+      const old = pages[index];
+      if (old !== undefined) page.set(old.bytes);
+      change(page, start);
+      pages[index] = new Page(page);
+    }
+    return new Content(size, this.#pageBytes, pages);
+  }
+}
