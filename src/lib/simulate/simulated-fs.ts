@@ -86,8 +86,8 @@ export class SimulatedFs implements DeviceFs {
     if (isFlash(name)) this.#requireErased(name, position, bytes.byteLength);
     const { inode, creating } = this.#inodeForWriting(name);
     const operation = { kind: 'write' as const, file: name, position, length: bytes.byteLength };
-    // The caller may use its buffer again.
-    this.#change(operation, [...creating, { kind: 'write', inode, position, bytes: bytes.slice() }]);
+    // The caller may use its buffer again; the slice of a Buffer would be the same memory.
+    this.#change(operation, [...creating, { kind: 'write', inode, position, bytes: new Uint8Array(bytes) }]);
   }
 
   async erase(name: string, position: number, length: number): Promise<void> {
