@@ -1,4 +1,5 @@
 import { openFile } from '../core/file-access.js';
+import type { RandomAccess } from '../core/random-access.js';
 import { ResourceStack } from '../core/resource-stack.js';
 import { type LocalInputOptions, openLocalInput } from '../net/local-input.js';
 import { type AuthenticPackage, authenticatePackage } from './authenticate.js';
@@ -10,6 +11,8 @@ export type PackageInput = Omit<LocalInputOptions, 'maxBytes'>;
 /** A package file that stays open until disposal. */
 export interface OpenPackage extends AsyncDisposable {
   container: Container;
+  /** The whole file. */
+  data: RandomAccess;
   /** Bytes. */
   size: number;
 }
@@ -28,9 +31,10 @@ export async function openPackage(spec: string, input: PackageInput = {}): Promi
   await using open = new ResourceStack();
   const local = open.use(await openLocalInput(spec, { ...input, maxBytes: CONTAINER_LIMITS.containerBytes }));
   const file = open.use(await openFile(local.path));
-  const container = await openContainer({ name: local.name, size: file.size, read: file.read });
+  const data = { name: local.name, size: file.size, read: file.read };
+  const container = await openContainer(data);
   const kept = open.move();
-  return { container, size: file.size, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+  return { container, data, size: file.size, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
 }
 
 /**
