@@ -4,12 +4,13 @@ import { checkSchema } from '../core/schema.js';
 import { componentName } from '../package/metadata.js';
 import { ROOT_MAX_KEYS } from '../trust/root.js';
 import type { BootControl, BootSet } from './boot-control.js';
+import { contentOf, own } from './boot-facts.js';
 import { componentLayout, type Layout, physicalSlots, slotName } from './layout.js';
 
 /** Releases that a device remembers, the one that runs included. */
 export const MAX_RELEASES = 16;
-/** Longest reason of an event, UTF-16 code units. */
-export const MAX_REASON_LENGTH = 512;
+/** Longest reason of an event, UTF-16 code units: one hash mismatch for each of 16 components. */
+const MAX_REASON_LENGTH = 4096;
 
 const UINT32_MAX = 2 ** 32 - 1;
 
@@ -128,12 +129,12 @@ function contradictionInSlots({ slots }: BootControl, layout: Layout): string | 
 }
 
 /** A set must name an image that is there for every component of the device, and nothing else. */
-function strayInSet(what: string, { slots }: BootControl, set: BootSet, layout: Layout): string | undefined {
+function strayInSet(what: string, control: BootControl, set: BootSet, layout: Layout): string | undefined {
   for (const component of Object.keys(layout.components)) {
-    const slot = Object.hasOwn(set.slots, component) ? set.slots[component] : undefined;
+    const slot = own(set.slots, component);
     if (slot === undefined) return `${what}: has no slot for component ${component}`;
-    const contents = Object.hasOwn(slots, component) ? slots[component]! : {};
-    if (!Object.hasOwn(contents, slot)) return `${what}: slot ${component}.${slot} holds no complete image`;
+    if (contentOf(control, component, slot) === undefined)
+      return `${what}: slot ${component}.${slot} holds no complete image`;
   }
   const stray = Object.keys(set.slots).find((component) => componentLayout(layout, component) === undefined);
   return stray === undefined ? undefined : `${what}: the device has no component ${stray}`;

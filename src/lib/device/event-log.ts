@@ -7,10 +7,10 @@ import { writeWhole } from './whole-file.js';
 export const EVENT_LOG_FILE = 'events.ndjson';
 /** From this size on the older half goes, bytes. */
 const MAX_LOG_BYTES = 1024 ** 2;
-/** More than what one append can leave torn, and than what lies between two openings, bytes. */
-const TAIL_BYTES = 16 * 1024;
-/** A line is far below: the longest reason has 512 characters. */
-const MAX_LINE_BYTES = 8 * 1024;
+/** A line is below that: the longest reason has 4096 characters. */
+const MAX_LINE_BYTES = 32 * 1024;
+/** More than one append can leave torn, bytes. */
+const TAIL_BYTES = 2 * MAX_LINE_BYTES;
 
 /** An event and the commit of the boot control block that it tells of. */
 export type LoggedEvent = { sequence: number } & DeviceEvent;

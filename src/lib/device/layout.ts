@@ -3,6 +3,7 @@ import { type ErrorCode, OtaError } from '../core/errors.js';
 import { checkSchema } from '../core/schema.js';
 import { parseStrictJson } from '../core/strict-json.js';
 import { componentName } from '../package/metadata.js';
+import { own } from './boot-facts.js';
 
 export const LAYOUT_SPEC = 'ota-fleet-layout/1';
 /** Size limit of a layout file, bytes. */
@@ -114,9 +115,9 @@ export function physicalSlots({ slots }: Pick<ComponentLayout, 'slots'>): string
   return slots.length === 1 ? [slots[0]!, STAGING_SLOT] : slots;
 }
 
-/** A component of a layout; never a property that every object has, such as `constructor`. */
+/** A component of a layout, if it has it. */
 export function componentLayout({ components }: Pick<Layout, 'components'>, name: string): ComponentLayout | undefined {
-  return Object.hasOwn(components, name) ? components[name] : undefined;
+  return own(components, name);
 }
 
 /** The next multiple of `unit`. */

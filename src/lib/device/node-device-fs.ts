@@ -9,7 +9,7 @@ import type { DeviceFs } from './device-fs.js';
 /** A flat alphabet without separators; the first character keeps `..` and hidden files out. */
 const NAME = /^[a-z0-9][a-z0-9.-]{0,127}$/;
 /** Advisory locks stand in the same folder and are no part of the device. */
-const LOCK_NAME = /^lock(\.|$)/;
+export const LOCK_NAME = /^lock(\.|$)/;
 const MAX_OPEN_FILES = 32;
 const ERASE_BUFFER_BYTES = 1024 ** 2;
 

@@ -1,5 +1,4 @@
 import type { RandomAccess } from '../core/random-access.js';
-import type { BootControl, SlotContent } from './boot-control.js';
 import type { DeviceFs } from './device-fs.js';
 import type { Layout } from './layout.js';
 
@@ -16,16 +15,6 @@ export function slotMetadataFile(component: string, slot: string): string {
 /** `<component>.<slot>.signature.json`: exact bytes. */
 export function slotSignatureFile(component: string, slot: string): string {
   return `${component}.${slot}.signature.json`;
-}
-
-/** The complete image that a slot holds, if it does. */
-export function slotContent(
-  { slots }: Pick<BootControl, 'slots'>,
-  component: string,
-  slot: string,
-): SlotContent | undefined {
-  const contents = Object.hasOwn(slots, component) ? slots[component]! : {};
-  return Object.hasOwn(contents, slot) ? contents[slot] : undefined;
 }
 
 /**
