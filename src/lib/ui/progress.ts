@@ -11,10 +11,10 @@ export interface ProgressOptions {
 /** A long job being watched. */
 export interface Progress {
   /**
-   * @param done       bytes or steps finished so far
-   * @param totalBytes size of the whole job, where it became known only after the start
+   * @param done bytes or steps finished so far
+   * @param size of the whole job, where it became known or changed after the start: steps if `total` was given, else bytes
    */
-  update(done: number, totalBytes?: number): void;
+  update(done: number, size?: number): void;
   /** Ends it; `text`, when given, stays on the screen. */
   done(text?: string): void;
   /** Ends it without a word: the failure speaks for itself. */
@@ -45,6 +45,13 @@ interface JobState extends ProgressOptions {
   startedMs: number;
 }
 
+function advance(state: JobState, done: number, size: number | undefined): void {
+  state.done = done;
+  if (size === undefined) return;
+  if (state.total === undefined) state.totalBytes = size;
+  else state.total = size;
+}
+
 function plainProgress(state: JobState, stream: NodeJS.WriteStream): Progress {
   const line = () => stream.write(`${progressText(state, performance.now() - state.startedMs)}\n`);
   const timer = setInterval(line, PLAIN_LINE_EVERY_MS).unref();
@@ -53,8 +60,8 @@ function plainProgress(state: JobState, stream: NodeJS.WriteStream): Progress {
     if (text !== undefined) stream.write(`${text}\n`);
   };
   return {
-    update: (done, totalBytes = state.totalBytes) => {
-      Object.assign(state, { done, totalBytes });
+    update: (done, size) => {
+      advance(state, done, size);
     },
     done: end,
     fail: () => end(),
@@ -82,8 +89,8 @@ function terminalProgress(state: JobState, stream: NodeJS.WriteStream): Progress
     if (text !== undefined) stream.write(`${text}\n`);
   };
   return {
-    update: (done, totalBytes = state.totalBytes) => {
-      Object.assign(state, { done, totalBytes });
+    update: (done, size) => {
+      advance(state, done, size);
       drawing?.draw(state);
     },
     done: end,
@@ -122,7 +129,11 @@ async function bar(state: JobState, stream: NodeJS.WriteStream): Promise<Drawing
     cliProgress.Presets.shades_classic,
   );
   running.start(totalOf(state)!, state.done);
-  return { draw: () => running.update(state.done), clear: () => running.stop() };
+  const draw = () => {
+    running.setTotal(totalOf(state)!);
+    running.update(state.done);
+  };
+  return { draw, clear: () => running.stop() };
 }
 
 const BAR_WIDTH = 24;
@@ -152,7 +163,7 @@ function totalOf({ totalBytes, total }: ProgressOptions): number | undefined {
 }
 
 /** `8 s`, `2 min 5 s`, `1 h 12 min` */
-function durationText(seconds: number): string {
+export function durationText(seconds: number): string {
   const whole = Math.ceil(seconds);
   if (whole < 60) return `${whole} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
