@@ -1,39 +1,13 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { type DownloadOptions, downloadInto } from '../../../src/lib/net/download.js';
-import type { DownloadTarget, KnownFile } from '../../../src/lib/net/download-target.js';
+import type { KnownFile } from '../../../src/lib/net/download-target.js';
+import { MemoryTarget } from './memory-target.js';
 import { type Handler, serve, testPacing } from './servers.js';
 
 const image = Buffer.alloc(300_000, 'real firmware is longer, but not by much. ');
 const ETAG = '"v1"';
 const HELD_BYTES = 100_000;
-
-class MemoryTarget implements DownloadTarget {
-  bytes: Buffer = Buffer.alloc(0);
-  known: KnownFile | undefined;
-
-  get size(): number {
-    return this.bytes.length;
-  }
-
-  async clear() {
-    this.bytes = Buffer.alloc(0);
-    this.known = undefined;
-  }
-
-  async begin(known: KnownFile) {
-    await this.clear();
-    this.known = known;
-  }
-
-  async append(bytes: Uint8Array) {
-    this.bytes = Buffer.concat([this.bytes, bytes]);
-  }
-
-  async sha256() {
-    return createHash('sha256').update(this.bytes).digest('hex');
-  }
-}
 
 interface EarlierRun extends Partial<KnownFile> {
   heldBytes?: number;
