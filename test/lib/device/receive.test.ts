@@ -164,6 +164,18 @@ describe('a download that was interrupted', () => {
     expect((await bytesOf(data)).equals(v1)).toBe(true);
   });
 
+  test('goes on behind a redirect that leads to another link each time', async () => {
+    await using store = await repository();
+    await using front = await serve((_, response, count) =>
+      response.writeHead(302, { location: `${store.origin}/blob?signature=${count}` }).end(),
+    );
+    const kept = await receiveHalf(front.origin);
+    const { data } = await receive(front.origin);
+    expect(store.requests.map(({ url }) => url)).toEqual(['/blob?signature=1', '/blob?signature=2']);
+    expect(store.state.ranges).toEqual([undefined, `bytes=${kept}-`]);
+    expect((await bytesOf(data)).equals(v1)).toBe(true);
+  });
+
   test('is not resumed from another address', async () => {
     await using server = await repository();
     await using other = await repository();
