@@ -1,13 +1,11 @@
 import type { BootControl, BootSet, DeviceEvent, ReleaseRecord, SlotContent, Trial } from './boot-control.js';
+import { MAX_RELEASES } from './boot-control-schema.js';
 import { activeRecord, contentOf, floorsLapsed, own } from './boot-facts.js';
 
 /*
  * Every way in which the state of a device may change: each function makes the next boot control block
  * from the present one. Pure; whoever commits it makes it happen.
  */
-
-/** Releases that a device remembers. */
-export const HISTORY_LIMIT = 16;
 
 /** One slot of one component. */
 export interface Place {
@@ -107,7 +105,9 @@ export function fallBack(
  */
 export function confirm(control: BootControl, now: Date): BootControl {
   const { trial: { record, release, slots } = trialOf(control), ...rest } = control;
-  const others = control.releases.filter(({ digest }) => digest !== record.digest);
+  const others = control.releases
+    .filter(({ digest }) => digest !== record.digest)
+    .map(({ releaseKeyids: _, ...other }) => other); // asked for of what runs only
   const securityCounter = floorsLapsed(activeRecord(control), record)
     ? record.securityCounter
     : Math.max(control.securityCounter, record.securityCounter);
@@ -116,7 +116,7 @@ export function confirm(control: BootControl, now: Date): BootControl {
     {
       ...rest,
       active: { release, slots },
-      releases: [...others, record].slice(-HISTORY_LIMIT),
+      releases: [...others, record].slice(-MAX_RELEASES),
       securityCounter,
       ...(timeFloor === undefined ? {} : { timeFloor }),
       epoch: control.epoch + 1,

@@ -19,6 +19,8 @@ const identity = z.strictObject({
   memoryBytes: z.optional(z.int().check(z.minimum(0))),
   /** File of the monotonic counter, outside of the folder; relative to it. */
   monotonicCounter: z.optional(z.string().check(z.minLength(1), z.maxLength(4096))),
+  /** Keys that are marked as test keys count: a device for demos and tests. */
+  testKeys: z.optional(z.boolean()),
 });
 
 /** Who the device is; never changes. */

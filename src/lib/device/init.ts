@@ -27,7 +27,7 @@ export interface InitSpec extends DeviceIdentity {
   factory: FactoryImages | Container;
   /** RFC 3339: the latest time known to have passed. */
   timeFloor?: string;
-  /** Let keys count that are marked as test keys. */
+  /** Let keys count that are marked as test keys, also later on this device. */
   allowTestKeys?: boolean;
 }
 
@@ -88,7 +88,7 @@ export async function planDevice(
   { signal }: InitOptions = {},
 ): Promise<InitPlan> {
   const { layout, trustRoot: rootBytes, factory, timeFloor, allowTestKeys, ...rest } = spec;
-  const identity = checkIdentity(rest);
+  const identity = checkIdentity({ ...rest, ...(allowTestKeys === true && { testKeys: true }) });
   const now = machine.clock.now();
   const isPackage = 'metadataBytes' in factory;
   if (!isPackage) requireComponents(layout, factory.images);

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { BootControl, ReleaseRecord, SlotContent } from '../../../src/lib/device/boot-control.js';
+import { MAX_RELEASES } from '../../../src/lib/device/boot-control-schema.js';
 import {
   confirmRefusal,
   fallbackCandidates,
@@ -16,7 +17,6 @@ import {
   confirm,
   endSwap,
   fallBack,
-  HISTORY_LIMIT,
   markTargetsUnbootable,
   type Place,
   revert,
@@ -146,7 +146,7 @@ function expectSound(control: BootControl): void {
   if (control.trial) expect(imagesOf(control, control.trial)).toEqual(control.trial.record.images);
   const digests = control.releases.map(({ digest }) => digest);
   expect(new Set(digests).size).toBe(digests.length);
-  expect(digests.length).toBeLessThanOrEqual(HISTORY_LIMIT);
+  expect(digests.length).toBeLessThanOrEqual(MAX_RELEASES);
   expect(control.trial?.attemptsLeft ?? 0).toBeGreaterThanOrEqual(0);
 }
 
@@ -221,7 +221,7 @@ describe('the states of a device', () => {
       control = confirm(attempt(installed(control, `r${number}`, ['app']), at(0)), at(0));
     }
     expect(control.releases.map(({ sequence }) => sequence)).toEqual(
-      Array.from({ length: HISTORY_LIMIT }, (_, index) => 29 - HISTORY_LIMIT + 1 + index),
+      Array.from({ length: MAX_RELEASES }, (_, index) => 29 - MAX_RELEASES + 1 + index),
     );
     expect(control.active.release).toBe(digest('r29'));
   });
