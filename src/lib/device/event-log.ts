@@ -26,7 +26,7 @@ export async function completeEventLog(fs: DeviceFs, { sequence, event }: BootCo
   const size = found ?? 0;
   const start = Math.max(0, size - TAIL_BYTES);
   const lines = (await readRange(fs, start, size)).toString('latin1').split('\n');
-  const torn = tornBytes(lines);
+  const torn = tornBytes(lines, start === 0 ? 0 : 1);
   const line = `${JSON.stringify({ sequence, ...event } satisfies LoggedEvent)}\n`;
   const isThere = lines.includes(Buffer.from(line.trimEnd()).toString('latin1'));
   if (torn > 0) await fs.truncate(EVENT_LOG_FILE, size - torn);
@@ -46,12 +46,17 @@ export async function readEventLog(fs: DeviceFs): Promise<LoggedEvent[]> {
   return lines.slice(0, -1).flatMap((line) => parseLine(line) ?? []);
 }
 
-/** Bytes at the end that are no line: an append that was cut, also one whose place was filled with anything. */
-function tornBytes(lines: string[]): number {
-  let last = lines.length - 1;
-  let bytes = lines[last]!.length;
-  // The first of them may have begun before the range that was read.
-  for (last -= 1; last > 0 && parseLine(lines[last]!) === undefined; last--) bytes += lines[last]!.length + 1;
+/**
+ * Bytes at the end that are no line: an append that was cut, also one whose place was filled with anything.
+ *
+ * @param first index of the first line that was read as a whole
+ */
+function tornBytes(lines: string[], first: number): number {
+  let bytes = lines.at(-1)!.length;
+  for (let last = lines.length - 2; last >= first; last--) {
+    if (parseLine(lines[last]!) !== undefined) break;
+    bytes += lines[last]!.length + 1;
+  }
   return bytes;
 }
 

@@ -1,7 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
+import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
+import { canonicalJson } from '../../../src/lib/core/canonical-json.js';
 import { OtaError } from '../../../src/lib/core/errors.js';
+import type { BootControl } from '../../../src/lib/device/boot-control.js';
 import {
   BOOT_CONTROL_FILES,
   BootControlStore,
@@ -9,8 +12,10 @@ import {
   decodeBootControl,
   encodeBootControl,
 } from '../../../src/lib/device/boot-control-file.js';
+import { type Layout, physicalSlots } from '../../../src/lib/device/layout.js';
 import { type NodeDeviceFs, openNodeDeviceFs } from '../../../src/lib/device/node-device-fs.js';
-import { bootControl, smallLayout } from '../../support/boot-control.js';
+import { bootControl, digestOf, smallLayout } from '../../support/boot-control.js';
+import { failingFs } from '../../support/failing-fs.js';
 import { type TestFolder, testFolder } from '../../support/folder.js';
 
 const open: AsyncDisposable[] = [];
@@ -23,6 +28,26 @@ async function folderFs(): Promise<{ folder: TestFolder; fs: NodeDeviceFs }> {
   const fs = await openNodeDeviceFs(folder.path, smallLayout.erasedValue);
   open.push(folder, fs);
   return { folder, fs };
+}
+
+const trial = () => ({
+  ...bootControl().active,
+  intent: 'install' as const,
+  record: bootControl().releases[0]!,
+  attemptsLeft: 3,
+  timeoutSeconds: 600,
+});
+
+/** A copy with a fitting checksum around anything. */
+function unchecked(control: BootControl): Buffer {
+  const json = canonicalJson(control as never);
+  const header = Buffer.from('OTABOOT1'.padEnd(16, '\0'));
+  header.writeUInt32LE(control.sequence, 8);
+  header.writeUInt32LE(json.length, 12);
+  const content = Buffer.concat([header, json]);
+  const crc = Buffer.alloc(4);
+  crc.writeUInt32LE(crc32(content));
+  return Buffer.concat([content, crc]);
 }
 
 const next = ({ current }: BootControlStore, changes = {}) => ({
@@ -62,6 +87,134 @@ describe('a copy of the boot control block', () => {
         expect(() => decodeBootControl(flipped, smallLayout, 1)).toThrow(OtaError);
       }),
     );
+  });
+
+  test.each([
+    { components: 1, slots: 1 },
+    { components: 1, slots: 8 },
+    { components: 16, slots: 8 },
+  ])(
+    'has room for the largest state of a device with $components components of $slots slots',
+    ({ components, slots }) => {
+      const many = <T>(count: number, make: (index: number) => T) =>
+        Array.from({ length: count }, (_, index) => make(index));
+      const digest = (index: number) => index.toString(16).padStart(64, 'f');
+      const names = many(components, (index) => `component-of-a-very-long-name-${index}`.padEnd(32, 'x').slice(0, 32));
+      const unique = names.map((name, index) => `${String(index).padStart(2, '0')}${name.slice(2)}`);
+      const slotNames = many(slots, (index) => `slot${index}`.padEnd(16, 'x'));
+      const version = '9'.repeat(256);
+      const createdAt = `2026-01-01T00:00:00.${'0'.repeat(38)}+00:00`;
+      const layout: Layout = {
+        ...smallLayout,
+        eraseBlockBytes: 64,
+        components: Object.fromEntries(unique.map((name) => [name, { slots: slotNames, slotBytes: 2 ** 32 }])),
+      };
+      const releaseKeyids = many(64, digest);
+      const releases = many(16, (index) => ({
+        digest: digest(index),
+        version,
+        sequence: Number.MAX_SAFE_INTEGER,
+        securityCounter: 2 ** 32 - 1,
+        images: Object.fromEntries(unique.map((name) => [name, digest(0)])),
+        createdAt,
+        rollback: { allowed: false, minVersion: version },
+        factory: false,
+      }));
+      const record = { ...releases[15]!, releaseKeyids };
+      const set = { release: digest(15), slots: Object.fromEntries(unique.map((name) => [name, slotNames[0]!])) };
+      const image = { version, size: 2 ** 32, sha256: digest(0), release: digest(0) };
+      const control = bootControl({
+        sequence: 2 ** 32 - 1,
+        event: { type: 'boot-attempt', time: createdAt, release: digest(0), version, reason: 'r'.repeat(4096) },
+        active: set,
+        trial: {
+          ...set,
+          intent: 'rollback',
+          record,
+          attemptsLeft: 255,
+          timeoutSeconds: Number.MAX_SAFE_INTEGER,
+          startedAt: Number.MAX_SAFE_INTEGER,
+        },
+        slots: Object.fromEntries(
+          unique.map((name) => [
+            name,
+            Object.fromEntries(physicalSlots({ slots: slotNames }).map((slot) => [slot, image])),
+          ]),
+        ),
+        releases: [...releases.slice(0, 15), record],
+        securityCounter: 2 ** 32 - 1,
+        timeFloor: createdAt,
+        trustRoot: { version: 999_999_999, sha256: digest(0) },
+        epoch: Number.MAX_SAFE_INTEGER,
+      });
+      const bytes = encodeBootControl(control, layout);
+      expect(bytes.length).toBeLessThanOrEqual(bootControlBytes(layout));
+      expect(decodeBootControl(bytes, layout, 1)).toEqual(control);
+    },
+  );
+
+  const image = bootControl().slots.modem!.main!;
+  const release = bootControl().active.release;
+  test.each<[string, Partial<BootControl>, string]>([
+    [
+      'an active slot that holds nothing',
+      { slots: { modem: { main: image } } },
+      'active: slot app.a holds no complete',
+    ],
+    ['an active set without a component', { active: { release, slots: { app: 'a' } } }, 'no slot for component modem'],
+    [
+      'an active release that is unknown',
+      { active: { ...bootControl().active, release: digestOf('x') } },
+      'lacks the active',
+    ],
+    ['a release twice', { releases: [...bootControl().releases, ...bootControl().releases] }, 'holds one twice'],
+    [
+      'a slot that is not in the layout',
+      { slots: { ...bootControl().slots, modem: { main: image, b: image } } },
+      'no slot b',
+    ],
+    [
+      'a component that is not in the layout',
+      { slots: { ...bootControl().slots, radio: { a: image } } },
+      'no component radio',
+    ],
+    [
+      'an image larger than its slot',
+      { slots: { app: { a: { ...image, size: 4097 } }, modem: { main: image } } },
+      'holds 4097',
+    ],
+    ['a swap of a component with two slots', { swap: { component: 'app', id: 1 } }, 'app is no component'],
+    ['a swap from the future', { swap: { component: 'modem', id: 2 } }, 'began at commit 2'],
+    ['a trial of another record', { trial: { ...trial(), release: digestOf('x') } }, 'of another release'],
+    [
+      'a trial slot that holds nothing',
+      { trial: { ...trial(), slots: { app: 'b', modem: 'main' } } },
+      'trial: slot app.b',
+    ],
+    [
+      'a property that every object has',
+      { active: { release, slots: { app: 'constructor', modem: 'main' } } },
+      'app.constructor',
+    ],
+    ['a counter below zero', { securityCounter: -1 }, 'securityCounter'],
+    ['a hash that is none', { trustRoot: { version: 1, sha256: 'abc' } }, 'trustRoot.sha256'],
+    ['a field nobody knows', { extra: 1 } as never, 'extra'],
+    ['an event of no known type', { event: { ...bootControl().event, type: 'exploded' as never } }, 'event.type'],
+    [
+      'seventeen releases',
+      {
+        releases: Array.from({ length: 17 }, (_, index) => ({
+          ...bootControl().releases[0]!,
+          digest: digestOf(String(index)),
+        })),
+      },
+      'releases',
+    ],
+  ])('does not count, nor is it written, with %s', (_, changes, message) => {
+    const control = bootControl(changes);
+    const refused = expect.objectContaining({ code: 'DEVICE_STATE_LOST', message: expect.stringContaining(message) });
+    expect(() => encodeBootControl(control, smallLayout)).toThrow(refused);
+    expect(() => decodeBootControl(unchecked(control), smallLayout, 1)).toThrow(refused);
   });
 
   test('does not count in the place of the other', () => {
@@ -113,5 +266,60 @@ describe('the store', () => {
     const empty = next(store, { active: { ...active, slots: { ...active.slots, app: 'b' } } });
     await expect(store.commit(empty)).rejects.toThrow('slot app.b holds no complete image');
     expect(await folder.state()).toEqual(before);
+  });
+
+  test('cut at any step of a commit, the state is the old one or the new one', async () => {
+    const { fs } = await folderFs();
+    await BootControlStore.create(fs, smallLayout, bootControl());
+    for (let step = 0; ; step++) {
+      const cut = failingFs(fs, step);
+      const store = await BootControlStore.open(cut, smallLayout, 'device');
+      const { sequence } = store.current;
+      const done = await store.commit(next(store, { securityCounter: step })).then(
+        () => true,
+        () => false,
+      );
+      const { current } = await BootControlStore.open(fs, smallLayout, 'device');
+      if (!cut.fired) {
+        expect([done, current.sequence, step]).toEqual([true, sequence + 1, 3]);
+        break;
+      }
+      expect(done).toBe(false);
+      // Nothing but the sync was missing: what the other copy says may hold or not.
+      expect(step === 2 ? [sequence, sequence + 1] : [sequence]).toContain(current.sequence);
+    }
+  });
+
+  test.each([0, 1, 2])('a failure of step %i leaves the old state, and ends the store', async (step) => {
+    const { fs } = await folderFs();
+    await BootControlStore.create(fs, smallLayout, bootControl());
+    const store = await BootControlStore.open(failingFs(fs, step, { forGood: false }), smallLayout, 'device');
+    await expect(store.commit(next(store))).rejects.toMatchObject({ code: 'IO_FAILED' });
+    expect(store.current.sequence).toBe(1);
+    expect((await BootControlStore.open(fs, smallLayout, 'device')).current).toEqual(bootControl());
+    await expect(store.commit(next(store))).rejects.toThrow('open the device again');
+  });
+
+  test('flash that does not hold what was written to it is noticed', async () => {
+    const { fs } = await folderFs();
+    await BootControlStore.create(fs, smallLayout, bootControl());
+    const forgetful = Object.assign(Object.create(fs) as NodeDeviceFs, {
+      ...Object.fromEntries(
+        (['size', 'read', 'erase', 'sync'] as const).map((name) => [name, (fs[name] as () => unknown).bind(fs)]),
+      ),
+      write: async () => {},
+    });
+    const store = await BootControlStore.open(forgetful, smallLayout, 'device');
+    await expect(store.commit(next(store))).rejects.toThrow('does not hold what was written');
+    expect((await BootControlStore.open(fs, smallLayout, 'device')).current.sequence).toBe(1);
+  });
+
+  test('takes commits one after the other only', async () => {
+    const { fs } = await folderFs();
+    await BootControlStore.create(fs, smallLayout, bootControl());
+    const store = await BootControlStore.open(fs, smallLayout, 'device');
+    await expect(store.commit({ ...store.current, sequence: 3 })).rejects.toThrow('commit 3 after 1');
+    await expect(store.commit(store.current)).rejects.toThrow('commit 1 after 1');
+    expect((await BootControlStore.open(fs, smallLayout, 'device')).current.sequence).toBe(1);
   });
 });
