@@ -5,7 +5,7 @@ import type { OperationReport } from './report.js';
 export function operationText({ kind, file, position, length }: OperationReport): string {
   if (kind === 'syncDirectory') return 'sync the folder';
   const at = position === undefined ? '' : ` at 0x${position.toString(16)}`;
-  if (kind === 'truncate') return `truncate ${file}${at}`;
+  if (kind === 'truncate') return `truncate ${file} to ${formatByteSize(length ?? 0)}`;
   return length === undefined ? `${kind} ${file}${at}` : `${kind} ${file}, ${formatByteSize(length)}${at}`;
 }
 

@@ -63,6 +63,15 @@ describe('startProgress', () => {
     expect(text()).toMatch(/left\nPacked app\.ota\n$/);
   });
 
+  test('follows a job whose size is only guessed at first', () => {
+    const { stream, text } = recordingStream(false);
+    const progress = startProgress('Simulating', { total: 1000 }, { mode: 'plain', stream });
+    progress.update(500, 2000);
+    vi.advanceTimersByTime(5000);
+    expect(text()).toBe('Simulating: 25% of 2000, 100/s, 15 s left\n');
+    progress.done();
+  });
+
   test('silent writes nothing at all', () => {
     const { stream, text } = recordingStream(true);
     const progress = startProgress('Packing', { totalBytes: 10 }, { mode: 'silent', stream });
