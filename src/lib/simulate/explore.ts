@@ -1,0 +1,378 @@
+import { type Advance, advance } from './advance.js';
+import { crashStates, idleCrashStates } from './crash-states.js';
+import { diskDigest, isSettled, poweredUp } from './disk.js';
+import type { Experiment } from './experiment.js';
+import { diskFaultsAt, type PlannedFault } from './faults.js';
+import { count, countViolation, type Ending, type Fault, type Findings, noFindings, type Spent } from './findings.js';
+import { Garbage } from './garbage.js';
+import { harmedDisks } from './harm.js';
+import { type Broken, broken } from './invariants.js';
+import { BIRTH, firmwareBehaviour, type Life, lifeDigest, memoryAfterCut } from './life.js';
+import { runStep, type StepRun, type WatchedOperation } from './run-step.js';
+import type { Phase } from './scenario.js';
+
+/** A step of the life without faults. */
+export interface WatchedStep {
+  /** Life before it and after it. */
+  life: Life;
+  next: Life;
+  run: StepRun;
+  operations: WatchedOperation[];
+  /** Since birth, before it. */
+  before: Spent & { operations: number };
+  /** Image files that the last boot has started, and those it could fall back to. */
+  needed: readonly string[];
+}
+
+/** A life with a fault behind it. */
+interface Leaf {
+  life: Life;
+  faults: Fault[];
+  spent: Spent;
+}
+
+/** A violation without any fault: the updater is broken in its ordinary work, or refuses to do it. */
+export class OrdinaryViolation extends Error {
+  readonly violation: Broken;
+  /** What the step failed with, if it did. */
+  override readonly cause: Error | undefined;
+
+  constructor(violation: Broken, cause?: Error) {
+    super(violation.message);
+    this.violation = violation;
+    this.cause = cause;
+  }
+}
+
+const NOTHING_MORE: Ending = { boots: 0, operations: 0, slotBytes: 0, fetchedBytes: 0, firstBoot: 'none' };
+
+/**
+ * The lives of one device in one scenario. A step depends on nothing but disk and firmware, and what becomes of a life
+ * on nothing but that life: both are remembered, so that equal states are run once.
+ */
+export class Explorer {
+  readonly #experiment: Experiment;
+  readonly #phases: readonly Phase[];
+  readonly #garbage: Garbage;
+  readonly #steps: Map<string, StepRun>;
+  readonly #endings = new Map<string, Ending>();
+  /** Cuts that follow a life, by its digest. */
+  readonly #paired = new Map<string, number>();
+  /** No sound life takes so many steps. */
+  readonly #stepsAtMost: number;
+
+  /** @param steps shared by the scenarios of one experiment */
+  constructor(experiment: Experiment, phases: readonly Phase[], steps = new Map<string, StepRun>()) {
+    this.#experiment = experiment;
+    this.#phases = phases;
+    this.#garbage = new Garbage(experiment.seed);
+    this.#steps = steps;
+    this.#stepsAtMost = 50 + 10 * (experiment.bootAttempts + this.#badBoots);
+  }
+
+  /**
+   * Lives the life without faults and watches every operation.
+   * @throws OrdinaryViolation
+   */
+  async undisturbed(): Promise<WatchedStep[]> {
+    const steps: WatchedStep[] = [];
+    let life = this.#birth;
+    let before = { operations: 0, slotBytes: 0, fetchedBytes: 0 };
+    let confirmed: readonly string[] = [];
+    let needed: readonly string[] = [];
+    while (life.memory.next !== 'done') {
+      const { run, operations } = await this.#watch(life);
+      const then = advance(this.#experiment, this.#phases, life, run);
+      if ('invariant' in then) throw new OrdinaryViolation(then, run.error);
+      if (steps.length === this.#stepsAtMost) throw new OrdinaryViolation(restless());
+      steps.push({ life, run, operations, before, needed, next: then.life });
+      if (run.outcome !== undefined) {
+        const started = Object.values(run.outcome.images).map(({ file }) => file);
+        if (!run.outcome.onTrial) confirmed = started;
+        needed = [...confirmed, ...started];
+      }
+      before = added(before, run);
+      life = then.life;
+    }
+    return steps;
+  }
+
+  isExplored({ life }: WatchedStep): boolean {
+    return this.#phases[life.memory.phase]!.explored;
+  }
+
+  /**
+   * Every fault at one operation: power cuts in all their forms, then what else disks do.
+   *
+   * @param index of the operation in its step
+   * @param pairs cut the power a second time, everywhere in what follows the first cut
+   */
+  async faultsAt(step: WatchedStep, index: number, { pairs }: { pairs: boolean }): Promise<Findings> {
+    const findings = noFindings();
+    const operation = step.operations[index]!;
+    const at = step.before.operations + index;
+    const spent = spentBefore(step.before, operation);
+    for (const { life, model } of this.#cuts(step.life, operation)) {
+      const leaf = { life, faults: [{ operation: at, model }], spent };
+      await this.#judge(findings, leaf);
+      if (pairs) await this.#cutAgain(findings, leaf);
+    }
+    if (index === step.operations.length - 1) {
+      for (const { life, model } of this.#idleCuts(step.next)) {
+        await this.#judge(findings, { life, faults: [{ operation: at, model }], spent: added(step.before, step.run) });
+      }
+    }
+    for (const fault of diskFaultsAt(operation, this.#experiment.geometry.writeAlignmentBytes)) {
+      await this.#faultyStep(findings, step, { operation: index, fault });
+    }
+    return findings;
+  }
+
+  /** Damage to storage before a step, while nobody writes: flipped bits where nothing runs, a lost control block. */
+  async harmBefore(step: WatchedStep, stepIndex: number): Promise<Findings> {
+    const findings = noFindings();
+    const { disk, memory } = step.life;
+    if (!isSettled(disk) || step.needed.length === 0) return findings;
+    for (const { model, state, harmed } of harmedDisks(disk.view, step.needed, this.#experiment, this.#garbage)) {
+      const { promised: _, ...rest } = memory;
+      const life: Life = { disk: poweredUp(state), memory: { ...rest, harmed } };
+      await this.#judge(findings, { life, faults: [{ step: stepIndex, model }], spent: step.before });
+    }
+    return findings;
+  }
+
+  /** A life with cuts at random places: each is drawn from what is still to come, so that it surely happens. */
+  async randomLife(cuts: number, random: () => number): Promise<Findings> {
+    const findings = noFindings();
+    const faults: Fault[] = [];
+    let life = this.#birth;
+    let spent = { operations: 0, slotBytes: 0, fetchedBytes: 0 };
+    while (faults.length < cuts && findings.violations.length === 0) {
+      const { operations } = await this.#ending(life);
+      if (operations === 0) break;
+      // Those that follow need room, too.
+      const target = Math.floor((random() * operations) / (cuts - faults.length));
+      const leaf = await this.#cutAfter(life, target, spent, random);
+      faults.push(...leaf.faults);
+      ({ life, spent } = leaf);
+      await this.#judge(findings, { life, faults: [...faults], spent });
+    }
+    return findings;
+  }
+
+  /** Boots that a scenario lets fail by number. */
+  get #badBoots(): number {
+    return Math.max(...this.#phases.map(({ firstBoots = 0 }) => firstBoots));
+  }
+
+  get #birth(): Life {
+    return { disk: poweredUp(this.#experiment.factory), memory: BIRTH };
+  }
+
+  /** Lives on for so many operations, and cuts the power in the next one. */
+  async #cutAfter(
+    from: Life,
+    operations: number,
+    spentUntil: Spent & { operations: number },
+    random: () => number,
+  ): Promise<Leaf & { spent: Spent & { operations: number } }> {
+    let life = from;
+    let left = operations;
+    let spent = spentUntil;
+    for (;;) {
+      const { run, operations: watched } = await this.#watch(life);
+      const operation = watched[left];
+      if (operation !== undefined) {
+        const choices = [...this.#cuts(life, operation)];
+        const choice = choices[Math.floor(random() * choices.length)]!;
+        const at = spent.operations + left;
+        return {
+          life: choice.life,
+          faults: [{ operation: at, model: choice.model }],
+          spent: { ...spentBefore(spent, operation), operations: at + 1 },
+        };
+      }
+      left -= run.operationCount;
+      spent = added(spent, run);
+      const then = advance(this.#experiment, this.#phases, life, run);
+      if ('invariant' in then)
+        throw new Error(`a step that had gone well did not when it was repeated: ${then.message}`);
+      life = then.life;
+    }
+  }
+
+  /** Every life that a power cut in an operation of the next step may lead to. */
+  *#cuts(life: Life, operation: WatchedOperation): Generator<{ life: Life; model: string }> {
+    const phase = this.#phases[life.memory.phase]!;
+    const memory = memoryAfterCut(life.memory, phase, operation.progress.badRuns);
+    for (const { model, state } of crashStates(operation, this.#experiment.geometry, this.#garbage)) {
+      yield { life: { disk: poweredUp(state), memory }, model };
+    }
+  }
+
+  /** Those of a cut while nothing goes on: what was reported as done is remembered. */
+  *#idleCuts({ disk, memory }: Life): Generator<{ life: Life; model: string }> {
+    if (isSettled(disk) || memory.next === 'done') return;
+    for (const { model, state } of idleCrashStates(disk, this.#experiment.geometry)) {
+      yield { life: { disk: poweredUp(state), memory: { ...memory, next: 'boot' } }, model };
+    }
+  }
+
+  async #faultyStep(findings: Findings, { life, before }: WatchedStep, fault: PlannedFault): Promise<void> {
+    const at = before.operations + fault.operation;
+    const run = await runStep(this.#experiment, this.#phases[life.memory.phase]!, life, { fault });
+    if (!run.faultHappened) throw new Error(`${fault.fault} at operation ${at} did not happen`);
+    const spent = added(before, run);
+    const then = advance(this.#experiment, this.#phases, life, run, true);
+    const faults = [{ operation: at, model: fault.fault as string }];
+    if ('invariant' in then) {
+      count(findings, lifeDigest(life), { ...NOTHING_MORE }, { slotBytes: 0, fetchedBytes: 0 });
+      countViolation(findings, { ...then, faults });
+      return;
+    }
+    await this.#judge(findings, { life: then.life, faults, spent });
+    if (isSettled(run.disk) || then.life.memory.next === 'done') return;
+    // What the fault kept from becoming durable may then be lost altogether.
+    const lost: Life = { disk: poweredUp(run.disk.durable), memory: { ...then.life.memory, next: 'boot' } };
+    await this.#judge(findings, { life: lost, faults: [{ operation: at, model: `${fault.fault}-lost` }], spent });
+  }
+
+  /** Cuts the power once more in each operation that follows, until the lives are those that were cut already. */
+  async #cutAgain(findings: Findings, { life: from, faults, spent: spentUntil }: Leaf): Promise<void> {
+    const walked: { key: string; pairs: number }[] = [];
+    let life = from;
+    let spent = { ...spentUntil, operations: (faults[0] as { operation: number }).operation + 1 };
+    let pairs = 0;
+    while (life.memory.next !== 'done' && this.#phases[life.memory.phase]!.explored) {
+      const key = lifeDigest(life);
+      const known = this.#paired.get(key);
+      if (known !== undefined) {
+        pairs = known;
+        break;
+      }
+      const { run, operations } = await this.#watch(life);
+      const counted = findings.faultPoints;
+      for (const [index, operation] of operations.entries()) {
+        for (const { life: again, model } of this.#cuts(life, operation)) {
+          const second = { operation: spent.operations + index, model };
+          await this.#judge(findings, {
+            life: again,
+            faults: [...faults, second],
+            spent: spentBefore(spent, operation),
+          });
+        }
+      }
+      walked.push({ key, pairs: findings.faultPoints - counted });
+      const then = advance(this.#experiment, this.#phases, life, run);
+      if ('invariant' in then) break; // found when the first cut was judged
+      spent = added(spent, run);
+      life = then.life;
+    }
+    findings.faultPoints += pairs; // those of lives that were cut before
+    for (const step of walked.reverse()) {
+      pairs += step.pairs;
+      this.#paired.set(step.key, pairs);
+    }
+    findings.pairs += pairs;
+  }
+
+  async #judge(findings: Findings, { life, faults, spent }: Leaf): Promise<void> {
+    const usual = await this.#ending(this.#birth);
+    const ending = await this.#ending(life);
+    count(findings, lifeDigest(life), ending, {
+      slotBytes: spent.slotBytes + ending.slotBytes - usual.slotBytes,
+      fetchedBytes: spent.fetchedBytes + ending.fetchedBytes - usual.fetchedBytes,
+    });
+    const violation = ending.violation ?? this.#unstable(ending, faults.length);
+    if (violation !== undefined) countViolation(findings, { ...violation, faults });
+  }
+
+  #unstable({ boots }: Ending, faults: number): Broken | undefined {
+    // Each fault may cost a release all its attempts, and one boot more to start again.
+    const most = (this.#experiment.bootAttempts + this.#badBoots + 4) * (faults + 1);
+    if (boots <= most) return undefined;
+    return broken('stable', `it took ${boots} boots to get to its goal, at most ${most} are sound`);
+  }
+
+  async #ending(from: Life): Promise<Ending> {
+    const walked: { key: string; run: StepRun; then: Advance; phase: number }[] = [];
+    const seen = new Set<string>();
+    let life = from;
+    let ending = NOTHING_MORE;
+    while (life.memory.next !== 'done') {
+      const key = lifeDigest(life);
+      const known = this.#endings.get(key);
+      if (known !== undefined) {
+        ending = known;
+        break;
+      }
+      if (seen.has(key) || walked.length === this.#stepsAtMost) {
+        ending = { ...NOTHING_MORE, violation: restless() };
+        break;
+      }
+      seen.add(key);
+      const run = await this.#step(life);
+      const then = advance(this.#experiment, this.#phases, life, run);
+      if ('invariant' in then) {
+        ending = plus({ ...NOTHING_MORE, violation: then }, run, life.memory.next === 'boot');
+        this.#endings.set(key, ending);
+        break;
+      }
+      walked.push({ key, run, then, phase: life.memory.phase });
+      life = then.life;
+    }
+    for (const { key, run, then, phase } of walked.reverse()) {
+      const reached = then.life.memory.phase !== phase || then.life.memory.next === 'done';
+      ending = plus(reached ? { ...ending, boots: 0 } : ending, run, then.booted !== undefined);
+      if (then.booted !== undefined) ending = { ...ending, firstBoot: then.booted };
+      this.#endings.set(key, ending);
+    }
+    return ending;
+  }
+
+  async #step(life: Life): Promise<StepRun> {
+    const phase = this.#phases[life.memory.phase]!;
+    // All that a step depends on: the disk and, for a boot, how the firmware would behave.
+    const behaviour = life.memory.next === 'boot' ? this.#behaviours(phase, life) : '';
+    const key = `${life.memory.next} ${behaviour} ${diskDigest(life.disk)}`;
+    const known = this.#steps.get(key);
+    if (known !== undefined) return known;
+    const run = await runStep(this.#experiment, phase, life);
+    this.#steps.set(key, run);
+    return run;
+  }
+
+  #behaviours(phase: Phase, { memory }: Life): string {
+    const boots = Array.from({ length: this.#experiment.bootAttempts + 1 }, (_, index) => index);
+    return boots.map((index) => firmwareBehaviour(phase, memory, index)).join();
+  }
+
+  async #watch(life: Life): Promise<{ run: StepRun; operations: WatchedOperation[] }> {
+    const operations: WatchedOperation[] = [];
+    const phase = this.#phases[life.memory.phase]!;
+    const run = await runStep(this.#experiment, phase, life, { onOperation: (each) => operations.push(each) });
+    return { run, operations };
+  }
+}
+
+function restless(): Broken {
+  return broken('stable', 'the device does the same again and again and never reaches its goal');
+}
+
+function plus(ending: Ending, run: StepRun, isBoot: boolean): Ending {
+  return {
+    ...ending,
+    boots: ending.boots + (isBoot ? 1 : 0),
+    operations: ending.operations + run.operationCount,
+    slotBytes: ending.slotBytes + run.slotBytes,
+    fetchedBytes: ending.fetchedBytes + run.fetchedBytes,
+  };
+}
+
+function added(spent: Spent & { operations: number }, run: StepRun): Spent & { operations: number } {
+  return { ...spentBefore(spent, { progress: run }), operations: spent.operations + run.operationCount };
+}
+
+function spentBefore({ slotBytes, fetchedBytes }: Spent, { progress }: { progress: Spent }): Spent {
+  return { slotBytes: slotBytes + progress.slotBytes, fetchedBytes: fetchedBytes + progress.fetchedBytes };
+}

@@ -1,0 +1,43 @@
+import { applyChanges, type DiskState } from './disk.js';
+import type { Experiment } from './experiment.js';
+import { type Garbage, randomNumbers } from './garbage.js';
+import type { Memory } from './life.js';
+
+/** Storage that was damaged while nobody wrote to it. */
+export interface HarmedDisk {
+  model: string;
+  state: DiskState;
+  harmed: NonNullable<Memory['harmed']>;
+}
+
+const FLIPS_PER_IMAGE = 3;
+const CONTROL_COPY = /^boot-control\.\d$/;
+
+/**
+ * - `flip:FILE:BYTE`: one bit is another one, in an image that neither runs nor is fallen back to
+ * - `garbage:FILE`, `erased:FILE`: a copy of the boot control block is lost, so that the other one must do
+ */
+export function* harmedDisks(
+  state: DiskState,
+  needed: readonly string[],
+  { seed, geometry }: Experiment,
+  garbage: Garbage,
+): Generator<HarmedDisk> {
+  const random = randomNumbers(seed);
+  for (const [name, inode] of [...state.names].sort()) {
+    const content = state.contents.get(inode)!;
+    const replaced = (position: number, bytes: Uint8Array) =>
+      applyChanges(state, [{ kind: 'write', inode, position, bytes }], geometry);
+    if (CONTROL_COPY.test(name)) {
+      yield { model: `garbage:${name}`, state: replaced(0, garbage.at(0, content.size)), harmed: 'control' };
+      const erased = new Uint8Array(content.size).fill(geometry.erasedValue);
+      yield { model: `erased:${name}`, state: replaced(0, erased), harmed: 'control' };
+    }
+    if (!name.endsWith('.image') || needed.includes(name) || content.size === 0) continue;
+    for (let flip = 0; flip < FLIPS_PER_IMAGE; flip++) {
+      const position = Math.floor(random() * content.size);
+      const byte = content.slice(position, 1)[0]! ^ (1 << Math.floor(random() * 8));
+      yield { model: `flip:${name}:${position}`, state: replaced(position, Uint8Array.of(byte)), harmed: 'slot' };
+    }
+  }
+}
