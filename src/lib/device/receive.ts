@@ -1,3 +1,4 @@
+import { OtaError } from '../core/errors.js';
 import type { RandomAccess } from '../core/random-access.js';
 import type { HttpPolicy } from '../net/http-policy.js';
 import type { Pacing } from '../net/pacing.js';
@@ -52,8 +53,7 @@ export async function receivePackage({ fs }: Pick<Machine, 'fs'>, address: Packa
     await downloadInto(url, spool, { ...options, maxBytes, policy: http });
     await spool.finish();
   } catch (error) {
-    // The failure that led here is the one to report.
-    await (isVerdict(error) ? spool.clear() : spool.keep()).catch(() => {});
+    await quietly(isVerdict(error) ? spool.clear() : spool.keep());
     throw error;
   }
   return received(spool);
@@ -98,11 +98,18 @@ export async function consume<T>(
   try {
     result = await work(data);
   } catch (error) {
-    if (isVerdict(error)) await discard();
+    if (isVerdict(error)) await quietly(discard());
     throw error;
   }
-  await discard();
+  await quietly(discard());
   return result;
+}
+
+/** The outcome is decided, and it is what to report: what a failing disk leaves is found by the next download. */
+async function quietly(tidying: Promise<void>): Promise<void> {
+  await tidying.catch((error: unknown) => {
+    if (!(error instanceof OtaError)) throw error;
+  });
 }
 
 function roomFor(roomBytes: number | undefined): number {

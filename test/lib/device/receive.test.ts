@@ -257,6 +257,19 @@ describe('a package that has arrived', () => {
   });
 });
 
+test.each([undefined, new OtaError('SIGNATURE_INVALID', 'signed by nobody')])(
+  'a disk that does not let a package go does not hide what came of it: %s',
+  async (failure) => {
+    const discard = () => Promise.reject(new OtaError('IO_FAILED', 'download.part: EIO'));
+    const work = async () => {
+      if (failure !== undefined) throw failure;
+      return 'installed';
+    };
+    const outcome = await consume({ data: memoryAccess(v1, 'app.ota'), discard }, work).catch((error) => error);
+    expect(outcome).toBe(failure ?? 'installed');
+  },
+);
+
 describe('a server that lies about the size', () => {
   test('by cutting the body short leaves what has arrived for the next run', async () => {
     await using server = await serve((_, response) => {
