@@ -98,7 +98,7 @@ export async function release(
 export const randomImage = (size: number): Buffer => randomBytes(size);
 
 /** SHA-256 of the images that a new device runs, with those that replace them. */
-export function runs(images: Partial<typeof factoryImages> = {}): Record<string, string> {
-  const all = { ...factoryImages, ...images };
+export function runs(images: Record<string, Uint8Array> = {}): Record<string, string> {
+  const all: Record<string, Uint8Array> = { ...factoryImages, ...images };
   return Object.fromEntries(Object.entries(all).map(([component, image]) => [component, hash('sha256', image)]));
 }

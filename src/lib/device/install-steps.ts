@@ -75,7 +75,11 @@ export async function makeRoom(device: Device, { slots }: Pick<Trial, 'slots'>):
 }
 
 /** 6. The set goes on trial. */
-export async function activateTargets(device: Device, plan: InstallPlan, { root }: PackageForDevice): Promise<void> {
+export async function activateTargets(
+  device: Device,
+  plan: InstallPlan,
+  { root }: Pick<PackageForDevice, 'root'>,
+): Promise<void> {
   const {
     control,
     machine: { clock },

@@ -38,7 +38,7 @@ export interface InstalledComponent extends WrittenBytes {
   /** The payload that was used. Absent where the image was there already. */
   file?: string;
   fullFallback: boolean;
-  /** The image is the one that runs: its slot was left alone. */
+  /** The slot holds the image already and is left alone: mostly the one that runs. */
   unchanged: boolean;
 }
 
