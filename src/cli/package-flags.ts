@@ -11,8 +11,8 @@ export const baseFlag = Flags.custom<string>({
 
 export const deviceFlag = Flags.file({
   char: 'd',
-  summary: 'Device state (JSON) to judge the package by.',
-  helpValue: 'FILE',
+  summary: 'Device (folder) or device state (JSON) to judge the package by.',
+  helpValue: 'DIR|FILE',
 });
 
 export const noFullFallbackFlag = Flags.boolean({

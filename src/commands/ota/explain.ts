@@ -1,9 +1,9 @@
 import { Args, Flags } from '@oclif/core';
 import { noFullFallbackFlag } from '../../cli/package-flags.js';
+import { readDevice, trustsOwnRoot } from '../../cli/read-device.js';
 import { trustAnchorSpec, trustFlags } from '../../cli/trust-flags.js';
 import { systemClock } from '../../lib/core/clock.js';
 import { httpPolicyFromEnvironment } from '../../lib/net/http-policy.js';
-import { readDeviceState } from '../../lib/package/device-state.js';
 import { type ExplainReport, explainPackage, explainReport, trustForDevice } from '../../lib/package/explain.js';
 import { openPackage } from '../../lib/package/open-package.js';
 import { timeOf } from '../../lib/package/policy-checks.js';
@@ -14,8 +14,8 @@ export default class Explain extends BaseCommand {
   static override summary = 'Tell whether a device would accept a package, and every reason why not.';
 
   static override description =
-    'Judges the package by a device state file: signatures (under --key, --trust, or the trust root that the ' +
-    'state holds), product, model, hardware revision, sequence, security counter, expiry, base, resources, ' +
+    'Judges the package by a device, or by a file that tells the state of one: signatures (under --key, --trust, or ' +
+    'the trust root that the device has), product, model, hardware revision, sequence, security counter, expiry, base, resources, ' +
     'dependencies. Every failed check is listed, not only the first.\n\n' +
     'Exits 0 when the device would accept it; else with the status of the first failed check: 3 for signatures, ' +
     '5 for policy. Exits 4 when the package or the state is malformed.';
@@ -40,8 +40,8 @@ export default class Explain extends BaseCommand {
     ...trustFlags,
     device: Flags.file({
       char: 'd',
-      summary: 'Device state (JSON) to judge the package by.',
-      helpValue: 'FILE',
+      summary: 'Device (folder) or device state (JSON) to judge the package by.',
+      helpValue: 'DIR|FILE',
       required: true,
     }),
     rollback: Flags.boolean({ summary: 'Judge an explicit return to a release that ran before.', default: false }),
@@ -51,14 +51,16 @@ export default class Explain extends BaseCommand {
   async run(): Promise<ExplainReport> {
     const { args, flags } = await this.parse(Explain);
     const { signal, onArrival } = this;
-    const allowTestKeys = flags['allow-test-keys'];
-    const device = await readDeviceState(flags.device);
+    const judge = await readDevice(flags.device);
+    const device = judge.state;
+    const spec = trustAnchorSpec(flags);
+    const allowTestKeys = flags['allow-test-keys'] || (judge.acceptsTestKeys && trustsOwnRoot(judge, spec));
     const now = timeOf(systemClock.now(), device);
     const http = httpPolicyFromEnvironment(process.env);
     await using file = await openPackage(args.package, { http, stdin: process.stdin, onArrival, signal });
     const explanation = explainPackage(file.container, {
       device,
-      trust: await trustForDevice(file.container, device, trustAnchorSpec(flags), { now, allowTestKeys }),
+      trust: await trustForDevice(file.container, device, spec, { now, allowTestKeys }),
       now,
       intent: flags.rollback ? 'rollback' : 'install',
       noFullFallback: flags['no-full-fallback'],

@@ -1,13 +1,13 @@
 import { Args } from '@oclif/core';
 import { baseFlag, deviceFlag, noFullFallbackFlag } from '../../cli/package-flags.js';
+import { readDevice, trustsOwnRoot } from '../../cli/read-device.js';
 import { trustAnchorSpec, trustFlags } from '../../cli/trust-flags.js';
 import { systemClock } from '../../lib/core/clock.js';
 import { httpPolicyFromEnvironment } from '../../lib/net/http-policy.js';
-import { readDeviceState } from '../../lib/package/device-state.js';
 import { openImages } from '../../lib/package/open-images.js';
 import { openAuthenticPackage } from '../../lib/package/open-package.js';
 import { timeOf } from '../../lib/package/policy-checks.js';
-import { openTrustAnchor } from '../../lib/package/trust-anchor.js';
+import { deviceRootAnchor, openTrustAnchor } from '../../lib/package/trust-anchor.js';
 import { requirePolicy, selectForBases, verifyPayloads, verifyTargets } from '../../lib/package/verify.js';
 import { type VerifyReport, verifyReport } from '../../lib/package/verify-report.js';
 import { BaseCommand } from '../../lib/ui/base-command.js';
@@ -19,7 +19,7 @@ export default class Verify extends BaseCommand {
   static override description =
     'Checks framing, signatures, metadata, policy and every payload, in this order, and writes nothing. ' +
     'With --base it also applies the package in memory and checks the result; with --device it judges ' +
-    'the package as that device would.\n\n' +
+    'the package as that device would, which in its folder also has the trust root, if none is named.\n\n' +
     'Exits 3 when too few trusted keys signed it, 4 when it is malformed or a payload differs from its ' +
     'metadata, 5 when policy refuses it or no payload fits the base, 9 when it exceeds a limit.';
 
@@ -51,9 +51,13 @@ export default class Verify extends BaseCommand {
     const { signal, onArrival } = this;
     const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, onArrival, signal };
 
-    const anchor = await openTrustAnchor(trustAnchorSpec(flags));
-    const device = flags.device === undefined ? undefined : await readDeviceState(flags.device);
-    const time = { now: timeOf(systemClock.now(), device), allowTestKeys: flags['allow-test-keys'] };
+    const judge = flags.device === undefined ? undefined : await readDevice(flags.device);
+    const device = judge?.state;
+    const spec = trustAnchorSpec(flags);
+    const byOwnRoot = judge !== undefined && trustsOwnRoot(judge, spec);
+    const anchor = byOwnRoot ? deviceRootAnchor(judge.state.trustRoot, spec.product) : await openTrustAnchor(spec);
+    const allowTestKeys = flags['allow-test-keys'] || (byOwnRoot && judge.acceptsTestKeys);
+    const time = { now: timeOf(systemClock.now(), device), allowTestKeys };
     const policy = { now: time.now, noFullFallback: flags['no-full-fallback'] };
     await using file = await openAuthenticPackage(args.package, { ...input, ...time, anchor });
     const { pkg } = file;

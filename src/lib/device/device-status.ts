@@ -1,5 +1,5 @@
 import type { BootControl, SlotContent, Trial } from './boot-control.js';
-import { activeRecord, contentOf, trialEnd } from './boot-facts.js';
+import { activeRecord, confirmRefusal, contentOf, trialEnd } from './boot-facts.js';
 import type { Device } from './device.js';
 import { readDownloadRecord } from './download-record.js';
 import { readHistory } from './history.js';
@@ -27,7 +27,9 @@ export interface TrialStatus {
   startedAt?: string;
   /** Until it must be confirmed; 0 when that is past. Absent before its first boot. */
   secondsLeft?: number;
-  /** Why it is over, if it is: the next boot then goes back to the release before. */
+  /** It runs and can be confirmed now. */
+  confirmable: boolean;
+  /** Why the next boot goes back to the release before, if it does. */
   end?: string;
 }
 
@@ -119,6 +121,7 @@ function trialStatus(control: BootControl, trial: Trial, now: Date): TrialStatus
       startedAt: new Date(startedAt).toISOString(),
       secondsLeft: Math.max(0, timeoutSeconds - (now.getTime() - startedAt) / 1000),
     }),
+    confirmable: confirmRefusal(control, now) === undefined,
     ...(end !== undefined && { end }),
   };
 }

@@ -1,14 +1,11 @@
-import { canonicalJson } from '../core/canonical-json.js';
 import { type ErrorCode, type ExitStatus, OtaError } from '../core/errors.js';
-import type { JsonValue } from '../core/strict-json.js';
-import { parseTrustRoot, type TrustRoot } from '../trust/root.js';
 import type { Trust } from '../trust/trust-policy.js';
 import { authenticatePackage } from './authenticate.js';
 import type { Container } from './container.js';
 import type { DeviceState } from './device-state.js';
 import { inspectContainer } from './inspect.js';
 import { judgePackage } from './policy.js';
-import { openTrustAnchor, rootAnchor, type TrustAnchorSpec, type TrustTime } from './trust-anchor.js';
+import { deviceRootAnchor, openTrustAnchor, type TrustAnchorSpec, type TrustTime } from './trust-anchor.js';
 
 /** One check that a device would make, with its outcome. */
 export interface ExplainedCheck {
@@ -111,18 +108,14 @@ export async function trustForDevice(
   time: TrustTime,
 ): Promise<Trust | OtaError> {
   const named = (spec.keyPaths ?? []).length > 0 || spec.trustRootPath !== undefined;
-  const fromState = named || device.trustRoot === undefined ? undefined : deviceRoot(device);
+  const own = named || device.trustRoot === undefined ? undefined : deviceRootAnchor(device.trustRoot, spec.product);
   try {
-    const anchor = fromState === undefined ? await openTrustAnchor(spec) : rootAnchor(fromState, spec.product);
+    const anchor = own ?? (await openTrustAnchor(spec));
     return anchor.forContainer(container, time);
   } catch (error) {
     if (error instanceof OtaError && error.exitCode === 3) return error;
     throw error;
   }
-}
-
-function deviceRoot({ trustRoot }: DeviceState): TrustRoot {
-  return parseTrustRoot(canonicalJson(trustRoot as JsonValue), 'trust root of the device');
 }
 
 /** What `ota explain --json` prints. */

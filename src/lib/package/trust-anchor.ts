@@ -1,6 +1,8 @@
+import { canonicalJson } from '../core/canonical-json.js';
 import { OtaError } from '../core/errors.js';
+import type { JsonValue } from '../core/strict-json.js';
 import { readPublicKey } from '../trust/public-key.js';
-import { readTrustRoot, type TrustRoot, trustRoot } from '../trust/root.js';
+import { parseTrustRoot, readTrustRoot, type TrustRoot, trustRoot } from '../trust/root.js';
 import { followRotations } from '../trust/root-rotation.js';
 import { type Trust, trustKeys } from '../trust/trust-policy.js';
 import type { Container } from './container.js';
@@ -47,6 +49,16 @@ export async function openTrustAnchor(spec: TrustAnchorSpec): Promise<TrustAncho
   }
   const trust = trustKeys(await Promise.all(keyPaths.map(readPublicKey)), { threshold, product });
   return { forContainer: () => trust };
+}
+
+/**
+ * The trust root that a device holds, as anchor.
+ *
+ * @param root the file as parsed JSON
+ * @throws OtaError as `parseTrustRoot`
+ */
+export function deviceRootAnchor(root: unknown, product?: string): TrustAnchor {
+  return rootAnchor(parseTrustRoot(canonicalJson(root as JsonValue), 'trust root of the device'), product);
 }
 
 /** A trust root as anchor: its successors in a package are followed step by step. */

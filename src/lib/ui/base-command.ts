@@ -40,6 +40,7 @@ export abstract class BaseCommand extends Command {
   /** Raised by Ctrl-C or SIGTERM; its reason is the OtaError the command ends with. */
   protected readonly signal: AbortSignal = this.#signals.signal;
   readonly #running = new Set<Progress>();
+  #origins: FlagOrigins = new Map();
   #quiet = false;
 
   /** @returns the document printed under `--json`; an object, so that it is never empty */
@@ -75,6 +76,16 @@ export abstract class BaseCommand extends Command {
     return this.progress(`Reading ${short}`);
   };
 
+  /**
+   * Was this flag given on the command line? One that configuration set, or a default, never makes a command
+   * line wrong.
+   *
+   * @param value what it was parsed to
+   */
+  protected isTyped(flag: string, value: unknown): boolean {
+    return value !== undefined && value !== false && !this.#origins.has(flag);
+  }
+
   protected override async parse<
     F extends Interfaces.OutputFlags<Interfaces.FlagInput>,
     B extends Interfaces.OutputFlags<Interfaces.FlagInput>,
@@ -85,7 +96,6 @@ export abstract class BaseCommand extends Command {
     const names = Object.keys(flags);
     const commandName = [bin, ...(this.id ?? '').split(':')].join(' ').trim();
     refuseSecretsInArgv(argv, names);
-    let origins: FlagOrigins = new Map();
     try {
       const configured = await configuredArgv({
         argv,
@@ -96,13 +106,13 @@ export abstract class BaseCommand extends Command {
         directory: process.cwd(),
         known: () => knownOptions(this.config.root),
       });
-      origins = configured.origins;
+      this.#origins = configured.origins;
       const parsed = await super.parse(options, configured.argv);
       this.#quiet = parsed.flags.quiet === true;
       for (const { file, settings } of configured.filesUsed) this.note(`Using ${settings.join(', ')} from ${file}`);
       return parsed;
     } catch (error) {
-      throw usageError(error, commandName, [...names, 'help'], origins);
+      throw usageError(error, commandName, [...names, 'help'], this.#origins);
     }
   }
 

@@ -162,10 +162,13 @@ function totalOf({ totalBytes, total }: ProgressOptions): number | undefined {
   return totalBytes ?? total;
 }
 
-/** `8 s`, `2 min 5 s`, `1 h 12 min` */
+/** `8 s`, `2 min 5 s`, `10 min`, `1 h 12 min` */
 export function durationText(seconds: number): string {
   const whole = Math.ceil(seconds);
+  const [large, small] =
+    whole < 3600
+      ? [`${Math.floor(whole / 60)} min`, whole % 60]
+      : [`${Math.floor(whole / 3600)} h`, Math.floor((whole % 3600) / 60)];
   if (whole < 60) return `${whole} s`;
-  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
-  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  return small === 0 ? large : `${large} ${small} ${whole < 3600 ? 's' : 'min'}`;
 }
