@@ -1,18 +1,19 @@
 /** What is done to a device at every persistent operation, for people to judge the claim by. */
 export const COVERED: readonly string[] = [
-  'The power goes before the operation and after it.',
-  'Each torn part of a write, at write alignment, with the rest as it was or as garbage.',
-  'A block half erased, from either side.',
-  'Writes that were not synced: all lost, only one kept, all but one kept; names before data and after.',
-  'No space, an I/O error, a short write, storage that is read-only from then on.',
-  'A flipped bit in the slot that does not run, a corrupt copy of the boot control block.',
+  'The power goes before the operation, and after it.',
+  'A write stops after every multiple of the write alignment; the rest is as it was, or garbage.',
+  'An erase stops part of the way, from either side, or leaves garbage.',
+  'What was not synced is lost: all of it, all but one write, everything but one write, names without data, data without names.',
+  'No space, one I/O error, I/O errors from then on, a short write, a file system that turns read-only.',
+  'Between two steps: a flipped bit in the slot that does not run, a damaged copy of the boot control block.',
 ];
 
 /** What an all-clear does not speak of. */
 export const NOT_COVERED: readonly string[] = [
-  'Damage to the image that runs, while it runs.',
-  'Storage that says a sync is done when it is not.',
-  'Wear: blocks that fail after so many erasures.',
-  'What the new firmware itself writes before it is confirmed.',
-  'A boot loader or an updater other than the one of this program.',
+  'Damage to the image that runs.',
+  'Storage that says that a sync is done when it is not.',
+  'Writes that disturb what lies beside them; blocks that wear out.',
+  'Time: the clock stands still, so no confirm timeout passes.',
+  'What the firmware itself writes.',
+  'A boot loader or updater other than the one of this program.',
 ];

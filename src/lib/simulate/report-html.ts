@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { formatByteSize } from '../core/byte-size.js';
 import { COVERED, NOT_COVERED } from './coverage.js';
+import { INVARIANTS } from './invariants.js';
 import { embeddedJson, Markup, markup } from './markup.js';
 import { countText, operationText } from './operation-text.js';
 import type { ScenarioReport, SimulationReport, Violation } from './report.js';
@@ -159,6 +160,7 @@ ${complete ? undefined : markup`<p><strong>The run was interrupted.</strong> The
 ${components}
 ${scenarios.map(({ boots: name }) => markup`<li>${boots(name)}</li>`)}
 </ul></div>
+<div><h3>Held to</h3>${items(Object.entries(INVARIANTS).map(([name, promise]) => `${name}: ${promise}`))}</div>
 <div><h3>Tried at every operation</h3>${items(COVERED)}</div>
 <div><h3>Not simulated</h3>${items(NOT_COVERED)}</div>
 </div>`;

@@ -1,7 +1,8 @@
 import type { RandomAccess } from '../core/random-access.js';
 import type { Layout } from '../device/layout.js';
 import type { AuthenticPackage } from '../package/authenticate.js';
-import type { Boots, Cuts } from './plan.js';
+import type { Cuts } from './plan.js';
+import type { BootsSpec } from './scenario.js';
 
 /** A package, the device that it is for, and how hard to try. */
 export interface SimulationRequest {
@@ -12,13 +13,15 @@ export interface SimulationRequest {
   bases: ReadonlyMap<string, RandomAccess>;
   /** Their version; by default what the package says of its base. */
   baseVersion?: string | undefined;
+  /** Their anti-rollback counter; by default that of the package, so that the device may go back. */
+  baseSecurityCounter?: number | undefined;
   /** By default one with two slots for each component that fits the images. */
   layout?: Layout | undefined;
   /** The device's trust root, as `root.N.json` has it. */
   trustRoot: Uint8Array;
   allowTestKeys: boolean;
   /** By default `everyBoots`. */
-  boots?: readonly Boots[] | undefined;
+  boots?: readonly BootsSpec[] | undefined;
   cuts: Cuts;
   /** `random`: lives for each behaviour of the firmware. */
   runs?: number | undefined;
