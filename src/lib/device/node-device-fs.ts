@@ -11,7 +11,7 @@ const NAME = /^[a-z0-9][a-z0-9.-]{0,127}$/;
 /** Advisory locks stand in the same folder and are no part of the device. */
 export const LOCK_NAME = /^lock(\.|$)/;
 const MAX_OPEN_FILES = 32;
-const ERASE_BUFFER_BYTES = 1024 ** 2;
+const BUFFER_BYTES = 1024 ** 2;
 
 // A link that somebody planted must not lead a write elsewhere, and a FIFO must not hang the open.
 const SAFE_FLAGS = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
@@ -82,7 +82,7 @@ export class NodeDeviceFs implements DeviceFs, AsyncDisposable {
   }
 
   async erase(name: string, position: number, length: number): Promise<void> {
-    const bytes = this.#erasedBytes(Math.min(length, ERASE_BUFFER_BYTES));
+    const bytes = this.#erasedBytes(Math.min(length, BUFFER_BYTES));
     await this.#on(name, 'create', async (file) => {
       for (let done = 0; done < length; done += bytes.length) {
         await this.#write(name, file, position + done, bytes.subarray(0, length - done));
@@ -100,9 +100,13 @@ export class NodeDeviceFs implements DeviceFs, AsyncDisposable {
 
   async sync(name: string): Promise<void> {
     await this.#on(name, 'write', async (file) => {
-      // Once only: the system drops pages that it could not write, and a second sync would "succeed" without them.
-      await file.handle.sync();
-      file.dirty = false;
+      try {
+        await file.handle.sync();
+        file.dirty = false;
+      } catch (error) {
+        await this.#dirtyAgain(file).catch(() => {}); // the failure of the sync is the one to report
+        throw error;
+      }
     });
   }
 
@@ -154,6 +158,20 @@ export class NodeDeviceFs implements DeviceFs, AsyncDisposable {
       if (bytesWritten === 0) throw stuck(this.#path(name)); // trying for ever would hang
       done += bytesWritten;
       file.size = Math.max(file.size, position + done);
+    }
+  }
+
+  /**
+   * After a failed sync the system takes pages for written that never were: a later run would find the new bytes
+   * in memory, have nothing to write, and a sync would "succeed". Written once more, they are what the next sync writes.
+   */
+  async #dirtyAgain({ handle, size }: OpenFile): Promise<void> {
+    const buffer = Buffer.allocUnsafe(Math.min(size, BUFFER_BYTES));
+    for (let position = 0; position < size; ) {
+      const { bytesRead } = await handle.read(buffer, 0, Math.min(buffer.length, size - position), position);
+      if (bytesRead === 0) return;
+      await handle.write(buffer, 0, bytesRead, position);
+      position += bytesRead;
     }
   }
 

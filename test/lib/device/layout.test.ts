@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { defaultLayout } from '../../../src/lib/device/default-layout.js';
 import { layoutToJson, parseLayout, physicalSlots } from '../../../src/lib/device/layout.js';
@@ -11,6 +13,12 @@ describe('a layout', () => {
     expect(parse(json)).toEqual(smallLayout);
     const made = defaultLayout({ app: 300_000, modem: 5000 });
     expect(parse(layoutToJson(made))).toEqual(made);
+  });
+
+  test('stands in the documentation as it can be used', async () => {
+    const page = await readFile(join(import.meta.dirname, '../../../docs/device.md'), 'utf8');
+    const example = /```json\n(.*?)```/s.exec(page)![1]!;
+    expect(parseLayout(Buffer.from(example), 'docs/device.md').components.modem!.slots).toEqual(['main']);
   });
 
   test('says of attempts, time and erased value only what is unusual', () => {

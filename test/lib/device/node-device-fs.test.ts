@@ -1,8 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { chmod, mkdir, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, readlink, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { type NodeDeviceFs, openNodeDeviceFs } from '../../../src/lib/device/node-device-fs.js';
 import { type TestFolder, testFolder } from '../../support/folder.js';
 
@@ -13,6 +13,7 @@ beforeEach(async () => {
   fs = await openNodeDeviceFs(folder.path, 0xff);
 });
 afterEach(async () => {
+  vi.restoreAllMocks();
   await fs[Symbol.asyncDispose]();
   await folder[Symbol.asyncDispose]();
 });
@@ -108,6 +109,43 @@ describe('a file of a device', () => {
   });
 });
 
+describe('a sync that fails', () => {
+  const eio = () => Object.assign(new Error('EIO: i/o error, fsync'), { code: 'EIO', syscall: 'fsync' });
+
+  test('is reported, not tried again, and leaves all bytes to be written by the next one', async () => {
+    const bytes = Buffer.alloc(2.5 * 1024 ** 2, 'firmware');
+    await fs.write('app.b.image', 0, bytes);
+    await using handle = await open(folder.file('app.b.image'));
+    const methods = Object.getPrototypeOf(handle) as typeof handle;
+    const sync = vi.spyOn(methods, 'sync').mockRejectedValueOnce(eio());
+    const write = vi.spyOn(methods, 'write');
+    await expect(fs.sync('app.b.image')).rejects.toMatchObject({ code: 'IO_FAILED' });
+    expect(sync).toHaveBeenCalledTimes(1);
+    const again = write.mock.calls.map((call) => (call as unknown[]).slice(2));
+    expect(again).toEqual([
+      [1024 ** 2, 0],
+      [1024 ** 2, 1024 ** 2],
+      [0.5 * 1024 ** 2, 2 * 1024 ** 2],
+    ]);
+    expect((await readFile(folder.file('app.b.image'))).equals(bytes)).toBe(true);
+  });
+
+  test('is still what is reported when that fails too', async () => {
+    await fs.write('log', 0, Buffer.from('x'));
+    await using handle = await open(folder.file('log'));
+    const methods = Object.getPrototypeOf(handle) as typeof handle;
+    vi.spyOn(methods, 'sync').mockRejectedValueOnce(eio());
+    vi.spyOn(methods, 'read').mockRejectedValueOnce(Object.assign(eio(), { message: 'EIO: bad sector, read' }));
+    await expect(fs.sync('log')).rejects.toThrow('EIO: i/o error');
+  });
+
+  test('of the folder is reported', async () => {
+    await using handle = await open(folder.path);
+    vi.spyOn(Object.getPrototypeOf(handle) as typeof handle, 'sync').mockRejectedValueOnce(eio());
+    await expect(fs.syncDirectory()).rejects.toMatchObject({ code: 'IO_FAILED' });
+  });
+});
+
 describe('what is no file of a device', () => {
   test.each(['../x', 'a/b', '.hidden', '', 'A', 'a\0b', 'a\\b', `a${'b'.repeat(128)}`, 'ä'])(
     'the name %j is refused',
@@ -153,16 +191,16 @@ describe('what is no file of a device', () => {
 });
 
 test.each(ASKABLE)('few files stay open, and none after disposal (%s)', async (list) => {
-  const open = async () => (await openFiles(list)).filter((path) => path.startsWith(folder.path)).length;
-  const before = await open();
+  const opened = async () => (await openFiles(list)).filter((path) => path.startsWith(folder.path)).length;
+  const before = await opened();
   const other = await openNodeDeviceFs(folder.path, 0);
   for (let index = 0; index < 200; index++) {
     await other.write(`file.${index}`, 0, Buffer.from('x'));
     await other.sync(`file.${index}`);
   }
-  expect(await open()).toBeLessThanOrEqual(40);
+  expect(await opened()).toBeLessThanOrEqual(40);
   await other[Symbol.asyncDispose]();
-  expect(await open()).toBe(before);
+  expect(await opened()).toBe(before);
 });
 
 test.each(ASKABLE)(
