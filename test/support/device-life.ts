@@ -2,6 +2,7 @@ import { hash, randomBytes } from 'node:crypto';
 import { canonicalJson } from '../../src/lib/core/canonical-json.js';
 import { memoryAccess } from '../../src/lib/core/file-access.js';
 import type { JsonValue } from '../../src/lib/core/strict-json.js';
+import { encodeBsdf2 } from '../../src/lib/delta/bsdf2-encoder.js';
 import { type BootReport, bootDevice, type FirmwareBehaviour } from '../../src/lib/device/boot.js';
 import type { BootControl } from '../../src/lib/device/boot-control.js';
 import { type ConfirmReport, confirmTrial } from '../../src/lib/device/confirm.js';
@@ -83,6 +84,22 @@ export async function release(
 ): Promise<Buffer> {
   const version = `${sequence}.0.0`;
   const payloads = Object.entries(images).map(([component, image]) => fullPayload(image, { component, version }));
+  return releaseOf(sequence, payloads, { signers, roots, ...changes });
+}
+
+type Payload = ReturnType<typeof fullPayload>;
+
+/** As {@link release}, of any payloads. */
+export async function releaseOf(
+  sequence: number,
+  payloads: Payload[],
+  {
+    signers = [releaseSigner],
+    roots = [],
+    ...changes
+  }: Record<string, unknown> & { signers?: Signer[]; roots?: ContainerRoot[] } = {},
+): Promise<Buffer> {
+  const version = `${sequence}.0.0`;
   const metadata = releaseMetadata(
     payloads.map(({ entry }) => entry),
     { version, sequence, securityCounter: 0, rollback: { allowed: true }, ...changes },
@@ -93,6 +110,23 @@ export async function release(
     signers,
     roots,
   });
+}
+
+/** A patch as a payload. @param becomes what metadata says that it makes, if that is something else */
+export async function deltaPayload(
+  base: Buffer,
+  image: Buffer,
+  { component = 'app', version = '2.0.0', becomes = image } = {},
+): Promise<Payload> {
+  const patch = Buffer.concat(await encodeBsdf2(base, image, () => {}));
+  const { entry } = fullPayload(patch, { component, version });
+  const baseSha256 = hash('sha256', base);
+  const file = `${component}-${baseSha256.slice(0, 8)}.bsdf2`;
+  const target = { version, size: becomes.length, sha256: hash('sha256', becomes) };
+  return {
+    entry: { ...entry, format: 'bsdf2', file, base: { size: base.length, sha256: baseSha256 }, target },
+    content: { file, data: memoryAccess(patch, file) },
+  };
 }
 
 export const randomImage = (size: number): Buffer => randomBytes(size);
