@@ -5,25 +5,13 @@ import { OtaError } from '../core/errors.js';
 import { ioError, systemCode } from '../core/io-error.js';
 import { escapeText } from '../core/text.js';
 import type { DeviceFs } from './device-fs.js';
+import { type FileUse, notRegular, type OpenFile, OpenFiles } from './open-files.js';
 
 /** A flat alphabet without separators; the first character keeps `..` and hidden files out. */
 const NAME = /^[a-z0-9][a-z0-9.-]{0,127}$/;
 /** Advisory locks stand in the same folder and are no part of the device. */
 export const LOCK_NAME = /^lock(\.|$)/;
-const MAX_OPEN_FILES = 32;
 const BUFFER_BYTES = 1024 ** 2;
-
-// A link that somebody planted must not lead a write elsewhere, and a FIFO must not hang the open.
-const SAFE_FLAGS = (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0);
-
-interface OpenFile {
-  handle: FileHandle;
-  writable: boolean;
-  /** Bytes; nobody else writes while the device is locked. */
-  size: number;
-  /** Holds writes that were not synced: its handle is the one that a failure to write them is reported to. */
-  dirty: boolean;
-}
 
 /** A device's folder on a real file system. Files stay open between calls. */
 export class NodeDeviceFs implements DeviceFs, AsyncDisposable {
@@ -31,8 +19,7 @@ export class NodeDeviceFs implements DeviceFs, AsyncDisposable {
   readonly #folderHandle: FileHandle;
   readonly #erasedValue: number;
   #erased: Buffer | undefined;
-  /** Least recently used first. */
-  readonly #files = new Map<string, OpenFile>();
+  readonly #files = new OpenFiles();
 
   constructor(folder: string, folderHandle: FileHandle, erasedValue: number) {
     this.#folder = folder;
@@ -53,8 +40,8 @@ export class NodeDeviceFs implements DeviceFs, AsyncDisposable {
 
   async size(name: string): Promise<number | undefined> {
     const path = this.#path(name);
-    const opened = this.#files.get(name);
-    if (opened !== undefined) return opened.size;
+    const opened = this.#files.sizeOf(path);
+    if (opened !== undefined) return opened;
     try {
       const stats = await lstat(path);
       if (!stats.isFile()) throw notRegular(path);
@@ -113,8 +100,8 @@ export class NodeDeviceFs implements DeviceFs, AsyncDisposable {
   async rename(from: string, to: string): Promise<void> {
     const path = this.#path(to);
     try {
-      await this.#forget(to);
-      await this.#forget(from);
+      await this.#files.close(path);
+      await this.#files.close(this.#path(from));
       await rename(this.#path(from), path);
     } catch (error) {
       throw ioError(error, path);
@@ -124,7 +111,7 @@ export class NodeDeviceFs implements DeviceFs, AsyncDisposable {
   async remove(name: string): Promise<void> {
     const path = this.#path(name);
     try {
-      await this.#forget(name);
+      await this.#files.close(path);
       await unlink(path);
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw ioError(error, path);
@@ -143,9 +130,7 @@ export class NodeDeviceFs implements DeviceFs, AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const handles = [...this.#files.values()].map(({ handle }) => handle);
-    this.#files.clear();
-    await Promise.allSettled([...handles, this.#folderHandle].map((handle) => handle.close()));
+    await Promise.allSettled([this.#files[Symbol.asyncDispose](), this.#folderHandle.close()]);
   }
 
   async #write(name: string, file: OpenFile, position: number, bytes: Uint8Array): Promise<void> {
@@ -182,52 +167,14 @@ export class NodeDeviceFs implements DeviceFs, AsyncDisposable {
     return this.#erased.subarray(0, length);
   }
 
-  async #on<T>(name: string, access: 'read' | 'write' | 'create', work: (file: OpenFile) => Promise<T>): Promise<T> {
+  async #on<T>(name: string, access: FileUse, work: (file: OpenFile) => Promise<T>): Promise<T> {
     const path = this.#path(name);
     try {
-      return await work(await this.#open(name, path, access));
+      return await this.#files.use(path, access, work);
     } catch (error) {
       if (error instanceof RangeError) throw error;
       throw ioError(error, path);
     }
-  }
-
-  async #open(name: string, path: string, access: 'read' | 'write' | 'create'): Promise<OpenFile> {
-    const known = this.#files.get(name);
-    if (known !== undefined && (known.writable || access === 'read')) {
-      this.#files.delete(name);
-      this.#files.set(name, known);
-      return known;
-    }
-    await this.#forget(name);
-    await this.#closeOldest();
-    const mode = access === 'read' ? constants.O_RDONLY : constants.O_RDWR;
-    const flags = mode | SAFE_FLAGS | (access === 'create' ? constants.O_CREAT : 0);
-    const handle = await open(path, flags, 0o600).catch((error: unknown) => {
-      throw systemCode(error) === 'ELOOP' ? notRegular(path) : error;
-    });
-    try {
-      const stats = await handle.stat();
-      if (!stats.isFile()) throw notRegular(path);
-      const file: OpenFile = { handle, writable: access !== 'read', size: stats.size, dirty: false };
-      this.#files.set(name, file);
-      return file;
-    } catch (error) {
-      await handle.close();
-      throw error;
-    }
-  }
-
-  async #closeOldest(): Promise<void> {
-    if (this.#files.size < MAX_OPEN_FILES) return;
-    const oldest = [...this.#files].find(([, { dirty }]) => !dirty);
-    if (oldest !== undefined) await this.#forget(oldest[0]);
-  }
-
-  async #forget(name: string): Promise<void> {
-    const known = this.#files.get(name);
-    this.#files.delete(name);
-    await known?.handle.close();
   }
 
   #path(name: string): string {
@@ -249,12 +196,6 @@ export async function openNodeDeviceFs(dir: string, erasedValue: number): Promis
   } catch (error) {
     throw ioError(error, dir);
   }
-}
-
-function notRegular(path: string): OtaError {
-  return new OtaError('IO_FAILED', `${escapeText(path)}: is no regular file`, [
-    'Somebody else put it into the folder of the device: remove it.',
-  ]);
 }
 
 function stuck(path: string): OtaError {
