@@ -33,9 +33,21 @@ export function advance(
   const booting = run as StepRun & { outcome: BootOutcome };
   const booted = bootedRelease(experiment, run.disk.view, run.outcome);
   if (typeof booted !== 'string') return booted;
-  const violation = brokenByBoot(experiment, phase, { ...memory, ...logGaps }, booting, booted);
+  const { promised: before, ...expected } = { ...memory, ...logGaps };
+  const violation = brokenByBoot(
+    experiment,
+    phase,
+    { ...expected, ...(before && !faulty && { promised: before }) },
+    booting,
+    booted,
+  );
   if (violation !== undefined) return violation;
-  const { promised: _, ...settled } = remembered;
+  const { promised, ...settled } = remembered;
+  if (faulty) {
+    // A boot loader that cannot commit starts what it can: the next boot, without the fault, tells.
+    const lasts = promised === 'confirm' ? { promised } : {};
+    return { life: { disk: run.disk, memory: { ...settled, ...lasts, next: 'boot' } }, booted };
+  }
   const behaved = run.badRuns === 0 || run.ran.at(-1) !== experiment.new.digest;
   const onTrial = run.outcome.onTrial;
   const next = behaved ? decide(phases, settled, booted, onTrial) : { ...settled, next: 'boot' as const };

@@ -70,9 +70,11 @@ export class Content {
   fill(position: number, length: number, value: number): Content {
     const base = position > this.size ? this.resize(position, value) : this;
     const end = position + length;
-    return base.#withPages(position, end, Math.max(base.size, end), (page, start) => {
+    const size = Math.max(base.size, end);
+    const fillPage = (page: Uint8Array, start: number) => {
       page.fill(value, Math.max(position - start, 0), end - start);
-    });
+    };
+    return base.#withPages(position, end, size, fillPage, (bytes) => filledPage(bytes, value));
   }
 
   resize(size: number, filler: number): Content {
@@ -103,12 +105,27 @@ export class Content {
     return { page: this.#pages[index]!, start: index * this.#pageBytes };
   }
 
-  /** Copies the pages from `from` to `to` and lets `change` write into the copies. */
-  #withPages(from: number, to: number, size: number, change: (page: Uint8Array, start: number) => void): Content {
+  /**
+   * Copies the pages from `from` to `to` and lets `change` write into the copies.
+   *
+   * @param whole makes a page that is changed from its start to its end
+   */
+  #withPages(
+    from: number,
+    to: number,
+    size: number,
+    change: (page: Uint8Array, start: number) => void,
+    whole?: (bytes: number) => Page,
+  ): Content {
     const pages = this.#pages.slice();
     for (let start = from - (from % this.#pageBytes); start < to; start += this.#pageBytes) {
       const index = start / this.#pageBytes;
-      const page = new Uint8Array(Math.min(this.#pageBytes, size - start));
+      const bytes = Math.min(this.#pageBytes, size - start);
+      if (whole !== undefined && start >= from && start + bytes <= to) {
+        pages[index] = whole(bytes);
+        continue;
+      }
+      const page = new Uint8Array(bytes);
       const old = pages[index];
       if (old !== undefined) page.set(old.bytes);
       change(page, start);
@@ -116,4 +133,14 @@ export class Content {
     }
     return new Content(size, this.#pageBytes, pages);
   }
+}
+
+const filledPages = new Map<number, Page>();
+
+/** Erased pages are alike: one of each size is enough. */
+function filledPage(bytes: number, value: number): Page {
+  const key = bytes * 256 + value;
+  const page = filledPages.get(key) ?? new Page(new Uint8Array(bytes).fill(value));
+  filledPages.set(key, page);
+  return page;
 }

@@ -42,6 +42,7 @@ interface Mutable {
   contents: Map<number, Content>;
 }
 
+const SMALLEST_PAGE_BYTES = 1024;
 const LARGEST_PAGE_BYTES = 4096;
 
 export const EMPTY_STATE: DiskState = { names: new Map(), contents: new Map() };
@@ -58,8 +59,9 @@ export function isDataChange(change: Change): change is DataChange {
 
 export function applyChanges(state: DiskState, changes: readonly Change[], geometry: Geometry): DiskState {
   if (changes.length === 0) return state;
-  const next: Mutable = { names: new Map(state.names), contents: new Map(state.contents) };
-  const empty = Content.empty(Math.min(LARGEST_PAGE_BYTES, geometry.eraseBlockBytes));
+  const renames = changes.some((change) => !isDataChange(change));
+  const next = { names: renames ? new Map(state.names) : state.names, contents: new Map(state.contents) } as Mutable;
+  const empty = Content.empty(Math.min(LARGEST_PAGE_BYTES, Math.max(SMALLEST_PAGE_BYTES, geometry.eraseBlockBytes)));
   for (const change of changes) {
     if (change.kind === 'rename') rename(next, change.from, change.to);
     else if (change.kind === 'remove') forget(next, change.name);
