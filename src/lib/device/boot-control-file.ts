@@ -203,18 +203,27 @@ interface ReadCopy {
   problem?: string;
 }
 
-/** One unreadable copy must not keep the device from booting with the other. */
-async function readCopy(fs: DeviceFs, layout: Layout, copy: 0 | 1): Promise<ReadCopy> {
+/**
+ * One unreadable copy must not keep the device from booting with the other. It is tried twice: a passing error
+ * must not undo the last commit.
+ */
+async function readCopy(fs: DeviceFs, layout: Layout, copy: 0 | 1, retry = true): Promise<ReadCopy> {
   const name = BOOT_CONTROL_FILES[copy];
   try {
-    if ((await fs.size(name)) === undefined) return { name, problem: `${name}: is missing` };
-    const header = Buffer.alloc(HEADER_BYTES);
-    const got = await fs.read(name, header, 0);
-    const content = Buffer.alloc(endOf(header.subarray(0, got), layout, name));
-    const bytes = content.subarray(0, await fs.read(name, content, 0));
-    return { name, control: decodeBootControl(bytes, layout, copy) };
+    return { name, control: await controlIn(fs, layout, copy) };
   } catch (error) {
-    if (!(error instanceof OtaError) || (error.code !== 'DEVICE_STATE_LOST' && error.code !== 'IO_FAILED')) throw error;
+    if (!(error instanceof OtaError)) throw error;
+    if (error.code === 'IO_FAILED' && retry) return await readCopy(fs, layout, copy, false);
+    if (error.code !== 'DEVICE_STATE_LOST' && error.code !== 'IO_FAILED') throw error;
     return { name, problem: error.message };
   }
+}
+
+async function controlIn(fs: DeviceFs, layout: Layout, copy: 0 | 1): Promise<BootControl> {
+  const name = BOOT_CONTROL_FILES[copy];
+  if ((await fs.size(name)) === undefined) throw damaged(name, 'is missing');
+  const header = Buffer.alloc(HEADER_BYTES);
+  const got = await fs.read(name, header, 0);
+  const content = Buffer.alloc(endOf(header.subarray(0, got), layout, name));
+  return decodeBootControl(content.subarray(0, await fs.read(name, content, 0)), layout, copy);
 }

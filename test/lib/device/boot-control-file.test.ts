@@ -257,6 +257,25 @@ describe('the store', () => {
     });
   });
 
+  test.each([
+    [1, 2],
+    [2, 1],
+  ])('a copy that cannot be read %i times: commit %i holds', async (failures, sequence) => {
+    const { fs } = await folderFs();
+    await BootControlStore.create(fs, smallLayout, bootControl());
+    const store = await BootControlStore.open(fs, smallLayout, 'device');
+    await store.commit(next(store));
+    let left = failures;
+    const read = fs.read.bind(fs);
+    fs.read = async (name, ...rest) => {
+      if (name === 'boot-control.0' && left-- > 0) throw new OtaError('IO_FAILED', 'bad sector');
+      return await read(name, ...rest);
+    };
+    const opened = await BootControlStore.open(fs, smallLayout, 'device');
+    expect(opened.current.sequence).toBe(sequence);
+    expect(opened.copies.filter(({ problem }) => problem === 'bad sector')).toHaveLength(2 - sequence);
+  });
+
   test('writes nothing for a state that no reader would accept', async () => {
     const { fs, folder } = await folderFs();
     await BootControlStore.create(fs, smallLayout, bootControl());
