@@ -122,7 +122,7 @@ class OverlayFs implements DeviceFs {
     if (this.#files.has(name)) return this.#files.get(name);
     const size = await this.#base.size(name);
     if (size === undefined) return undefined;
-    const file = { size, below: { name, end: size }, pages: new Map() };
+    const file = { size, below: name, pages: new Map() };
     this.#files.set(name, file);
     return file;
   }
@@ -137,10 +137,7 @@ class OverlayFs implements DeviceFs {
     const known = pages.get(number);
     if (known !== undefined) return known;
     const page = Buffer.alloc(PAGE_BYTES);
-    const start = number * PAGE_BYTES;
-    if (below !== undefined && start < below.end) {
-      await this.#base.read(below.name, page.subarray(0, Math.min(PAGE_BYTES, below.end - start)), start);
-    }
+    if (below !== undefined) await this.#base.read(below, page, number * PAGE_BYTES);
     return page;
   }
 }
