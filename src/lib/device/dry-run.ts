@@ -28,11 +28,12 @@ function overlayCounter(counter: MonotonicCounter): MonotonicCounter {
   };
 }
 
-/** A file as it would be: pages that were written, over what is left of one that is really there. */
+/** A file as it would be: pages that were written, over a file that is really there. */
 interface OverlayFile {
+  /** Bytes. It grows only by writes that begin within it, so that nothing stale below ever shows. */
   size: number;
-  /** Absent: there is nothing below. */
-  below?: { name: string /** From here on it does not count any more, bytes. */; end: number };
+  /** Name of the real file below; absent: there is none. */
+  below?: string;
   pages: Map<number, Buffer>;
 }
 
@@ -98,9 +99,6 @@ class OverlayFs implements DeviceFs {
   async truncate(name: string, size: number): Promise<void> {
     const file = (await this.#open(name)) ?? this.#make(name);
     file.size = size;
-    if (file.below !== undefined) file.below.end = Math.min(file.below.end, size);
-    for (const [number, page] of file.pages)
-      page.fill(0, Math.max(0, Math.min(PAGE_BYTES, size - number * PAGE_BYTES)));
   }
 
   async sync(): Promise<void> {}
