@@ -48,8 +48,11 @@ const LARGEST_PAGE_BYTES = 4096;
 export const EMPTY_STATE: DiskState = { names: new Map(), contents: new Map() };
 
 /** A disk as it is found after power has come back. */
-export function poweredUp(state: DiskState): Disk {
-  const nextInode = Math.max(0, ...state.names.values()) + 1;
+export function poweredUp({ names, contents: all }: DiskState): Disk {
+  // Data whose name was lost is gone: the number of its inode is free again.
+  const contents = new Map([...names.values()].map((inode) => [inode, all.get(inode)!]));
+  const state: DiskState = { names, contents };
+  const nextInode = Math.max(0, ...names.values()) + 1;
   return { durable: state, pending: [], view: state, nextInode };
 }
 
