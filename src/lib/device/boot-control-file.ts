@@ -143,13 +143,18 @@ export class BootControlStore {
     return new BootControlStore(fs, layout, current, copies);
   }
 
-  /** Preallocates both copies and writes the first state. For a new device. @throws OtaError as {@link commit} */
+  /**
+   * Preallocates both copies and writes the first state to each, as commits 0 and 1: damage to one of them must not
+   * stop a device that has never been updated.
+   *
+   * @param first commit 1
+   * @throws OtaError as {@link commit}
+   */
   static async create(fs: DeviceFs, layout: Layout, first: BootControl): Promise<void> {
-    const bytes = encodeBootControl(first, layout);
-    const written = copyOf(first.sequence);
-    for (const name of BOOT_CONTROL_FILES) {
+    for (const control of [{ ...first, sequence: first.sequence - 1 }, first]) {
+      const name = copyOf(control.sequence);
       await fs.erase(name, 0, bootControlBytes(layout));
-      if (name === written) await fs.write(name, 0, bytes);
+      await fs.write(name, 0, encodeBootControl(control, layout));
       await fs.sync(name);
     }
     await fs.syncDirectory();
@@ -190,6 +195,22 @@ export class BootControlStore {
       throw error;
     }
     this.#current = next;
+  }
+
+  /**
+   * As {@link commit}, and once more into the other copy: no damage to one of them takes this back.
+   *
+   * @returns false where only the first of the two could be written, which is enough for the state to hold
+   */
+  async commitToBoth(next: BootControl): Promise<boolean> {
+    await this.commit(next);
+    try {
+      await this.commit({ ...next, sequence: next.sequence + 1 });
+      return true;
+    } catch (error) {
+      if (!(error instanceof OtaError)) throw error;
+      return false;
+    }
   }
 }
 

@@ -55,7 +55,7 @@ const event = z.strictObject({
 });
 
 const bootControl = z.strictObject({
-  sequence: uint32.check(z.minimum(1)),
+  sequence: uint32,
   event,
   active: bootSet,
   trial: z.optional(

@@ -78,7 +78,11 @@ export interface BootControl {
   active: BootSet;
   trial?: Trial;
   /** A component whose two images are being exchanged: neither may boot until that is done. */
-  swap?: { component: string /** Sequence of the commit that began it. */; id: number };
+  swap?: {
+    component: string;
+    /** Sequence of the commit that began it. */
+    id: number;
+  };
   /** Complete images: by component, then by slot. */
   slots: Record<string, Record<string, SlotContent>>;
   /** Confirmed releases, oldest first; the one of `active` is among them. */

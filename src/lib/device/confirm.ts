@@ -1,8 +1,8 @@
 import { OtaError } from '../core/errors.js';
 import { confirmRefusal } from './boot-facts.js';
 import { confirm } from './boot-machine.js';
-import { commitStep, settleQuietly } from './commit-step.js';
-import { openDevice } from './device.js';
+import { settleQuietly } from './commit-step.js';
+import { openDevice, settleDevice } from './device.js';
 import type { Machine } from './machine.js';
 
 export interface ConfirmReport {
@@ -33,9 +33,11 @@ export async function confirmTrial(machine: Machine, { name }: { name: string })
     ]);
   }
   const { intent, record } = before.trial!;
-  await commitStep(device, confirm(before, now));
+  await settleDevice(device);
+  const inBoth = await device.control.commitToBoth(confirm(before, now));
   const { securityCounter, epoch } = device.control.current;
-  await machine.counter?.raise(epoch);
+  // With one copy of this epoch only, damage to it would leave a device that its counter calls rolled back.
+  if (inBoth) await machine.counter?.raise(epoch);
   await settleQuietly(device);
   return {
     release: record.digest,

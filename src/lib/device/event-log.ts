@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { OtaError } from '../core/errors.js';
 import { parseStrictJson } from '../core/strict-json.js';
 import type { BootControl, DeviceEvent } from './boot-control.js';
@@ -28,7 +29,7 @@ export async function completeEventLog(fs: DeviceFs, { sequence, event }: BootCo
   const lines = (await readRange(fs, start, size)).toString('latin1').split('\n');
   const torn = tornBytes(lines, start === 0 ? 0 : 1);
   const line = `${JSON.stringify({ sequence, ...event } satisfies LoggedEvent)}\n`;
-  const isThere = lines.includes(Buffer.from(line.trimEnd()).toString('latin1'));
+  const isThere = lines.some((logged) => tellsOf(logged, sequence, event));
   if (torn > 0) await fs.truncate(EVENT_LOG_FILE, size - torn);
   if (isThere && torn === 0) return;
   if (!isThere) await fs.write(EVENT_LOG_FILE, size - torn, Buffer.from(line));
@@ -58,6 +59,13 @@ function tornBytes(lines: string[], first: number): number {
     bytes += lines[last]!.length + 1;
   }
   return bytes;
+}
+
+/** A commit may stand in both copies, under two numbers; when the later one is damaged, its line is already there. */
+function tellsOf(line: string, sequence: number, event: DeviceEvent): boolean {
+  const logged = parseLine(line);
+  if (logged === undefined || logged.sequence < sequence) return false;
+  return isDeepStrictEqual(logged, { ...event, sequence: logged.sequence });
 }
 
 function parseLine(line: string): LoggedEvent | undefined {

@@ -333,6 +333,30 @@ describe('the store', () => {
     expect((await BootControlStore.open(fs, smallLayout, 'device')).current.sequence).toBe(1);
   });
 
+  test.each(BOOT_CONTROL_FILES)('no damage to %s takes back the first state, or a commit to both', async (damaged) => {
+    for (const counter of [undefined, 5]) {
+      const { fs, folder } = await folderFs();
+      await BootControlStore.create(fs, smallLayout, bootControl());
+      if (counter !== undefined) {
+        const store = await BootControlStore.open(fs, smallLayout, 'device');
+        expect(await store.commitToBoth(next(store, { securityCounter: counter }))).toBe(true);
+        expect(store.current.sequence).toBe(3);
+      }
+      const { sequence: _, ...state } = (await BootControlStore.open(fs, smallLayout, 'device')).current;
+      await writeFile(folder.file(damaged), 'damaged');
+      expect((await BootControlStore.open(fs, smallLayout, 'device')).current).toMatchObject(state);
+    }
+  });
+
+  test('a commit to both stands when the second copy cannot be written', async () => {
+    const { fs } = await folderFs();
+    await BootControlStore.create(fs, smallLayout, bootControl());
+    const store = await BootControlStore.open(failingFs(fs, 4), smallLayout, 'device');
+    expect(await store.commitToBoth(next(store, { securityCounter: 5 }))).toBe(false);
+    const { current } = await BootControlStore.open(fs, smallLayout, 'device');
+    expect(current).toMatchObject({ sequence: 2, securityCounter: 5 });
+  });
+
   test('takes commits one after the other only', async () => {
     const { fs } = await folderFs();
     await BootControlStore.create(fs, smallLayout, bootControl());

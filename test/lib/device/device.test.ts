@@ -61,7 +61,13 @@ describe('state that is missing or damaged is never replaced by defaults', () =>
         await rm(`${dir}/boot-control.1`);
       },
     ],
-    ['the only commit, cut short', () => writeFile(`${dir}/boot-control.1`, 'OTABOOT1')],
+    [
+      'both boot control copies, cut short',
+      async () => {
+        await writeFile(`${dir}/boot-control.0`, 'OTABOOT1');
+        await writeFile(`${dir}/boot-control.1`, 'OTABOOT1');
+      },
+    ],
   ])('%s', async (_, damage) => {
     await init();
     expect(await opened()).toBe(1);

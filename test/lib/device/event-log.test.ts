@@ -41,6 +41,14 @@ test('each event stands there once, however often it is completed', async () => 
   expect(await sequences()).toEqual([1, 2, 3, 4]);
 });
 
+test('an event whose commit went to both copies stands there once when the later one is damaged', async () => {
+  await complete(commit(1));
+  await complete(commit(3, 'both'));
+  await complete(commit(2, 'both'));
+  await complete(commit(3, 'another'));
+  expect(await sequences()).toEqual([1, 3, 3]);
+});
+
 test('each event stands there once, wherever appends are torn and whatever fills their place', async () => {
   const tear = fc.record({
     kept: fc.double({ min: 0, max: 1, noNaN: true }),
