@@ -10,6 +10,8 @@ import type { PackageInput } from '../lib/package/open-package.js';
 import type { OnBytes } from '../lib/package/verify.js';
 import { openPackageFiles } from './device-packages.js';
 
+export { deviceApplyText } from '../lib/ui/device-text.js';
+
 export interface DeviceApplyOptions {
   noFullFallback: boolean;
   allowTestKeys: boolean;

@@ -15,23 +15,15 @@ export interface JudgingDevice {
  * What policy needs to know of a device: from a file that tells it, or from the device itself, which is not changed.
  *
  * @param path a device state (JSON), or the folder of a device
- * @throws OtaError as `readDeviceState`, `openNodeMachine` and `openDevice`
+ * @throws OtaError as `readDeviceState` and `readDeviceFolder`
  */
 export async function readDevice(path: string): Promise<JudgingDevice> {
   if (!(await isDeviceFolder(path))) {
     return { state: await readDeviceState(path), isFolder: false, acceptsTestKeys: false };
   }
   // Loaded here: commands on state files start without all that a device is.
-  const { openNodeMachine } = await import('../lib/device/node-machine.js');
-  const { openDevice } = await import('../lib/device/device.js');
-  const { deviceStateOf } = await import('../lib/device/device-state-of.js');
-  await using machine = await openNodeMachine(path);
-  const device = await openDevice(machine, path);
-  return {
-    state: await deviceStateOf(device),
-    isFolder: true,
-    acceptsTestKeys: device.identity.testKeys === true,
-  };
+  const { readDeviceFolder } = await import('./read-device-folder.js');
+  return await readDeviceFolder(path);
 }
 
 /** Whether the trust root of the device counts: nothing else was named. */

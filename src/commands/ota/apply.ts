@@ -134,8 +134,7 @@ export default class Apply extends BaseCommand {
   ): Promise<DeviceApplyReport> {
     const { signal, onArrival } = this;
     // Loaded here: most runs make files, and start without all that a device is.
-    const { applyToDevice } = await import('../../cli/apply-to-device.js');
-    const { deviceApplyText } = await import('../../lib/ui/device-text.js');
+    const { applyToDevice, deviceApplyText } = await import('../../cli/apply-to-device.js');
     const installing = this.progress(flags['dry-run'] ? 'Applying in memory' : `Installing on ${device}`);
     const report = await applyToDevice(spec, device, {
       noFullFallback: flags['no-full-fallback'],
