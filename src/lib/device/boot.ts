@@ -186,7 +186,8 @@ async function startTrial(
   await commitAnyway(device, attempt(control.current, clock.now()));
   const attemptsLeft = control.current.trial!.attemptsLeft;
   const behaviour = behaviourOf(ready.set.release);
-  if (behaviour === 'hangs') await commitAnyway(device, watchdog(control.current, clock.now()));
+  // If that cannot be kept, the attempt was counted all the same.
+  if (behaviour === 'hangs') await commitAnyway(device, watchdog(control.current, clock.now())).catch(ioFailure);
   return await started(device, ready, { behaviour, done, attemptsLeft });
 }
 

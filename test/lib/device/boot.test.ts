@@ -182,6 +182,17 @@ describe('a storage that fails', () => {
     expect((await life.boot()).booted).toMatchObject({ version: '2.0.0', onTrial: true, images: runs({ app }) });
   });
 
+  it('counts the attempt of firmware that hangs also where nothing more can be written', async () => {
+    await using life = await newDevice();
+    await life.install(await release(2, { app: randomImage(3000) }));
+    const good = life.machine.fs;
+    // The attempt is commit 4, which goes to the first copy; the watchdog's would go to the second.
+    life.machine.fs = failing(good, (method, name) => method === 'write' && name === 'boot-control.1');
+    expect(await life.boot('hangs')).toMatchObject({ booted: { onTrial: true, attemptsLeft: 2 }, behaviour: 'hangs' });
+    life.machine.fs = good;
+    expect((await life.boot()).booted).toMatchObject({ onTrial: true, attemptsLeft: 1 });
+  });
+
   it('gives a trial up where its image cannot be read, and reads twice before it does', async () => {
     await using life = await newDevice();
     const app = randomImage(3000);
