@@ -44,6 +44,9 @@ export class OrdinaryViolation extends Error {
   }
 }
 
+/** Each holds a few kilobytes. */
+const REMEMBERED_STEPS = 20_000;
+
 const NOTHING_MORE: Ending = { boots: 0, operations: 0, slotBytes: 0, fetchedBytes: 0, firstBoot: 'none' };
 
 /**
@@ -338,6 +341,7 @@ export class Explorer {
     const known = this.#steps.get(key);
     if (known !== undefined) return known;
     const run = await runStep(this.#experiment, phase, life);
+    if (this.#steps.size >= REMEMBERED_STEPS) this.#steps.clear();
     this.#steps.set(key, run);
     return run;
   }

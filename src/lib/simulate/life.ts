@@ -34,9 +34,9 @@ export interface Life {
 
 export const BIRTH: Memory = { phase: 0, next: 'boot', failedBoots: 0, tried: false, confirmAsked: false };
 
-/** Equal for lives that will go on alike. */
+/** Equal for lives that will go on alike; 24 hex digits, since there may be millions of them. */
 export function lifeDigest({ disk, memory }: Life): string {
-  return hash('sha256', `${diskDigest(disk)}\n${JSON.stringify(memory)}`, 'hex');
+  return hash('sha256', `${diskDigest(disk)}\n${JSON.stringify(memory)}`, 'hex').slice(0, 24);
 }
 
 /** How the new firmware will behave at its next boot, after `boots` more of them. */

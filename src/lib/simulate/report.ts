@@ -44,6 +44,8 @@ export interface ScenarioReport {
   merged: number;
   pairs: number;
   worstBoots: number;
+  /** Why the life has no rollback by wish, where the device allows none. */
+  noRollback?: string;
 }
 
 /** A persistent operation of the undisturbed life, and what became of the devices that a fault hit there. */

@@ -3,6 +3,7 @@ import type { Layout } from '../device/layout.js';
 import type { AuthenticPackage } from '../package/authenticate.js';
 import type { Cuts } from './plan.js';
 import type { BootsSpec } from './scenario.js';
+import type { Updater } from './updater.js';
 
 /** A package, the device that it is for, and how hard to try. */
 export interface SimulationRequest {
@@ -26,6 +27,8 @@ export interface SimulationRequest {
   /** `random`: lives for each behaviour of the firmware. */
   runs?: number | undefined;
   seed: number;
+  /** Another updater than that of this program, which is then explored in this thread. */
+  updater?: Updater | undefined;
   /** Threads; by default as many as there are cores. */
   workers?: number | undefined;
   /** Raised: the report is about what was done until then. */

@@ -21,7 +21,7 @@ export interface DeviceFacts {
   securityCounter: number;
   /** Number of its last commit. */
   sequence: number;
-  /** Its event log, oldest first: one event for each commit. */
+  /** Its event log, oldest first: one event for each commit; a confirmation may be two commits with one event. */
   events: { sequence: number; type: string; release: string }[];
 }
 
