@@ -29,7 +29,7 @@ ota('keys generate --test --out release');
 say('2. Pack the difference between the two images, with a full image for devices that run something else.');
 ota(
   'pack --from hub-4.0.0-beta.4.bin --from-version 4.0.0-beta.4 --to hub-4.0.0-beta.5.bin --full',
-  '--product prime-hub --model primehub --version 4.0.0-beta.5 --sequence 2',
+  '--product prime-hub --model primehub --version 4.0.0-beta.5 --sequence 2 --allow-rollback',
   '--sign release.key --out hub-4.0.0-beta.5.ota',
 );
 
@@ -52,6 +52,26 @@ say('7. The result is the new image, byte for byte.');
 const [updated, wanted] = [sha256('updated.bin'), sha256('hub-4.0.0-beta.5.bin')];
 console.log(`${updated}  updated.bin\n${wanted}  hub-4.0.0-beta.5.bin`);
 if (updated !== wanted) fail('The hashes differ.');
+
+say('8. Make a device that lives in a folder: two slots, the old image in one of them, and a trust root of its own.');
+ota(
+  'trust init --root-key release.pub --product prime-hub --release-key release.pub --sign release.key --out root.json',
+);
+ota(
+  'device init hub --trust root.json --product prime-hub --model primehub',
+  '--image hub-4.0.0-beta.4.bin --version 4.0.0-beta.4 --sequence 1 --allow-test-keys',
+);
+
+say('9. Install the package on it. It boots the new image on trial, and keeps it once that is confirmed.');
+ota('apply hub-4.0.0-beta.5.ota --device hub');
+ota('device boot hub');
+ota('device confirm hub');
+
+say('10. Go back. This time the firmware hangs: the device returns to what it ran, by itself.');
+ota('device rollback hub');
+ota('device boot hub --hang');
+ota('device boot hub');
+ota('device status hub');
 
 say('The files are in demo/. To go on: cd demo, and type ../bin/ota.js where it says ota above.');
 

@@ -1,12 +1,15 @@
 import type { BootControl, SlotContent, Trial } from './boot-control.js';
-import { activeRecord, confirmRefusal, contentOf, trialEnd } from './boot-facts.js';
+import { activeRecord, confirmRefusal, contentOf, own, trialEnd } from './boot-facts.js';
 import type { Device } from './device.js';
 import { readDownloadRecord } from './download-record.js';
 import { readHistory } from './history.js';
 import { type Layout, physicalSlots } from './layout.js';
 
-/** `fallback` is what the device returns to, or can be rolled back to; `empty` holds nothing that may boot. */
-export type SlotState = 'running' | 'trial' | 'fallback' | 'empty';
+/**
+ * `fallback` is of a confirmed release: the device returns to it, or can be rolled back to it. `unproven` is of one
+ * that was given up; `empty` holds nothing that may boot.
+ */
+export type SlotState = 'running' | 'trial' | 'fallback' | 'unproven' | 'empty';
 
 export interface SlotStatus extends Partial<SlotContent> {
   component: string;
@@ -141,8 +144,10 @@ function slotStatuses({ components }: Layout, control: BootControl): SlotStatus[
 /** A trial that has booted is what runs: the confirmed release is then what the device falls back to. */
 function slotState(control: BootControl, component: string, slot: string): SlotState {
   const { active, trial } = control;
-  if (contentOf(control, component, slot) === undefined) return 'empty';
+  const content = contentOf(control, component, slot);
+  if (content === undefined) return 'empty';
   const isActive = active.slots[component] === slot;
   if (trial !== undefined && trial.slots[component] === slot) return isActive ? 'running' : 'trial';
-  return isActive && trial?.startedAt === undefined ? 'running' : 'fallback';
+  if (isActive && trial?.startedAt === undefined) return 'running';
+  return control.releases.some(({ images }) => own(images, component) === content.sha256) ? 'fallback' : 'unproven';
 }

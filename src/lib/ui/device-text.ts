@@ -34,7 +34,7 @@ export async function deviceInitText(report: {
       ...slots.map((text) => ['slots', text] as const),
       ['layout', `${blocks}${layoutFrom === 'default' ? ' (made to fit; --layout takes your own)' : ''}`],
     ]),
-    ...(dryRun ? [] : [`Next: ota device boot ${escapeText(device)}`]),
+    ...(dryRun ? [] : [`Next: ota apply PACKAGE --device ${escapeText(device)}`]),
   ].join('\n');
 }
 

@@ -97,6 +97,7 @@ describe('a release that does not prove itself', () => {
     expect(await folder.state()).toEqual(settled);
     expect(await folder.json(0, 'device', 'status', 'failing')).toMatchObject({
       lastRevert: { version: '3.7.0', reason: 'not confirmed, and no boot attempts are left' },
+      slots: [{ state: 'running' }, { state: 'unproven', version: '3.7.0' }],
     });
     const { events } = await folder.json(0, 'device', 'history', 'failing');
     expect((events as { type: string }[]).filter(({ type }) => type === 'reverted')).toHaveLength(1);
