@@ -7,9 +7,10 @@ import { count, countViolation, type Ending, type Fault, type Findings, noFindin
 import { Garbage } from './garbage.js';
 import { harmedDisks } from './harm.js';
 import { type Broken, broken } from './invariants.js';
-import { BIRTH, firmwareBehaviour, type Life, lifeDigest, memoryAfterCut } from './life.js';
-import { runStep, type StepRun, type WatchedOperation } from './run-step.js';
+import { BIRTH, type Life, lifeDigest, memoryAfterCut } from './life.js';
+import { runStep, type StepRun, type Traces, traceName, type WatchedOperation } from './run-step.js';
 import type { Phase } from './scenario.js';
+import { StepTraces } from './step-traces.js';
 
 /** A step of the life without faults. */
 export interface WatchedStep {
@@ -44,8 +45,17 @@ export class OrdinaryViolation extends Error {
   }
 }
 
-/** Each holds a few kilobytes. */
-const REMEMBERED_STEPS = 20_000;
+/** Steps that were run: by the whole disk, and by what they looked at on it. */
+export class StepMemory {
+  readonly runs = new Map<string, StepRun>();
+  readonly traces: Traces = new StepTraces();
+
+  keep(key: string, run: StepRun): void {
+    // Each holds a few kilobytes.
+    if (this.runs.size >= 20_000) this.runs.clear();
+    this.runs.set(key, run);
+  }
+}
 
 const NOTHING_MORE: Ending = { boots: 0, operations: 0, slotBytes: 0, fetchedBytes: 0, firstBoot: 'none' };
 
@@ -57,19 +67,19 @@ export class Explorer {
   readonly #experiment: Experiment;
   readonly #phases: readonly Phase[];
   readonly #garbage: Garbage;
-  readonly #steps: Map<string, StepRun>;
+  readonly #memory: StepMemory;
   readonly #endings = new Map<string, Ending>();
   /** Cuts that follow a life, by its digest. */
   readonly #paired = new Map<string, number>();
   /** No sound life takes so many steps. */
   readonly #stepsAtMost: number;
 
-  /** @param steps shared by the scenarios of one experiment */
-  constructor(experiment: Experiment, phases: readonly Phase[], steps = new Map<string, StepRun>()) {
+  /** @param memory shared by the scenarios of one experiment */
+  constructor(experiment: Experiment, phases: readonly Phase[], memory = new StepMemory()) {
     this.#experiment = experiment;
     this.#phases = phases;
     this.#garbage = new Garbage(experiment.seed);
-    this.#steps = steps;
+    this.#memory = memory;
     this.#stepsAtMost = 50 + 10 * (experiment.bootAttempts + this.#badBoots);
   }
 
@@ -223,7 +233,7 @@ export class Explorer {
 
   async #faultyStep(findings: Findings, { life, before }: WatchedStep, fault: PlannedFault): Promise<void> {
     const at = before.operations + fault.operation;
-    const run = await runStep(this.#experiment, this.#phases[life.memory.phase]!, life, { fault });
+    const { run } = await runStep(this.#experiment, this.#phases[life.memory.phase]!, life, { fault });
     if (!run.faultHappened) throw new Error(`${fault.fault} at operation ${at} did not happen`);
     const spent = added(before, run);
     const then = advance(this.#experiment, this.#phases, life, run, true);
@@ -335,27 +345,16 @@ export class Explorer {
 
   async #step(life: Life): Promise<StepRun> {
     const phase = this.#phases[life.memory.phase]!;
-    // All that a step depends on: the disk and, for a boot, how the firmware would behave.
-    const behaviour = life.memory.next === 'boot' ? this.#behaviours(phase, life) : '';
-    const key = `${life.memory.next} ${behaviour} ${diskDigest(life.disk)}`;
-    const known = this.#steps.get(key);
+    const key = `${traceName(phase, life, this.#experiment)} ${diskDigest(life.disk)}`;
+    const known = this.#memory.runs.get(key);
     if (known !== undefined) return known;
-    const run = await runStep(this.#experiment, phase, life);
-    if (this.#steps.size >= REMEMBERED_STEPS) this.#steps.clear();
-    this.#steps.set(key, run);
+    const { run } = await runStep(this.#experiment, phase, life, this.#memory);
+    this.#memory.keep(key, run);
     return run;
   }
 
-  #behaviours(phase: Phase, { memory }: Life): string {
-    const boots = Array.from({ length: this.#experiment.bootAttempts + 1 }, (_, index) => index);
-    return boots.map((index) => firmwareBehaviour(phase, memory, index)).join();
-  }
-
   async #watch(life: Life): Promise<{ run: StepRun; operations: WatchedOperation[] }> {
-    const operations: WatchedOperation[] = [];
-    const phase = this.#phases[life.memory.phase]!;
-    const run = await runStep(this.#experiment, phase, life, { onOperation: (each) => operations.push(each) });
-    return { run, operations };
+    return await runStep(this.#experiment, this.#phases[life.memory.phase]!, life, this.#memory);
   }
 }
 

@@ -84,10 +84,8 @@ class ReplayedLife {
     const at = fault !== undefined && 'operation' in fault ? fault.operation - this.#operations : undefined;
     const model = fault?.model ?? '';
     const disk = diskFaultOf(model);
-    const watched: WatchedOperation[] = [];
     const isIdle = model.startsWith('idle');
-    const run = await runStep(this.#experiment, phase, this.#life, {
-      onOperation: (operation) => watched.push(operation),
+    const { run, operations: watched } = await runStep(this.#experiment, phase, this.#life, {
       ...(at !== undefined && at >= 0 && disk === undefined && !isIdle ? { cutAt: at } : {}),
       ...(at !== undefined && at >= 0 && disk !== undefined ? { fault: { operation: at, fault: disk } } : {}),
     });

@@ -6,7 +6,8 @@ import type { PlannedFault } from './faults.js';
 import { firmwareBehaviour, type Life, type Step } from './life.js';
 import type { RecordedOperation } from './operation.js';
 import type { Phase } from './scenario.js';
-import { SimulatedFs } from './simulated-fs.js';
+import { SimulatedFs, type SimulatedFsOptions } from './simulated-fs.js';
+import type { StepTraces, TracedCall } from './step-traces.js';
 import type { BootOutcome, DeviceFacts } from './updater.js';
 
 /** What had happened in a step when an operation began, or when the step ended. */
@@ -38,27 +39,39 @@ export interface StepRun extends StepProgress {
   faultHappened: boolean;
 }
 
+/** What is remembered of steps that were run. */
+export type Traces = StepTraces<StepProgress, Omit<StepRun, 'disk'>>;
+
 export interface StepOptions {
   cutAt?: number;
   fault?: PlannedFault;
-  onOperation?: (operation: WatchedOperation) => void;
+  /** Steps known so far. */
+  traces?: Traces;
 }
 
 /** Runs the next step of a life. Whatever the updater throws is part of the result. */
 export async function runStep(
   experiment: Experiment,
   phase: Phase,
-  { disk, memory }: Life,
-  { cutAt, fault, onOperation }: StepOptions = {},
-): Promise<StepRun> {
+  life: Life,
+  { cutAt, fault, traces }: StepOptions = {},
+): Promise<{ run: StepRun; operations: WatchedOperation[] }> {
+  const known = traces && (await repeated(experiment, phase, life, traces));
+  if (known !== undefined) return known;
   const { updater, geometry, clock } = experiment;
+  const { disk, memory } = life;
+  const operations: WatchedOperation[] = [];
+  const calls: TracedCall<StepProgress>[] = [];
   const progress: StepProgress = { badRuns: 0, fetchedBytes: 0, slotBytes: 0 };
+  const onCall: SimulatedFsOptions['onCall'] = (call) =>
+    calls.push(call.kind === 'change' ? { ...call, progress: { ...progress } } : call);
   const fs = new SimulatedFs(disk, {
     geometry,
     ...(cutAt === undefined ? {} : { cutAt }),
     ...(fault === undefined ? {} : { fault }),
+    ...(traces === undefined ? {} : { onCall }),
     onOperation: (operation) => {
-      onOperation?.({ ...operation, progress: { ...progress } });
+      operations.push({ ...operation, progress: { ...progress } });
       if (operation.kind === 'write' && operation.file.endsWith('.image')) progress.slotBytes += operation.length ?? 0;
     },
   });
@@ -87,17 +100,47 @@ export async function runStep(
   const result = await caught(steps[memory.next as Step]);
   const failed = result instanceof Error;
   const outcome = failed || memory.next !== 'boot' ? undefined : (result as BootOutcome);
-  const afterwards: Machine = { fs: new SimulatedFs(fs.disk, { geometry }), clock };
-  return {
+  const afterwards = new SimulatedFs(fs.disk, { geometry, ...(traces === undefined ? {} : { onCall }) });
+  const facts = outcome && (await caught(() => updater.facts({ fs: afterwards, clock })));
+  const rest: Omit<StepRun, 'disk'> = {
     ...progress,
-    disk: fs.disk,
     operationCount: fs.operationCount,
     ran,
     isCut: fs.isCut,
     faultHappened: fs.faultHappened,
     ...(failed ? { error: result } : {}),
-    ...(outcome === undefined ? {} : { outcome, facts: await caught(() => updater.facts(afterwards)) }),
+    ...(outcome === undefined ? {} : { outcome }),
+    ...(facts === undefined ? {} : { facts }),
   };
+  // A change that the storage refused may be taken elsewhere: then nothing is known of what follows.
+  const changes = calls.filter(({ kind }) => kind === 'change').length;
+  if (changes === fs.operationCount) traces?.add(traceName(phase, life, experiment), calls, rest);
+  return { run: { ...rest, disk: fs.disk }, operations };
+}
+
+async function repeated(
+  experiment: Experiment,
+  phase: Phase,
+  life: Life,
+  traces: Traces,
+): Promise<{ run: StepRun; operations: WatchedOperation[] } | undefined> {
+  const operations: WatchedOperation[] = [];
+  let progress: StepProgress | undefined;
+  const fs = new SimulatedFs(life.disk, {
+    geometry: experiment.geometry,
+    onOperation: (operation) => operations.push({ ...operation, progress: progress! }),
+  });
+  const known = await traces.repeat(traceName(phase, life, experiment), fs, (before) => {
+    progress = before;
+  });
+  return known && { run: { ...known.result, disk: fs.disk }, operations };
+}
+
+/** All that a step depends on beside the disk: for a boot, how the firmware would behave. */
+export function traceName(phase: Phase, { memory }: Life, { bootAttempts }: Experiment): string {
+  if (memory.next !== 'boot') return memory.next;
+  const boots = Array.from({ length: bootAttempts + 1 }, (_, boot) => firmwareBehaviour(phase, memory, boot));
+  return `boot ${boots.join()}`;
 }
 
 async function caught<T>(work: () => Promise<T>): Promise<T | Error> {

@@ -12,6 +12,7 @@ import {
 } from './disk.js';
 import { diskError, isLasting, type PlannedFault } from './faults.js';
 import type { Operation, RecordedOperation } from './operation.js';
+import type { AskedCall } from './step-traces.js';
 
 /** The power is gone: whoever catches this can do nothing that would last. */
 export class PowerCut extends Error {
@@ -21,11 +22,21 @@ export class PowerCut extends Error {
   }
 }
 
+/** A change that can be done again on another disk. */
+export interface RepeatableCall {
+  kind: 'change';
+  repeat(fs: DeviceFs): Promise<void>;
+  /** Bytes that it holds. */
+  bytes: number;
+}
+
 export interface SimulatedFsOptions {
   geometry: Geometry;
   /** Cuts the power before this operation, counted from 0. */
   cutAt?: number;
   fault?: PlannedFault;
+  /** Called for each answer to a question, and for each change before it is done. */
+  onCall?: (call: (AskedCall & { answer: string }) | RepeatableCall) => void;
   /** Called for each operation before it is done. */
   onOperation?: (operation: RecordedOperation) => void;
 }
@@ -65,45 +76,59 @@ export class SimulatedFs implements DeviceFs {
     return this.#faultHappened;
   }
 
+  /** What tells the answer to a question from others. */
+  answerTo({ kind, name, position, length }: AskedCall): string {
+    const { names, contents } = this.#disk.view;
+    if (kind === 'list') return [...names.keys()].sort().join('/');
+    const content = contents.get(names.get(name) ?? -1);
+    if (content === undefined) return 'none';
+    return kind === 'size' ? String(content.size) : content.answerTo(position, length);
+  }
+
   async list(): Promise<string[]> {
-    this.#requirePower();
+    this.#ask({ kind: 'list', name: '', position: 0, length: 0 });
     return [...this.#disk.view.names.keys()].sort();
   }
 
   async size(name: string): Promise<number | undefined> {
-    this.#requirePower();
+    this.#ask({ kind: 'size', name, position: 0, length: 0 });
     const inode = this.#disk.view.names.get(name);
     return inode === undefined ? undefined : this.#contentOf(inode).size;
   }
 
   async read(name: string, into: Uint8Array, position: number): Promise<number> {
-    this.#requirePower();
+    this.#ask({ kind: 'read', name, position, length: into.byteLength });
     return this.#contentOf(this.#inodeOf(name)).read(into, position);
   }
 
-  async write(name: string, position: number, bytes: Uint8Array): Promise<void> {
+  async write(name: string, position: number, given: Uint8Array): Promise<void> {
+    // The caller may use its buffer again; the slice of a Buffer would be the same memory.
+    const bytes = new Uint8Array(given);
+    this.#repeatable((fs) => fs.write(name, position, bytes), bytes.byteLength);
     this.#requireInside(name, position);
     if (isFlash(name)) this.#requireErased(name, position, bytes.byteLength);
     const { inode, creating } = this.#inodeForWriting(name);
     const operation = { kind: 'write' as const, file: name, position, length: bytes.byteLength };
-    // The caller may use its buffer again; the slice of a Buffer would be the same memory.
-    this.#change(operation, [...creating, { kind: 'write', inode, position, bytes: new Uint8Array(bytes) }]);
+    this.#change(operation, [...creating, { kind: 'write', inode, position, bytes }]);
   }
 
   async erase(name: string, position: number, length: number): Promise<void> {
+    this.#repeatable((fs) => fs.erase(name, position, length));
     this.#requireInside(name, position);
-    this.#requireAligned(name, 'erases', position, length, this.#options.geometry.eraseBlockBytes);
+    if (isFlash(name)) this.#requireBlocks(name, position, length);
     const { inode, creating } = this.#inodeForWriting(name);
     const operation = { kind: 'erase' as const, file: name, position, length };
     this.#change(operation, [...creating, { kind: 'erase', inode, position, length }]);
   }
 
   async truncate(name: string, size: number): Promise<void> {
+    this.#repeatable((fs) => fs.truncate(name, size));
     const inode = this.#inodeOf(name);
     this.#change({ kind: 'truncate', file: name, length: size }, [{ kind: 'truncate', inode, size }]);
   }
 
   async sync(name: string): Promise<void> {
+    this.#repeatable((fs) => fs.sync(name));
     const inode = this.#inodeOf(name);
     this.#operate({ kind: 'sync', file: name }, [], synced(this.#disk, inode, this.#options.geometry), () =>
       syncFailed(this.#disk, inode),
@@ -111,17 +136,30 @@ export class SimulatedFs implements DeviceFs {
   }
 
   async rename(from: string, to: string): Promise<void> {
+    this.#repeatable((fs) => fs.rename(from, to));
     this.#inodeOf(from);
     this.#change({ kind: 'rename', file: to }, [{ kind: 'rename', from, to }]);
   }
 
   async remove(name: string): Promise<void> {
-    this.#requirePower();
-    if (this.#disk.view.names.has(name)) this.#change({ kind: 'remove', file: name }, [{ kind: 'remove', name }]);
+    this.#ask({ kind: 'size', name, position: 0, length: 0 });
+    if (!this.#disk.view.names.has(name)) return;
+    this.#repeatable((fs) => fs.remove(name));
+    this.#change({ kind: 'remove', file: name }, [{ kind: 'remove', name }]);
   }
 
   async syncDirectory(): Promise<void> {
+    this.#repeatable((fs) => fs.syncDirectory());
     this.#operate({ kind: 'syncDirectory', file: '' }, [], directorySynced(this.#disk, this.#options.geometry));
+  }
+
+  #ask(call: AskedCall): void {
+    this.#requirePower();
+    this.#options.onCall?.({ ...call, answer: this.answerTo(call) });
+  }
+
+  #repeatable(repeat: RepeatableCall['repeat'], bytes = 0): void {
+    this.#options.onCall?.({ kind: 'change', repeat, bytes });
   }
 
   #change(operation: Operation, changes: Change[]): void {
@@ -181,6 +219,15 @@ export class SimulatedFs implements DeviceFs {
   #requireAligned(name: string, does: string, position: number, length: number, unit: number): void {
     if (position % unit === 0 && length % unit === 0) return;
     throw new Error(`${name}: ${does} ${length} bytes at ${position}, expected multiples of ${unit}`);
+  }
+
+  /** A file may grow by any number of bytes: what was never written is erased. */
+  #requireBlocks(name: string, position: number, length: number): void {
+    const inode = this.#disk.view.names.get(name);
+    const size = inode === undefined ? 0 : this.#contentOf(inode).size;
+    if (position >= size) return;
+    const { eraseBlockBytes } = this.#options.geometry;
+    this.#requireAligned(name, 'erases', position, position + length >= size ? 0 : length, eraseBlockBytes);
   }
 
   #requireErased(name: string, position: number, length: number): void {

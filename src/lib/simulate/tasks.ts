@@ -1,10 +1,9 @@
 import type { Experiment } from './experiment.js';
-import { Explorer, type OrdinaryViolation, type WatchedStep } from './explore.js';
+import { Explorer, type OrdinaryViolation, StepMemory, type WatchedStep } from './explore.js';
 import { type Findings, type FoundViolation, noFindings } from './findings.js';
 import { randomNumbers } from './garbage.js';
 import type { Operation } from './operation.js';
 import type { Cuts } from './plan.js';
-import type { StepRun } from './run-step.js';
 import type { Phase } from './scenario.js';
 
 /** A piece of an exploration that can be done by itself, in any order. */
@@ -18,7 +17,7 @@ export type Task = { scenario: number } & (
 export class Laboratory {
   readonly #experiment: Experiment;
   readonly #scenarios: readonly (readonly Phase[])[];
-  readonly #steps = new Map<string, StepRun>();
+  readonly #memory = new StepMemory();
   readonly #explored = new Map<number, { explorer: Explorer; life: Promise<WatchedStep[]> }>();
 
   constructor(experiment: Experiment, scenarios: readonly (readonly Phase[])[]) {
@@ -60,7 +59,7 @@ export class Laboratory {
   #scenario(scenario: number) {
     const known = this.#explored.get(scenario);
     if (known !== undefined) return known;
-    const explorer = new Explorer(this.#experiment, this.#scenarios[scenario]!, this.#steps);
+    const explorer = new Explorer(this.#experiment, this.#scenarios[scenario]!, this.#memory);
     const explored = { explorer, life: explorer.undisturbed() };
     explored.life.catch(() => {}); // whoever needs it meets the failure
     this.#explored.set(scenario, explored);

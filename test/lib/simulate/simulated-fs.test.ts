@@ -112,6 +112,7 @@ describe('flash', () => {
     await fs.write('app.a.image', 0, Buffer.alloc(64));
     await expect(fs.write('app.a.image', 0, Buffer.alloc(64, 1))).rejects.toThrow('not erased');
     await expect(fs.write('app.a.image', 64, Buffer.alloc(3))).rejects.toThrow('multiples of 64');
+    await fs.write('app.a.image', 64, Buffer.alloc(448));
     await expect(fs.erase('app.a.image', 64, 256)).rejects.toThrow('multiples of 256');
     await fs.erase('app.a.image', 0, 256);
     await fs.write('app.a.image', 0, Buffer.alloc(64, 1));
