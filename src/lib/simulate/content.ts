@@ -82,10 +82,13 @@ export class Content {
   write(position: number, bytes: Uint8Array, filler: number): Content {
     const base = position > this.size ? this.resize(position, filler) : this;
     const size = Math.max(base.size, position + bytes.byteLength);
-    return base.#withPages(position, position + bytes.byteLength, size, (page, start) => {
+    const writePart = (page: Uint8Array, start: number) => {
       const from = Math.max(position, start);
       page.set(bytes.subarray(from - position, start + page.byteLength - position), from - start);
-    });
+    };
+    return base.#withPages(position, position + bytes.byteLength, size, writePart, (length, start) =>
+      pageOf(bytes.subarray(start - position, start - position + length)),
+    );
   }
 
   fill(position: number, length: number, value: number): Content {
@@ -136,14 +139,14 @@ export class Content {
     to: number,
     size: number,
     change: (page: Uint8Array, start: number) => void,
-    whole?: (bytes: number) => Page,
+    whole: (bytes: number, start: number) => Page,
   ): Content {
     const pages = this.#pages.slice();
     for (let start = from - (from % this.#pageBytes); start < to; start += this.#pageBytes) {
       const index = start / this.#pageBytes;
       const bytes = Math.min(this.#pageBytes, size - start);
-      if (whole !== undefined && start >= from && start + bytes <= to) {
-        pages[index] = whole(bytes);
+      if (start >= from && start + bytes <= to) {
+        pages[index] = whole(bytes, start);
         continue;
       }
       const page = new Uint8Array(bytes);
@@ -154,6 +157,21 @@ export class Content {
     }
     return new Content(size, this.#pageBytes, pages);
   }
+}
+
+const writtenPages = new Map<number, Page>();
+const WRITTEN_PAGES_AT_MOST = 16_384;
+
+/** A page with a copy of these bytes: the one that was made before, if they were written before. */
+function pageOf(bytes: Uint8Array): Page {
+  const at = (position: number) => bytes[position % bytes.length]!;
+  const sample = (at(0) << 24) ^ (at(101) << 16) ^ (at(1009) << 8) ^ at(2003) ^ (at(3001) << 20) ^ (at(3907) << 12);
+  const known = writtenPages.get(sample);
+  if (known !== undefined && Buffer.compare(known.bytes, bytes) === 0) return known;
+  if (writtenPages.size >= WRITTEN_PAGES_AT_MOST) writtenPages.clear();
+  const page = new Page(new Uint8Array(bytes));
+  writtenPages.set(sample, page);
+  return page;
 }
 
 const filledPages = new Map<number, Page>();

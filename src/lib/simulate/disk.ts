@@ -35,6 +35,8 @@ export interface Disk {
   /** What a running system sees. */
   readonly view: DiskState;
   readonly nextInode: number;
+  /** A sync has failed: what is seen is no longer what would be durable after another. */
+  readonly diverged?: true;
 }
 
 interface Mutable {
@@ -90,13 +92,14 @@ export function directorySynced(disk: Disk, geometry: Geometry): Disk {
 
 /** After a `sync` that failed: still to be seen, but no later sync will write it. */
 export function syncFailed(disk: Disk, inode: number): Disk {
-  return { ...disk, pending: disk.pending.filter((change) => !isDataChange(change) || change.inode !== inode) };
+  const pending = disk.pending.filter((change) => !isDataChange(change) || change.inode !== inode);
+  return pending.length === disk.pending.length ? disk : { ...disk, pending, diverged: true };
 }
 
 export function withChanges(disk: Disk, changes: readonly Change[], geometry: Geometry): Disk {
   const created = changes.filter(({ kind }) => kind === 'create').length;
   return {
-    durable: disk.durable,
+    ...disk,
     pending: [...disk.pending, ...changes],
     view: applyChanges(disk.view, changes, geometry),
     nextInode: disk.nextInode + created,
@@ -105,15 +108,22 @@ export function withChanges(disk: Disk, changes: readonly Change[], geometry: Ge
 
 /** Whether a power cut now could take anything away. */
 export function isSettled({ durable, pending, view }: Disk): boolean {
-  return pending.length === 0 && (view === durable || stateDigest(view) === stateDigest(durable));
+  return pending.length === 0 && view === durable;
 }
 
+const digests = new WeakMap<DiskState, string>();
+
 /** Equal for the same names with the same bytes. */
-export function stateDigest({ names, contents }: DiskState): string {
-  const files = [...names].map(
-    ([name, inode]) => `${name}\0${contents.get(inode)?.size}\0${contents.get(inode)?.digest}`,
-  );
-  return hash('sha256', files.sort().join('\n'), 'hex');
+export function stateDigest(state: DiskState): string {
+  const known = digests.get(state);
+  if (known !== undefined) return known;
+  const files = [...state.names].map(([name, inode]) => {
+    const content = state.contents.get(inode);
+    return `${name}\0${content?.size}\0${content?.digest}`;
+  });
+  const digest = hash('sha256', files.sort().join('\n'), 'hex');
+  digests.set(state, digest);
+  return digest;
 }
 
 /** Equal for disks that no program and no power cut could tell apart. */
@@ -128,8 +138,11 @@ export function diskDigest(disk: Disk): string {
 }
 
 function settled(disk: Disk, belongs: (change: Change) => boolean, geometry: Geometry): Disk {
-  const durable = applyChanges(disk.durable, disk.pending.filter(belongs), geometry);
-  return { ...disk, durable, pending: disk.pending.filter((change) => !belongs(change)) };
+  const pending = disk.pending.filter((change) => !belongs(change));
+  if (pending.length === disk.pending.length) return disk;
+  // One and the same object, so that it is told at a glance that nothing can be lost.
+  if (pending.length === 0 && !disk.diverged) return { ...disk, pending, durable: disk.view };
+  return { ...disk, pending, durable: applyChanges(disk.durable, disk.pending.filter(belongs), geometry) };
 }
 
 function changed(content: Content, change: DataChange, { erasedValue }: Geometry): Content {

@@ -12,6 +12,9 @@ export interface ParallelOptions {
   onFindings(task: Task, findings: Findings): void;
 }
 
+/** While one waits for a decompressor, another goes on. */
+const TASKS_PER_THREAD = 2;
+
 /**
  * Does the tasks in threads of their own.
  *
@@ -43,7 +46,7 @@ export async function exploreInParallel(
     });
     thread.on('error', ended.reject);
     thread.on('exit', (status) => ended.reject(new Error(`a thread of the explorer ended with status ${status}`)));
-    next();
+    for (let task = 0; task < TASKS_PER_THREAD; task++) next();
   }
   try {
     return await ended.promise;
