@@ -274,6 +274,21 @@ describe('confirming', () => {
     expect(withTime('2026-02-28T23:30:00-02:00', first).timeFloor).toBe('2026-02-28T23:30:00-02:00');
   });
 
+  it('keeps the keys that could sign only of what runs and of what is on trial', () => {
+    let control = factoryControl();
+    for (const name of ['r2', 'r3', 'r4']) {
+      control = installed(control, name, ['app']);
+      control.trial!.record.releaseKeyids = [digest(name)];
+      control = confirm(attempt(control, at(0)), at(0));
+    }
+    expect(control.releases.map(({ releaseKeyids }) => releaseKeyids)).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      [digest('r4')],
+    ]);
+  });
+
   it('lets the counter fall only when everybody has left who could sign before', () => {
     const control = factoryControl();
     control.releases[0] = { ...FACTORY, securityCounter: 2 ** 32 - 1, releaseKeyids: ['k1', 'k2'] };

@@ -177,12 +177,11 @@ describe('installing again', () => {
   });
 
   it('goes on where it was interrupted, without writing a block twice', async () => {
-    await using life = await newDevice({
-      layout: {
-        ...smallLayout,
-        components: { ...smallLayout.components, app: { slots: ['a', 'b'], slotBytes: 2 ** 20 } },
-      },
-    });
+    const components = {
+      app: { slots: ['a', 'b'], slotBytes: 2 ** 20 },
+      modem: { slots: ['main'], slotBytes: 4096 },
+    };
+    await using life = await newDevice({ layout: { ...smallLayout, eraseBlockBytes: 4096, components } });
     const app = randomImage(900_000);
     const second = await release(2, { app });
     const abort = new AbortController();
@@ -246,6 +245,11 @@ describe('an installation is refused', () => {
       await release(2, { app: randomImage(10) }, { expiresAt: '2026-07-01T00:00:00Z' }),
       'PACKAGE_EXPIRED',
     );
+  });
+
+  it('under a trust root that had expired by then', async () => {
+    await using life = await newDevice({ timeFloor: inTwoYears.toISOString() });
+    await expectRefused(life, await release(2, { app: randomImage(10) }), 'ROOT_EXPIRED');
   });
 
   it('for a payload that was altered, before anything is written', async () => {

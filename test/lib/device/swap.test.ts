@@ -129,6 +129,17 @@ describe('exchanging the images of a component with one slot', () => {
 });
 
 describe('the journal of an exchange', () => {
+  it('stays as large as it is, however many steps it is told of', async () => {
+    const fs = diskOf(installed);
+    const flash = { machine: machineOf(fs), layout };
+    const size = await fs.size('modem.swap');
+    const journal = await SwapJournal.open(flash, 'modem', 7);
+    for (let block = 0; block < 100; block++) await journal.add({ block, step: 2 });
+    expect((await SwapJournal.open(flash, 'modem', 7)).progress).toEqual({ block: 99, step: 2 });
+    expect((await SwapJournal.open(flash, 'modem', 8)).progress).toBeUndefined();
+    expect(await fs.size('modem.swap')).toBe(size);
+  });
+
   it('never forgets the last step, when it is torn again and again', async () => {
     const fs = diskOf(installed);
     const flash = { machine: machineOf(fs), layout };
