@@ -23,6 +23,8 @@ const cases = [
   ['ota inspect', ['ota.js', 'inspect', nothing], COMMAND_LIMIT],
   ['ota verify', ['ota.js', 'verify', nothing, '--key', nothing], COMMAND_LIMIT],
   ['ota apply', ['ota.js', 'apply', nothing, '--base', nothing, '--out', nothing], COMMAND_LIMIT],
+  ['ota device status', ['ota.js', 'device', 'status', nothing], COMMAND_LIMIT],
+  ['ota device boot', ['ota.js', 'device', 'boot', nothing], COMMAND_LIMIT],
   ['ota (unknown command)', ['ota.js', nothing], COMMAND_LIMIT],
 ];
 

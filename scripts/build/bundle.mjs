@@ -2,6 +2,7 @@ import { globSync, mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build, transform } from 'esbuild';
 import { leanOclif } from './lean-oclif.mjs';
+import { packChunks } from './pack-chunks.mjs';
 
 /**
  * Bundles the dispatcher, each command and each worker into files of `out`, with shared chunks.
@@ -34,9 +35,11 @@ export async function bundle(root, out) {
     metafile: true,
     logLevel: 'warning',
   });
-  for (const { path, contents } of outputFiles) {
+  const files = new Map();
+  for (const { path, contents } of outputFiles) files.set(path, await commonJs(contents));
+  for (const [path, code] of packChunks(files)) {
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, await commonJs(contents));
+    writeFileSync(path, code);
   }
   writeFileSync(join(out, 'package.json'), '{ "type": "commonjs" }\n');
   return Object.keys(metafile.inputs);
