@@ -1,5 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
 import { canonicalJson } from '../../src/lib/core/canonical-json.js';
+import { OtaError } from '../../src/lib/core/errors.js';
 import { memoryAccess } from '../../src/lib/core/file-access.js';
 import type { JsonValue } from '../../src/lib/core/strict-json.js';
 import { encodeBsdf2 } from '../../src/lib/delta/bsdf2-encoder.js';
@@ -7,6 +8,7 @@ import { type BootReport, bootDevice, type FirmwareBehaviour } from '../../src/l
 import type { BootControl } from '../../src/lib/device/boot-control.js';
 import { type ConfirmReport, confirmTrial } from '../../src/lib/device/confirm.js';
 import { openDevice } from '../../src/lib/device/device.js';
+import type { DeviceFs } from '../../src/lib/device/device-fs.js';
 import { type InitSpec, initDevice } from '../../src/lib/device/init.js';
 import { type InstallReport, type InstallRequest, installPackage } from '../../src/lib/device/install.js';
 import type { Machine } from '../../src/lib/device/machine.js';
@@ -135,4 +137,16 @@ export const randomImage = (size: number): Buffer => randomBytes(size);
 export function runs(images: Record<string, Uint8Array> = {}): Record<string, string> {
   const all: Record<string, Uint8Array> = { ...factoryImages, ...images };
   return Object.fromEntries(Object.entries(all).map(([component, image]) => [component, hash('sha256', image)]));
+}
+
+/** A storage that has gone bad: what `fails` names throws. */
+export function failing(fs: DeviceFs, fails: (method: keyof DeviceFs, name: string) => boolean): DeviceFs {
+  return new Proxy(fs, {
+    get(target, method: keyof DeviceFs) {
+      return (...args: [string]) => {
+        if (fails(method, args[0])) throw new OtaError('IO_FAILED', `${args[0]}: ${method} failed`);
+        return (target[method] as (...all: unknown[]) => unknown).apply(target, args);
+      };
+    },
+  });
 }

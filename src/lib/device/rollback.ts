@@ -88,7 +88,8 @@ async function choose(
       const plan = await planRollback(device, record, opened.get(record.digest), { allowTestKeys });
       return { plan, rejected };
     } catch (error) {
-      if (!(error instanceof OtaError) || error.exitCode === 130 || error.exitCode === 143) throw error;
+      // A disk that fails says nothing about the releases on it, nor does an interruption.
+      if (!(error instanceof OtaError) || [6, 130, 143].includes(error.exitCode)) throw error;
       rejected.push({ release: record.digest, version: record.version, reason: error.message });
     }
   }

@@ -1,11 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
-import { OtaError } from '../../../src/lib/core/errors.js';
 import type { DeviceFs } from '../../../src/lib/device/device-fs.js';
 import { readEventLog } from '../../../src/lib/device/event-log.js';
 import { smallLayout } from '../../support/boot-control.js';
 import { factoryImages } from '../../support/device.js';
-import { type DeviceLife, newDevice, randomImage, release, runs } from '../../support/device-life.js';
+import { type DeviceLife, failing, newDevice, randomImage, release, runs } from '../../support/device-life.js';
 
 const threeSlots = {
   layout: {
@@ -23,18 +22,6 @@ async function damage({ folder }: DeviceLife, file: string, at = 1000): Promise<
 
 async function events({ machine }: DeviceLife): Promise<string[]> {
   return (await readEventLog(machine.fs)).map(({ type }) => type);
-}
-
-/** A storage that has gone bad: what `fails` names throws. */
-function failing(fs: DeviceFs, fails: (method: keyof DeviceFs, name: string) => boolean): DeviceFs {
-  return new Proxy(fs, {
-    get(target, method: keyof DeviceFs) {
-      return (...args: [string]) => {
-        if (fails(method, args[0])) throw new OtaError('IO_FAILED', `${args[0]}: ${method} failed`);
-        return (target[method] as (...all: unknown[]) => unknown).apply(target, args);
-      };
-    },
-  });
 }
 
 const WRITES: (keyof DeviceFs)[] = ['write', 'erase', 'truncate', 'sync', 'rename', 'remove', 'syncDirectory'];

@@ -7,7 +7,7 @@ import { encodeTrustRoot } from '../../../src/lib/trust/root.js';
 import { rotateKey } from '../../../src/lib/trust/root-edit.js';
 import { smallLayout } from '../../support/boot-control.js';
 import { deviceRoot, releaseSigner, rootSigner } from '../../support/device.js';
-import { type DeviceLife, newDevice, randomImage, release, runs } from '../../support/device-life.js';
+import { type DeviceLife, failing, newDevice, randomImage, release, runs } from '../../support/device-life.js';
 import { newSigner, successorOf } from '../trust/keys.js';
 
 const rollBack = ({ machine }: DeviceLife, request: Partial<RollbackRequest> = {}) =>
@@ -184,6 +184,13 @@ describe('a rollback is refused', () => {
         message: expect.stringMatching(/allow/),
       });
     }
+  });
+
+  it('by a disk that fails, which says nothing about the releases on it', async () => {
+    await using life = await newDevice();
+    await life.update(await release(2, { app: randomImage(3000) }));
+    life.machine.fs = failing(life.machine.fs, (method, name) => method === 'read' && name === 'app.a.metadata.json');
+    expect(await refusal(life)).toMatchObject({ code: 'IO_FAILED' });
   });
 
   it('below the stored security counter', async () => {
