@@ -9,11 +9,19 @@ export default defineConfig({
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text-summary', 'html'] },
     projects: [
       // Needs nothing but Node and npm.
-      { extends: true, test: { name: 'default', include: ['test/**/*.test.ts'], exclude: ['test/service/**'] } },
+      {
+        extends: true,
+        test: { name: 'default', include: ['test/**/*.test.ts'], exclude: ['test/service/**', 'test/proof/**'] },
+      },
       // Needs bsdiff, bspatch, openssl or an installed tarball.
       {
         extends: true,
         test: { name: 'service', include: ['test/service/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 },
+      },
+      // Needs strace and a quarter of an hour.
+      {
+        extends: true,
+        test: { name: 'proof', include: ['test/proof/**/*.test.ts'], testTimeout: 3_600_000, hookTimeout: 120_000 },
       },
     ],
   },
