@@ -121,6 +121,7 @@ function scenario(life: ScenarioReport): Markup {
   return markup`<section class="card timeline">
 <h3>${boots(life.boots)}</h3>
 <p class="soft">${facts}</p>
+${life.noRollback === undefined ? undefined : markup`<p class="soft">Without a rollback by wish: ${life.noRollback}</p>`}
 ${columns.length === 0 ? undefined : timelineSvg(columns, label)}
 <p class="readout" aria-live="polite"></p>
 <details><summary>As a table</summary><div class="wide">${operationTable(columns)}</div></details>

@@ -1,7 +1,9 @@
 import { createPrivateKey, createPublicKey, hash } from 'node:crypto';
-import { enrolSpki, type PublicKey } from '../trust/public-key.js';
+import { readBounded } from '../core/file-access.js';
+import type { TrustAnchorSpec } from '../package/trust-anchor.js';
+import { enrolSpki, type PublicKey, readPublicKey } from '../trust/public-key.js';
 import { ROOT_ROLE, releaseRole } from '../trust/role-name.js';
-import { encodeTrustRoot, makeTrustRoot } from '../trust/root.js';
+import { encodeTrustRoot, makeTrustRoot, ROOT_MAX_BYTES } from '../trust/root.js';
 import { newRoot } from '../trust/root-edit.js';
 import { signRoot } from '../trust/root-file.js';
 import { keySigner, type Signer } from '../trust/signer.js';
@@ -11,6 +13,20 @@ const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 /** Roots must expire; this one lives as long as a simulation. */
 const NEVER = new Date('9999-12-31T23:59:59Z');
+
+/**
+ * The trust root of a simulated device: the one that is named, or one that trusts the named keys.
+ *
+ * @returns the file
+ * @throws OtaError KEY_INVALID, NOT_FOUND and the other failures of reading; as {@link throwAwayRoot}
+ */
+export async function simulatedTrustRoot(
+  { trustRootPath, keyPaths = [], threshold }: TrustAnchorSpec,
+  product: string,
+): Promise<Uint8Array> {
+  if (trustRootPath !== undefined) return readBounded(trustRootPath, ROOT_MAX_BYTES, 'trust root');
+  return throwAwayRoot({ product, keys: await Promise.all(keyPaths.map(readPublicKey)), threshold });
+}
 
 /**
  * A trust root for a simulated device that is to trust plain keys. Whoever reads this can make its root key, and the

@@ -1,19 +1,20 @@
 import { formatByteSize } from '../core/byte-size.js';
 import { escapeText } from '../core/text.js';
 import type { SimulationReport, Violation } from '../simulate/report.js';
+import type { ReplayReport } from '../simulate/simulate-package.js';
 import { factsText, gridText } from './table.js';
 
 export interface SimulateTextOptions {
   /** The result in one sentence. */
   verdict: string;
-  /** What to type to see a violation happen. */
-  replayCommand(token: string): string;
+  /** What to type to see a violation happen, up to its token. */
+  repeat: string;
 }
 
 /** `ota simulate` for people: the verdict, the figures, then each broken invariant with the way to it. */
 export async function simulateText(
   report: SimulationReport,
-  { verdict, replayCommand }: SimulateTextOptions,
+  { verdict, repeat }: SimulateTextOptions,
 ): Promise<string> {
   const { layout, totals } = report;
   const components = Object.entries(layout.components).map(
@@ -35,7 +36,19 @@ export async function simulateText(
     ]),
     '',
     await figuresGrid(report),
-    ...report.violations.map((violation) => violationText(violation, replayCommand(violation.replay))),
+    ...report.scenarios.flatMap(({ boots, noRollback }) =>
+      noRollback === undefined ? [] : [`${escapeText(boots)}: without a rollback by wish: ${escapeText(noRollback)}`],
+    ),
+    ...report.violations.map((violation) => violationText(violation, `${repeat} ${violation.replay}`)),
+  ].join('\n');
+}
+
+/** `ota simulate --replay` for people. */
+export function replayText(packageName: string, { boots, trace, violation }: ReplayReport): string {
+  const verdict = violation === undefined ? 'survives this life' : `breaks ${violation.invariant} again`;
+  return [
+    `${escapeText(packageName)}: ${verdict}, with --boots ${boots}`,
+    ...trace.map((line, index) => `  ${index + 1}. ${escapeText(line)}`),
   ].join('\n');
 }
 

@@ -28,12 +28,13 @@ const hostileReport: fc.Arbitrary<SimulationReport> = fc
     const report = sampleReport({ blocks: 2, cuts: line, violations: [sampleViolation()] });
     const [scenario] = report.scenarios;
     const operations = scenario!.operations.map((operation) => ({ ...operation, step, file }));
+    const life = { ...scenario!, boots: component, operations, noRollback: line };
     return {
       ...report,
       package: { name, digest: line, version: file },
       base: { version: step },
       layout: { ...report.layout, components: { [component]: { slots: [name, line], slotBytes: 4096 } } },
-      scenarios: [{ ...scenario!, boots: component, operations }],
+      scenarios: [life],
       violations: [{ invariant: name, message: line, scenario: step, trace: [file, component], replay: line }],
     };
   });
