@@ -6,8 +6,9 @@ import { diskFaultsAt, type PlannedFault } from './faults.js';
 import { count, countViolation, type Ending, type Fault, type Findings, noFindings, type Spent } from './findings.js';
 import { Garbage } from './garbage.js';
 import { harmedDisks } from './harm.js';
-import { type Broken, broken } from './invariants.js';
+import type { Broken } from './invariants.js';
 import { BIRTH, type Life, lifeDigest, memoryAfterCut } from './life.js';
+import { brokenByUnrest, restless, stepsAtMost } from './patience.js';
 import { runStep, type StepRun, type Traces, traceName, type WatchedOperation } from './run-step.js';
 import type { Phase } from './scenario.js';
 import { StepTraces } from './step-traces.js';
@@ -71,7 +72,6 @@ export class Explorer {
   readonly #endings = new Map<string, Ending>();
   /** Cuts that follow a life, by its digest. */
   readonly #paired = new Map<string, number>();
-  /** No sound life takes so many steps. */
   readonly #stepsAtMost: number;
 
   /** @param memory shared by the scenarios of one experiment */
@@ -80,7 +80,7 @@ export class Explorer {
     this.#phases = phases;
     this.#garbage = new Garbage(experiment.seed);
     this.#memory = memory;
-    this.#stepsAtMost = 50 + 10 * (experiment.bootAttempts + this.#badBoots);
+    this.#stepsAtMost = stepsAtMost(experiment, phases);
   }
 
   /**
@@ -174,10 +174,6 @@ export class Explorer {
   }
 
   /** Boots that a scenario lets fail by number. */
-  get #badBoots(): number {
-    return Math.max(...this.#phases.map(({ firstBoots = 0 }) => firstBoots));
-  }
-
   get #birth(): Life {
     return { disk: poweredUp(this.#experiment.factory), memory: BIRTH };
   }
@@ -296,15 +292,10 @@ export class Explorer {
       slotBytes: spent.slotBytes + ending.slotBytes - usual.slotBytes,
       fetchedBytes: spent.fetchedBytes + ending.fetchedBytes - usual.fetchedBytes,
     });
-    const violation = ending.violation ?? this.#unstable(ending, faults.length);
+    const { boots } = ending;
+    const violation =
+      ending.violation ?? brokenByUnrest(this.#experiment, this.#phases, { boots, faults: faults.length });
     if (violation !== undefined) countViolation(findings, { ...violation, faults });
-  }
-
-  #unstable({ boots }: Ending, faults: number): Broken | undefined {
-    // Each fault may cost a release all its attempts, and one boot more to start again.
-    const most = (this.#experiment.bootAttempts + this.#badBoots + 4) * (faults + 1);
-    if (boots <= most) return undefined;
-    return broken('stable', `it took ${boots} boots to get to its goal, at most ${most} are sound`);
   }
 
   async #ending(from: Life): Promise<Ending> {
@@ -356,10 +347,6 @@ export class Explorer {
   async #watch(life: Life): Promise<{ run: StepRun; operations: WatchedOperation[] }> {
     return await runStep(this.#experiment, this.#phases[life.memory.phase]!, life, this.#memory);
   }
-}
-
-function restless(): Broken {
-  return broken('stable', 'the device does the same again and again and never reaches its goal');
 }
 
 function plus(ending: Ending, run: StepRun, isBoot: boolean): Ending {

@@ -1,5 +1,5 @@
 import { OtaError } from '../core/errors.js';
-import { advance } from './advance.js';
+import { type Advance, advance } from './advance.js';
 import { crashStates, idleCrashStates } from './crash-states.js';
 import { type Disk, type DiskState, poweredUp } from './disk.js';
 import type { Experiment } from './experiment.js';
@@ -7,9 +7,10 @@ import { DISK_FAULTS, type DiskFault } from './faults.js';
 import type { Fault } from './findings.js';
 import { Garbage } from './garbage.js';
 import { harmedDisks } from './harm.js';
-import { type Broken, broken } from './invariants.js';
+import type { Broken } from './invariants.js';
 import { BIRTH, type Life, lifeDigest, memoryAfterCut } from './life.js';
 import { modelText, placeText } from './model-text.js';
+import { brokenByUnrest, restless, stepsAtMost } from './patience.js';
 import { runStep, type StepRun, type WatchedOperation } from './run-step.js';
 import type { Phase } from './scenario.js';
 
@@ -19,8 +20,6 @@ export interface Replay {
   trace: string[];
   violation?: Broken;
 }
-
-const STEPS_AT_MOST = 5000;
 
 /**
  * Lives a life again with exactly these faults.
@@ -45,6 +44,10 @@ class ReplayedLife {
   #life: Life;
   #operations = 0;
   #steps = 0;
+  /** Faults. */
+  #happened = 0;
+  /** Since the last of them, in the phase that it hit. */
+  #boots = 0;
   #confirmed: readonly string[] = [];
   #needed: readonly string[] = [];
   /** Lives since the last fault: one that comes back does so for ever. */
@@ -74,9 +77,7 @@ class ReplayedLife {
   async #step(): Promise<Broken | undefined> {
     this.#harm();
     const digest = lifeDigest(this.#life);
-    if (this.#seen.has(digest) || this.#steps > STEPS_AT_MOST) {
-      return broken('stable', 'the device does the same again and again and never reaches its goal');
-    }
+    if (this.#seen.has(digest) || this.#seen.size === stepsAtMost(this.#experiment, this.#phases)) return restless();
     this.#seen.add(digest);
     const { memory } = this.#life;
     const phase = this.#phases[memory.phase]!;
@@ -100,7 +101,9 @@ class ReplayedLife {
       return then;
     }
     this.#remember(run);
+    const unrest = this.#count(then);
     this.#life = then.life;
+    if (unrest !== undefined) return unrest;
     if (run.faultHappened) {
       this.#next();
       if (model.endsWith('-lost')) this.#powerUp(run.disk.durable);
@@ -110,6 +113,17 @@ class ReplayedLife {
       this.#next();
     }
     return undefined;
+  }
+
+  /** Boots since the last fault: once the goal of that phase is reached, their number is judged. */
+  #count({ life, booted }: Advance): Broken | undefined {
+    if (booted !== undefined) this.#boots++;
+    const { memory } = this.#life;
+    if (life.memory.phase === memory.phase && life.memory.next !== 'done') return undefined;
+    const [boots, faults] = [this.#boots, this.#happened];
+    this.#boots = Number.NEGATIVE_INFINITY;
+    if (this.#faults.length > 0) return undefined;
+    return brokenByUnrest(this.#experiment, this.#phases, { boots, faults });
   }
 
   #cut(model: string, watched: readonly WatchedOperation[], phase: Phase): undefined {
@@ -146,6 +160,8 @@ class ReplayedLife {
 
   #next(): void {
     this.#faults.shift();
+    this.#happened++;
+    this.#boots = 0;
     this.#seen = new Set();
   }
 
