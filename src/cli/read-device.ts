@@ -9,6 +9,8 @@ export interface JudgingDevice {
   isFolder: boolean;
   /** It was made with test keys, which it believes for good. */
   acceptsTestKeys: boolean;
+  /** Why it takes no package at all for the moment. */
+  pending?: string;
 }
 
 /**

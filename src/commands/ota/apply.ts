@@ -135,7 +135,7 @@ export default class Apply extends BaseCommand {
     const { signal, onArrival } = this;
     // Loaded here: most runs make files, and start without all that a device is.
     const { applyToDevice, deviceApplyText } = await import('../../cli/apply-to-device.js');
-    const installing = this.progress(flags['dry-run'] ? 'Applying in memory' : `Installing on ${device}`);
+    const installing = this.progressOnceBegun(flags['dry-run'] ? 'Applying in memory' : `Installing on ${device}`);
     const report = await applyToDevice(spec, device, {
       noFullFallback: flags['no-full-fallback'],
       allowTestKeys: flags['allow-test-keys'],

@@ -53,6 +53,7 @@ export default class Explain extends BaseCommand {
     const { signal, onArrival } = this;
     const judge = await readDevice(flags.device);
     const device = judge.state;
+    if (judge.pending !== undefined) this.warnUser(`${judge.pending}: until then it takes no package`);
     const spec = trustAnchorSpec(flags);
     const allowTestKeys = flags['allow-test-keys'] || (judge.acceptsTestKeys && trustsOwnRoot(judge, spec));
     const now = timeOf(systemClock.now(), device);

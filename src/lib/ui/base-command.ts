@@ -70,6 +70,19 @@ export abstract class BaseCommand extends Command {
     return progress;
   }
 
+  /** As {@link progress}, but begins with its first update, which tells the size: for what comes after another job. */
+  protected progressOnceBegun(label: string): Progress {
+    let begun: Progress | undefined;
+    return {
+      update: (done, totalBytes) => {
+        begun ??= this.progress(label, totalBytes === undefined ? {} : { totalBytes });
+        begun.update(done, totalBytes);
+      },
+      done: (text) => begun?.done(text),
+      fail: () => begun?.fail(),
+    };
+  }
+
   /** Shows how an input gets on that comes from stdin or an address. */
   protected readonly onArrival = (name: string): Progress => {
     const short = name.length > ARRIVAL_NAME_LENGTH ? `…${name.slice(-ARRIVAL_NAME_LENGTH)}` : name;

@@ -270,6 +270,14 @@ describe('a device judges', () => {
     },
   );
 
+  test('and ota explain warns of one that takes no package for the moment', async () => {
+    await folder.copy('trial', 'booted');
+    await folder.ota('device', 'boot', 'booted');
+    const { status, stderr } = await folder.ota('explain', 'x.ota', '--device', 'booted');
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/^warning: booted: release 3\.7\.0 is on trial and not confirmed yet: until then/);
+  });
+
   test('from a snapshot as it does itself', async () => {
     const { state } = await folder.json(
       0,

@@ -139,7 +139,7 @@ export default class DeviceInit extends BaseCommand {
     });
     const layout = given ?? defaultLayout(factory.imageBytes);
 
-    const writing = this.progress('Writing images');
+    const writing = this.progressOnceBegun('Writing images');
     const release = await initNodeDevice(
       args.device,
       {

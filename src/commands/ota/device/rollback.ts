@@ -57,7 +57,7 @@ export default class DeviceRollback extends BaseCommand {
       onArrival,
       signal,
     });
-    const writing = this.progress(dryRun ? 'Applying in memory' : `Writing to ${name}`);
+    const writing = this.progressOnceBegun(dryRun ? 'Applying in memory' : `Writing to ${name}`);
     const rollBack = async (): Promise<DeviceRollbackReport> => {
       await using machine = await openNodeMachine(name);
       const report = await rollbackDevice(machine, {
