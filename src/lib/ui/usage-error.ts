@@ -64,7 +64,8 @@ const PHRASES: [RegExp, string][] = [
   [/^Expected an integer but received: (.*)$/s, 'expected a whole number, got "$1"'],
   [/^Expected (.*) to be one of: (.*)$/s, 'expected one of $2, got "$1"'],
   [/^All of the following must be provided when using (--\S+): (.*)$/, '$1 also needs $2'],
-  [/^(--[\w-]+)=.* cannot also be provided when using (--\S+)$/s, '$1 and $2 exclude each other'],
+  [/^(--[\w-]+)(?:=.*)? cannot also be provided when using (--\S+)$/s, '$1 and $2 exclude each other'],
+  [/^Exactly one of the following must be provided: (.*)$/, 'one of $1 is missing'],
 ];
 
 /** `The following error occurred:\n  A\n  B\nSee more help with --help` → `A; B`. */

@@ -266,13 +266,19 @@ describe('ota device init refuses', () => {
   };
   const words = (changes: Partial<typeof told>) =>
     Object.entries({ ...told, ...changes }).flatMap(([name, value]) => (value === '' ? [] : [`--${name}`, value]));
-  test.each<[string, string[], number, string]>([
+  test.each<[string, string[], number, string, RegExp?]>([
     ['a folder that holds something', ['hub', ...words({})], 8, 'OUTPUT_EXISTS'],
     ['an image for a component twice', ['new', ...words({}), '--image', 'new.bin'], 2, 'USAGE'],
     ['no version', ['new', ...words({ version: '' })], 2, 'USAGE'],
     ['a version that is none', ['new', ...words({ version: 'v3' })], 4, 'METADATA_INVALID'],
-    ['neither images nor a package', ['new', ...words({ image: '' })], 2, 'USAGE'],
-    ['both', ['new', ...words({}), '--package', 'fine.ota'], 2, 'USAGE'],
+    [
+      'neither images nor a package',
+      ['new', ...words({ image: '' })],
+      2,
+      'USAGE',
+      /one of --image, --package is missing/,
+    ],
+    ['both', ['new', ...words({}), '--package', 'fine.ota'], 2, 'USAGE', /^--image and --package exclude each other$/],
     ['a root that is none', ['new', ...words({ trust: 'old.bin' })], 4, 'JSON_INVALID'],
     ['a time that is none', ['new', ...words({}), '--time-floor', 'yesterday'], 2, 'USAGE'],
     ['an image that does not fit', ['new', ...words({}), '--layout', 'small.json'], 5, 'DOES_NOT_FIT'],
@@ -289,7 +295,7 @@ describe('ota device init refuses', () => {
       5,
       'BASE_MISMATCH',
     ],
-  ])('%s', async (_, args, status, code) => {
+  ])('%s', async (_, args, status, code, message) => {
     const layout = {
       spec: 'ota-fleet-layout/1',
       eraseBlockBytes: 4096,
@@ -298,6 +304,6 @@ describe('ota device init refuses', () => {
     };
     await writeFile(folder.file('small.json'), JSON.stringify(layout));
     await writeFile(folder.file('odd.json'), JSON.stringify({ ...layout, eraseBlockBytes: 5000 }));
-    await refused(['device', 'init', ...args], status, code);
+    await refused(['device', 'init', ...args], status, code, message);
   });
 });
