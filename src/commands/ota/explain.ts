@@ -15,8 +15,8 @@ export default class Explain extends BaseCommand {
 
   static override description =
     'Judges the package by a device, or by a file that tells the state of one: signatures (under --key, --trust, or ' +
-    'the trust root that the device has), product, model, hardware revision, sequence, security counter, expiry, base, resources, ' +
-    'dependencies. Every failed check is listed, not only the first.\n\n' +
+    'the trust root that the device has), product, model, hardware revision, sequence, security counter, expiry, ' +
+    'base, resources, dependencies. Every failed check is listed, not only the first.\n\n' +
     'Exits 0 when the device would accept it; else with the status of the first failed check: 3 for signatures, ' +
     '5 for policy. Exits 4 when the package or the state is malformed.';
 
