@@ -29,7 +29,8 @@ export async function completeEventLog(fs: DeviceFs, { sequence, event }: BootCo
   const lines = (await readRange(fs, start, size)).toString('latin1').split('\n');
   const torn = tornBytes(lines, start === 0 ? 0 : 1);
   const line = `${JSON.stringify({ sequence, ...event } satisfies LoggedEvent)}\n`;
-  const isThere = lines.some((logged) => tellsOf(logged, sequence, event));
+  // Not in the last one, even if nothing but its end is missing: it is cut.
+  const isThere = lines.slice(0, -1).some((logged) => tellsOf(logged, sequence, event));
   if (torn > 0) await fs.truncate(EVENT_LOG_FILE, size - torn);
   if (isThere && torn === 0) return;
   if (!isThere) await fs.write(EVENT_LOG_FILE, size - torn, Buffer.from(line));

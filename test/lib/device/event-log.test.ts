@@ -72,6 +72,15 @@ test('each event stands there once, wherever appends are torn and whatever fills
   );
 });
 
+test('an event of which only the end of its line is missing is written again', async () => {
+  await complete(commit(1));
+  await complete(commit(2));
+  await truncate(log, (await readFile(log)).length - 1);
+  await complete(commit(2));
+  await complete(commit(3));
+  expect(await sequences()).toEqual([1, 2, 3]);
+});
+
 test('an event of the same number but another content is another event', async () => {
   await complete(commit(1));
   await complete(commit(2, 'lost with its block'));
