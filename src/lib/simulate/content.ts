@@ -124,6 +124,18 @@ export class Content {
     return true;
   }
 
+  /** Its size without the `value`s at its end. */
+  usedBytes(value: number): number {
+    let used = this.size;
+    while (used > 0) {
+      const { page, start } = this.#pageAt(used - 1);
+      const last = page.bytes.findLastIndex((byte) => byte !== value);
+      if (last >= 0) return start + last + 1;
+      used = start;
+    }
+    return 0;
+  }
+
   #pageAt(position: number): { page: Page; start: number } {
     const index = Math.floor(position / this.#pageBytes);
     return { page: this.#pages[index]!, start: index * this.#pageBytes };

@@ -27,6 +27,7 @@ const ERASE_STEPS = 16;
  *
  * - `before`, `after`: all that was asked for until then is kept; with `-lost`, none that is not durable
  * - `after-only:K`, `after-without:K`: writes reach the disk out of order; K counts pending changes of data
+ * - `after-torn:K`: as `after`, but a half of that write is garbage: its length has reached the disk before its data
  * - `names-only`, `data-only`, `names:N`: names and data reach it independently, names in order
  * - `torn:B`, `torn:B:garbage`: a write stops after B bytes, and the rest is as before or undefined
  * - `erased-front:B`, `erased-back:B`, `garbage`: an erase stops after B bytes from either side, or anywhere
@@ -41,7 +42,7 @@ export function* crashStates(
   const { before, changes, after } = operation;
   yield* settledOrNot('before', before, geometry);
   yield* settledOrNot('after', after, geometry);
-  yield* reordered('after', after, geometry);
+  yield* reordered('after', after, geometry, garbage);
   const interrupted = changes.findIndex(isDataChange);
   if (interrupted >= 0) {
     const base = applyChanges(before.durable, [...before.pending, ...changes.slice(0, interrupted)], geometry);
@@ -50,9 +51,9 @@ export function* crashStates(
 }
 
 /** States that a power cut may leave while nothing is going on. */
-export function* idleCrashStates(disk: Disk, geometry: Geometry): Generator<CrashState> {
+export function* idleCrashStates(disk: Disk, geometry: Geometry, garbage: Garbage): Generator<CrashState> {
   yield* settledOrNot('idle', disk, geometry);
-  yield* reordered('idle', disk, geometry);
+  yield* reordered('idle', disk, geometry, garbage);
 }
 
 function* settledOrNot(when: string, { durable, pending }: Disk, geometry: Geometry): Generator<CrashState> {
@@ -60,7 +61,12 @@ function* settledOrNot(when: string, { durable, pending }: Disk, geometry: Geome
   if (pending.length > 0) yield { model: `${when}-lost`, state: durable };
 }
 
-function* reordered(when: string, { durable, pending }: Disk, geometry: Geometry): Generator<CrashState> {
+function* reordered(
+  when: string,
+  { durable, pending }: Disk,
+  geometry: Geometry,
+  garbage: Garbage,
+): Generator<CrashState> {
   const data = pending.filter(isDataChange);
   const names = pending.filter((change) => !isDataChange(change));
   const keeping = (...kept: readonly Change[]) => applyChanges(durable, kept, geometry);
@@ -73,11 +79,28 @@ function* reordered(when: string, { durable, pending }: Disk, geometry: Geometry
     yield { model: `names:${kept}`, state: keeping(...names.slice(0, kept), ...data) };
     if (data.length > 0) yield { model: `names-only:${kept}`, state: keeping(...names.slice(0, kept)) };
   }
+  for (const index of spread(data.length, REORDERED_AT_MOST)) {
+    const torn = tornWrite(data[index]!, geometry.writeAlignmentBytes, garbage);
+    if (torn !== undefined) {
+      yield { model: `${when}-torn:${index}`, state: keeping(...names, ...data.with(index, torn)) };
+    }
+  }
   if (data.length < 2) return;
   for (const index of spread(data.length, REORDERED_AT_MOST)) {
     yield { model: `${when}-only:${index}`, state: keeping(...names, data[index]!) };
     yield { model: `${when}-without:${index}`, state: keeping(...names, ...data.toSpliced(index, 1)) };
   }
+}
+
+/** A write of which the first half has arrived, up to the write alignment. */
+function tornWrite(change: DataChange, unit: number, garbage: Garbage): DataChange | undefined {
+  if (change.kind !== 'write' || change.bytes.byteLength === 0) return undefined;
+  const { position, bytes } = change;
+  const half = Math.floor(bytes.byteLength / 2);
+  const arrived = half - (half % unit);
+  const torn = Uint8Array.from(bytes);
+  torn.set(garbage.at(position + arrived, bytes.byteLength - arrived), arrived);
+  return { ...change, bytes: torn };
 }
 
 function* interruptions(

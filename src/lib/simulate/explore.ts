@@ -1,17 +1,17 @@
-import { type Advance, advance } from './advance.js';
+import { advance } from './advance.js';
 import { crashStates, idleCrashStates } from './crash-states.js';
-import { diskDigest, isSettled, poweredUp } from './disk.js';
+import { isSettled, poweredUp } from './disk.js';
 import type { Experiment } from './experiment.js';
 import { diskFaultsAt, type PlannedFault } from './faults.js';
-import { count, countViolation, type Ending, type Fault, type Findings, noFindings, type Spent } from './findings.js';
+import { count, countViolation, type Fault, type Findings, noFindings, type Spent } from './findings.js';
+import { Futures, NOTHING_MORE, StepMemory } from './futures.js';
 import { Garbage } from './garbage.js';
 import { harmedDisks } from './harm.js';
 import type { Broken } from './invariants.js';
-import { BIRTH, type Life, lifeDigest, memoryAfterCut } from './life.js';
+import { type Life, lifeDigest, memoryAfterCut } from './life.js';
 import { brokenByUnrest, restless, stepsAtMost } from './patience.js';
-import { runStep, type StepRun, type Traces, traceName, type WatchedOperation } from './run-step.js';
+import { runStep, type StepRun, type WatchedOperation } from './run-step.js';
 import type { Phase } from './scenario.js';
-import { StepTraces } from './step-traces.js';
 
 /** A step of the life without faults. */
 export interface WatchedStep {
@@ -46,30 +46,14 @@ export class OrdinaryViolation extends Error {
   }
 }
 
-/** Steps that were run: by the whole disk, and by what they looked at on it. */
-export class StepMemory {
-  readonly runs = new Map<string, StepRun>();
-  readonly traces: Traces = new StepTraces();
-
-  keep(key: string, run: StepRun): void {
-    // Each holds a few kilobytes.
-    if (this.runs.size >= 20_000) this.runs.clear();
-    this.runs.set(key, run);
-  }
-}
-
-const NOTHING_MORE: Ending = { boots: 0, operations: 0, slotBytes: 0, fetchedBytes: 0, firstBoot: 'none' };
-
 /**
- * The lives of one device in one scenario. A step depends on nothing but disk and firmware, and what becomes of a life
- * on nothing but that life: both are remembered, so that equal states are run once.
+ * Puts faults into the lives of one device in one scenario, and judges what becomes of them.
  */
 export class Explorer {
   readonly #experiment: Experiment;
   readonly #phases: readonly Phase[];
   readonly #garbage: Garbage;
-  readonly #memory: StepMemory;
-  readonly #endings = new Map<string, Ending>();
+  readonly #futures: Futures;
   /** Cuts that follow a life, by its digest. */
   readonly #paired = new Map<string, number>();
   readonly #stepsAtMost: number;
@@ -79,7 +63,7 @@ export class Explorer {
     this.#experiment = experiment;
     this.#phases = phases;
     this.#garbage = new Garbage(experiment.seed);
-    this.#memory = memory;
+    this.#futures = new Futures(experiment, phases, memory);
     this.#stepsAtMost = stepsAtMost(experiment, phases);
   }
 
@@ -89,12 +73,12 @@ export class Explorer {
    */
   async undisturbed(): Promise<WatchedStep[]> {
     const steps: WatchedStep[] = [];
-    let life = this.#birth;
+    let life = this.#futures.birth;
     let before = { operations: 0, slotBytes: 0, fetchedBytes: 0 };
     let confirmed: readonly string[] = [];
     let needed: readonly string[] = [];
     while (life.memory.next !== 'done') {
-      const { run, operations } = await this.#watch(life);
+      const { run, operations } = await this.#futures.watch(life);
       const then = advance(this.#experiment, this.#phases, life, run);
       if ('invariant' in then) throw new OrdinaryViolation(then, run.error);
       if (steps.length === this.#stepsAtMost) throw new OrdinaryViolation(restless());
@@ -145,7 +129,7 @@ export class Explorer {
   async harmBefore(step: WatchedStep, stepIndex: number): Promise<Findings> {
     const findings = noFindings();
     const { disk, memory } = step.life;
-    if (!isSettled(disk) || step.needed.length === 0) return findings;
+    if (step.needed.length === 0) return findings;
     for (const { model, state, harmed } of harmedDisks(disk.view, step.needed, this.#experiment, this.#garbage)) {
       const { promised: _, ...rest } = memory;
       const life: Life = { disk: poweredUp(state), memory: { ...rest, harmed } };
@@ -158,10 +142,10 @@ export class Explorer {
   async randomLife(cuts: number, random: () => number): Promise<Findings> {
     const findings = noFindings();
     const faults: Fault[] = [];
-    let life = this.#birth;
+    let life = this.#futures.birth;
     let spent = { operations: 0, slotBytes: 0, fetchedBytes: 0 };
     while (faults.length < cuts && findings.violations.length === 0) {
-      const { operations } = await this.#ending(life);
+      const { operations } = await this.#futures.ending(life);
       if (operations === 0) break;
       // Those that follow need room, too.
       const target = Math.floor((random() * operations) / (cuts - faults.length));
@@ -171,11 +155,6 @@ export class Explorer {
       await this.#judge(findings, { life, faults: [...faults], spent });
     }
     return findings;
-  }
-
-  /** Boots that a scenario lets fail by number. */
-  get #birth(): Life {
-    return { disk: poweredUp(this.#experiment.factory), memory: BIRTH };
   }
 
   /** Lives on for so many operations, and cuts the power in the next one. */
@@ -189,7 +168,7 @@ export class Explorer {
     let left = operations;
     let spent = spentUntil;
     for (;;) {
-      const { run, operations: watched } = await this.#watch(life);
+      const { run, operations: watched } = await this.#futures.watch(life);
       const operation = watched[left];
       if (operation !== undefined) {
         const choices = [...this.#cuts(life, operation)];
@@ -222,7 +201,7 @@ export class Explorer {
   /** Those of a cut while nothing goes on: what was reported as done is remembered. */
   *#idleCuts({ disk, memory }: Life): Generator<{ life: Life; model: string }> {
     if (isSettled(disk) || memory.next === 'done') return;
-    for (const { model, state } of idleCrashStates(disk, this.#experiment.geometry)) {
+    for (const { model, state } of idleCrashStates(disk, this.#experiment.geometry, this.#garbage)) {
       yield { life: { disk: poweredUp(state), memory: { ...memory, next: 'boot' } }, model };
     }
   }
@@ -259,7 +238,7 @@ export class Explorer {
         pairs = known;
         break;
       }
-      const { run, operations } = await this.#watch(life);
+      const { run, operations } = await this.#futures.watch(life);
       const counted = findings.faultPoints;
       for (const [index, operation] of operations.entries()) {
         for (const { life: again, model } of this.#cuts(life, operation)) {
@@ -286,8 +265,8 @@ export class Explorer {
   }
 
   async #judge(findings: Findings, { life, faults, spent }: Leaf): Promise<void> {
-    const usual = await this.#ending(this.#birth);
-    const ending = await this.#ending(life);
+    const usual = await this.#futures.ending(this.#futures.birth);
+    const ending = await this.#futures.ending(life);
     count(findings, lifeDigest(life), ending, {
       slotBytes: spent.slotBytes + ending.slotBytes - usual.slotBytes,
       fetchedBytes: spent.fetchedBytes + ending.fetchedBytes - usual.fetchedBytes,
@@ -297,66 +276,6 @@ export class Explorer {
       ending.violation ?? brokenByUnrest(this.#experiment, this.#phases, { boots, faults: faults.length });
     if (violation !== undefined) countViolation(findings, { ...violation, faults });
   }
-
-  async #ending(from: Life): Promise<Ending> {
-    const walked: { key: string; run: StepRun; then: Advance; phase: number }[] = [];
-    const seen = new Set<string>();
-    let life = from;
-    let ending = NOTHING_MORE;
-    while (life.memory.next !== 'done') {
-      const key = lifeDigest(life);
-      const known = this.#endings.get(key);
-      if (known !== undefined) {
-        ending = known;
-        break;
-      }
-      if (seen.has(key) || walked.length === this.#stepsAtMost) {
-        ending = { ...NOTHING_MORE, violation: restless() };
-        break;
-      }
-      seen.add(key);
-      const run = await this.#step(life);
-      const then = advance(this.#experiment, this.#phases, life, run);
-      if ('invariant' in then) {
-        ending = plus({ ...NOTHING_MORE, violation: then }, run, life.memory.next === 'boot');
-        this.#endings.set(key, ending);
-        break;
-      }
-      walked.push({ key, run, then, phase: life.memory.phase });
-      life = then.life;
-    }
-    for (const { key, run, then, phase } of walked.reverse()) {
-      const reached = then.life.memory.phase !== phase || then.life.memory.next === 'done';
-      ending = plus(reached ? { ...ending, boots: 0 } : ending, run, then.booted !== undefined);
-      if (then.booted !== undefined) ending = { ...ending, firstBoot: then.booted };
-      this.#endings.set(key, ending);
-    }
-    return ending;
-  }
-
-  async #step(life: Life): Promise<StepRun> {
-    const phase = this.#phases[life.memory.phase]!;
-    const key = `${traceName(phase, life, this.#experiment)} ${diskDigest(life.disk)}`;
-    const known = this.#memory.runs.get(key);
-    if (known !== undefined) return known;
-    const { run } = await runStep(this.#experiment, phase, life, this.#memory);
-    this.#memory.keep(key, run);
-    return run;
-  }
-
-  async #watch(life: Life): Promise<{ run: StepRun; operations: WatchedOperation[] }> {
-    return await runStep(this.#experiment, this.#phases[life.memory.phase]!, life, this.#memory);
-  }
-}
-
-function plus(ending: Ending, run: StepRun, isBoot: boolean): Ending {
-  return {
-    ...ending,
-    boots: ending.boots + (isBoot ? 1 : 0),
-    operations: ending.operations + run.operationCount,
-    slotBytes: ending.slotBytes + run.slotBytes,
-    fetchedBytes: ending.fetchedBytes + run.fetchedBytes,
-  };
 }
 
 function added(spent: Spent & { operations: number }, run: StepRun): Spent & { operations: number } {

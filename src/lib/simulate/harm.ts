@@ -10,11 +10,12 @@ export interface HarmedDisk {
   harmed: NonNullable<Memory['harmed']>;
 }
 
-const FLIPS_PER_IMAGE = 3;
+const FLIPS_PER_FILE = 3;
 const CONTROL_COPY = /^boot-control\.\d$/;
 
 /**
- * - `flip:FILE:BYTE`: one bit is another one, in an image that neither runs nor is fallen back to
+ * - `flip:FILE:BYTE`: one bit is another one, in an image that neither runs nor is fallen back to, or in a copy of the
+ *   boot control block
  * - `garbage:FILE`, `erased:FILE`: a copy of the boot control block is lost, so that the other one must do
  */
 export function* harmedDisks(
@@ -28,16 +29,19 @@ export function* harmedDisks(
     const content = state.contents.get(inode)!;
     const replaced = (position: number, bytes: Uint8Array) =>
       applyChanges(state, [{ kind: 'write', inode, position, bytes }], geometry);
-    if (CONTROL_COPY.test(name)) {
+    const isControl = CONTROL_COPY.test(name);
+    if (isControl) {
       yield { model: `garbage:${name}`, state: replaced(0, garbage.at(0, content.size)), harmed: 'control' };
       const erased = new Uint8Array(content.size).fill(geometry.erasedValue);
       yield { model: `erased:${name}`, state: replaced(0, erased), harmed: 'control' };
-    }
-    if (!name.endsWith('.image') || needed.includes(name) || content.size === 0) continue;
-    for (let flip = 0; flip < FLIPS_PER_IMAGE; flip++) {
-      const position = Math.floor(random() * content.size);
+    } else if (!name.endsWith('.image') || needed.includes(name)) continue;
+    // Only where something is written can a flipped bit do harm.
+    const used = content.usedBytes(geometry.erasedValue);
+    for (let flip = 0; flip < FLIPS_PER_FILE && used > 0; flip++) {
+      const position = Math.floor(random() * used);
       const byte = content.slice(position, 1)[0]! ^ (1 << Math.floor(random() * 8));
-      yield { model: `flip:${name}:${position}`, state: replaced(position, Uint8Array.of(byte)), harmed: 'slot' };
+      const harmed = isControl ? 'control' : 'slot';
+      yield { model: `flip:${name}:${position}`, state: replaced(position, Uint8Array.of(byte)), harmed };
     }
   }
 }

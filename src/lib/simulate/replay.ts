@@ -109,7 +109,7 @@ class ReplayedLife {
       if (model.endsWith('-lost')) this.#powerUp(run.disk.durable);
     } else if (isIdle && at === run.operationCount - 1) {
       this.#tell(modelText(model), memory.next);
-      this.#powerUp(this.#stateOf(model, idleCrashStates(run.disk, this.#experiment.geometry)));
+      this.#powerUp(this.#stateOf(model, idleCrashStates(run.disk, this.#experiment.geometry, this.#garbage)));
       this.#next();
     }
     return undefined;

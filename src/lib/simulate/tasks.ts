@@ -1,6 +1,7 @@
 import type { Experiment } from './experiment.js';
-import { Explorer, type OrdinaryViolation, StepMemory, type WatchedStep } from './explore.js';
+import { Explorer, type OrdinaryViolation, type WatchedStep } from './explore.js';
 import { type Findings, type FoundViolation, noFindings } from './findings.js';
+import { StepMemory } from './futures.js';
 import { randomNumbers } from './garbage.js';
 import type { Operation } from './operation.js';
 import type { Cuts } from './plan.js';

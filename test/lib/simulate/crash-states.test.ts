@@ -90,6 +90,24 @@ describe('a cut in a write', () => {
   });
 });
 
+describe('a cut after writes that were not synced', () => {
+  it('leaves each of them in part, with garbage for the rest', async () => {
+    const states = await statesOfLast(async (fs) => {
+      await fs.write('f', 0, Buffer.alloc(256, 'o'));
+      await fs.write('f', 256, Buffer.alloc(256, 'n'));
+    });
+    const [first, second] = ['after-torn:0', 'after-torn:1'].map((model) => states.get(model)!.f!);
+    const halfOf = (position: number) => Buffer.from(garbage.at(position + 128, 128));
+    expect(first).toEqual(Buffer.concat([Buffer.alloc(128, 'o'), halfOf(0), Buffer.alloc(256, 'n')]));
+    expect(second).toEqual(Buffer.concat([Buffer.alloc(256, 'o'), Buffer.alloc(128, 'n'), halfOf(256)]));
+  });
+
+  it('leaves nothing of a write that is smaller than what storage can write', async () => {
+    const states = await statesOfLast((fs) => fs.write('f', 0, Buffer.from('new')));
+    expect(states.get('after-torn:0')!.f).toEqual(Buffer.from(garbage.at(0, 3)));
+  });
+});
+
 describe('a cut in an erase', () => {
   it('leaves the block erased from either side', async () => {
     const states = await statesOfLast(async (fs) => {
