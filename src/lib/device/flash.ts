@@ -51,12 +51,20 @@ export async function writeBlock(
     machine: { fs },
     layout: { eraseBlockBytes, erasedValue, writeAlignmentBytes },
   } = flash;
-  const padded = Buffer.alloc(roundUp(bytes.byteLength, writeAlignmentBytes), erasedValue);
-  padded.set(bytes);
+  const padded = padTo(writeAlignmentBytes, bytes, erasedValue);
   if (padded.equals(present.subarray(0, padded.length))) return 0;
   if (!isErased(present, erasedValue)) await fs.erase(file, position, eraseBlockBytes);
   if (!isErased(padded, erasedValue)) await fs.write(file, position, padded);
   return padded.length;
+}
+
+function padTo(alignmentBytes: number, bytes: Uint8Array, erasedValue: number): Buffer {
+  const size = roundUp(bytes.byteLength, alignmentBytes);
+  // Most blocks are full, and a copy of each would be memory that waits for the garbage collector.
+  if (size === bytes.byteLength) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const padded = Buffer.alloc(size, erasedValue);
+  padded.set(bytes);
+  return padded;
 }
 
 export function isErased(bytes: Uint8Array, erasedValue: number): boolean {

@@ -38,11 +38,12 @@ export async function writeSlot(
   const isNew = (await fs.size(file)) === undefined;
   const windowBytes = Math.max(eraseBlockBytes, roundUp(WINDOW_BYTES, eraseBlockBytes));
   const window = Buffer.allocUnsafe(windowBytes);
+  const present = Buffer.allocUnsafe(windowBytes);
   const written: WrittenBytes = { writtenBytes: 0, skippedBytes: 0 };
   let filled = 0;
   let position = 0;
   const flush = async () => {
-    await writeWindow(flash, file, position, window.subarray(0, filled), written);
+    await writeWindow(flash, file, position, { bytes: window.subarray(0, filled), present }, written);
     position += filled;
     filled = 0;
   };
@@ -86,12 +87,11 @@ async function writeWindow(
   flash: Flash,
   file: string,
   start: number,
-  bytes: Uint8Array,
+  { bytes, present }: { bytes: Uint8Array; present: Buffer },
   written: WrittenBytes,
 ): Promise<void> {
   const { eraseBlockBytes } = flash.layout;
-  const present = Buffer.allocUnsafe(roundUp(bytes.byteLength, eraseBlockBytes));
-  await readFlash(flash, file, present, start);
+  await readFlash(flash, file, present.subarray(0, roundUp(bytes.byteLength, eraseBlockBytes)), start);
   for (let at = 0; at < bytes.byteLength; at += eraseBlockBytes) {
     const block = bytes.subarray(at, at + eraseBlockBytes);
     await growTo(flash, file, start + at);
