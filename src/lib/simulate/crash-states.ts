@@ -50,7 +50,7 @@ export function* crashStates(
   }
 }
 
-/** States that a power cut may leave while nothing is going on. */
+/** States that a power cut may leave while nothing is going on: as above, with `idle` in their names. */
 export function* idleCrashStates(disk: Disk, geometry: Geometry, garbage: Garbage): Generator<CrashState> {
   yield* settledOrNot('idle', disk, geometry);
   yield* reordered('idle', disk, geometry, garbage);
@@ -70,14 +70,15 @@ function* reordered(
   const data = pending.filter(isDataChange);
   const names = pending.filter((change) => !isDataChange(change));
   const keeping = (...kept: readonly Change[]) => applyChanges(durable, kept, geometry);
+  const prefix = when === 'after' ? '' : `${when}-`;
   if (data.length > 0 && names.length > 0) {
-    yield { model: 'names-only', state: keeping(...names) };
-    yield { model: 'data-only', state: keeping(...data) };
+    yield { model: `${prefix}names-only`, state: keeping(...names) };
+    yield { model: `${prefix}data-only`, state: keeping(...data) };
   }
   for (let kept = 1; kept < names.length; kept++) {
     // With all data or none: a name that is ahead of its data is what a missing sync leaves.
-    yield { model: `names:${kept}`, state: keeping(...names.slice(0, kept), ...data) };
-    if (data.length > 0) yield { model: `names-only:${kept}`, state: keeping(...names.slice(0, kept)) };
+    yield { model: `${prefix}names:${kept}`, state: keeping(...names.slice(0, kept), ...data) };
+    if (data.length > 0) yield { model: `${prefix}names-only:${kept}`, state: keeping(...names.slice(0, kept)) };
   }
   for (const index of spread(data.length, REORDERED_AT_MOST)) {
     const torn = tornWrite(data[index]!, geometry.writeAlignmentBytes, garbage);

@@ -10,39 +10,50 @@ export function placeText({ kind, file, position, length }: Operation): string {
 
 /** What a fault of that name is, in words. */
 export function modelText(model: string): string {
-  const [name = '', ...details] = model.split(':');
-  const [first, second] = details;
+  const [name = '', first, second] = model.split(':');
+  return cutText(name, first) ?? interruptionText(name, first, second) ?? diskFaultText(name) ?? model;
+}
+
+/** The power goes between two changes: what is left of those that were not synced. */
+function cutText(name: string, first: string | undefined): string | undefined {
+  const { when, rest } = /^(?<when>before|after|idle)?-?(?<rest>.*)$/.exec(name)!.groups!;
+  const moments: Record<string, string> = { before: 'before it', after: 'after it', idle: 'once the step is done' };
+  const cut = `the power goes ${moments[when ?? 'after']}`;
+  const left: Record<string, string | undefined> = {
+    '': when && cut,
+    lost: when && `${cut}, and nothing that was not synced is left`,
+    only: when && `${cut}, and of what was not synced only change ${first} is left`,
+    without: when && `${cut}, and of what was not synced change ${first} is lost`,
+    torn: when && `${cut}, and of what was not synced half of change ${first} is garbage`,
+    'names-only': `${cut}: ${first ?? 'all'} names that were not synced are left, their data is lost`,
+    'data-only': `${cut}: data that was not synced is left, names are lost`,
+    names: `${cut}: ${first} names that were not synced are left, and all data`,
+  };
+  return left[rest ?? ''];
+}
+
+/** The power goes in the middle of a change, or something happened to storage at rest. */
+function interruptionText(name: string, first?: string, second?: string): string | undefined {
   const words: Record<string, string> = {
-    before: 'the power goes before it',
-    'before-lost': 'the power goes before it, and nothing that was not synced is left',
-    after: 'the power goes after it',
-    'after-lost': 'the power goes after it, and nothing that was not synced is left',
-    'after-only': `the power goes after it, and of what was not synced only change ${first} is left`,
-    'after-without': `the power goes after it, and of what was not synced change ${first} is lost`,
-    'after-torn': `the power goes after it, and of what was not synced half of change ${first} is garbage`,
-    'names-only': 'the power goes after it: names that were not synced are left, data is lost',
-    'data-only': 'the power goes after it: data that was not synced is left, names are lost',
-    names: `the power goes after it: of names that were not synced ${first} are left, and all data`,
     torn: `the power goes after ${first} bytes of it, the rest is ${second === undefined ? 'as it was' : 'garbage'}`,
     'erased-front': `the power goes when the first ${first} bytes are erased`,
     'erased-back': `the power goes when the last ${first} bytes are erased`,
-    idle: 'the power goes once the step is done',
-    'idle-lost': 'the power goes once the step is done, and nothing that was not synced is left',
-    'idle-only': `the power goes once the step is done, and of what was not synced only change ${first} is left`,
-    'idle-without': `the power goes once the step is done, and of what was not synced change ${first} is lost`,
-    'idle-torn': `the power goes once the step is done, and of what was not synced half of change ${first} is garbage`,
+    garbage: first === undefined ? 'the power goes, and its area holds garbage' : `${first} holds garbage`,
+    flip: `a bit of byte ${second} of ${first} has turned over`,
+    erased: `${first} reads as erased`,
+  };
+  return words[name];
+}
+
+function diskFaultText(name: string): string | undefined {
+  const words: Record<string, string> = {
     'no-space': 'there is no space left',
     'io-error': 'it fails with an i/o error',
     'io-error-lasting': 'it and all that follows in this step fails with an i/o error',
     'short-write': 'a part is written, then there is no space left',
     'read-only': 'from here on the storage is read-only',
-    flip: `a bit of byte ${second} of ${first} has turned over`,
-    erased: `${first} reads as erased`,
   };
-  if (name.endsWith('-lost') && words[name] === undefined) {
-    return `${modelText(name.slice(0, -'-lost'.length))}; then the power goes, and what was not synced is lost`;
-  }
-  if (name === 'garbage')
-    return first === undefined ? 'the power goes, and its area holds garbage' : `${first} holds garbage`;
-  return words[name] ?? model;
+  if (!name.endsWith('-lost')) return words[name];
+  const fault = words[name.slice(0, -'-lost'.length)];
+  return fault && `${fault}; then the power goes, and what was not synced is lost`;
 }
