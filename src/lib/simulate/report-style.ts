@@ -25,7 +25,7 @@ code,.mono{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;font
 .violation{border-left:.45rem solid var(--flag)}
 .violation ol{margin:.6rem 0;padding-left:1.6rem}
 .token{display:flex;gap:.6rem;align-items:start;flex-wrap:wrap}
-.token code{flex:1 1 14rem;background:var(--page);border:1px solid var(--line);border-radius:.35rem;padding:.35rem .6rem;user-select:all}
+.token code{flex:1 1 14rem;max-height:5.4em;overflow-y:auto;background:var(--page);border:1px solid var(--line);border-radius:.35rem;padding:.35rem .6rem;user-select:all}
 button{font:inherit;font-size:.9rem;color:inherit;background:var(--step);border:1px solid var(--line);border-radius:.35rem;padding:.3rem .8rem;cursor:pointer}
 button:hover{border-color:var(--soft)}
 :focus-visible{outline:3px solid var(--old);outline-offset:2px}
