@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { BootReport } from '../../src/lib/device/boot.js';
 import type { DeviceStatus } from '../../src/lib/device/device-status.js';
 import { bootedRelease } from '../support/booted-release.js';
 import { type CliResult, runCli } from '../support/cli.js';
@@ -39,7 +40,7 @@ async function runOnDisk(folder: TestFolder, prepare: string, args: string[]): P
   });
 }
 
-describe.each(DISKS)('on a $disk disk', ({ prepare, says, confirms }) => {
+describe.each(DISKS)('on a $disk disk', ({ disk, prepare, says, confirms }) => {
   const refused = {
     status: 6,
     stdout: '',
@@ -72,5 +73,14 @@ describe.each(DISKS)('on a $disk disk', ({ prepare, says, confirms }) => {
     // Nothing is on trial any more: 5.
     expect(await runCli('ota', [...confirm, device])).toMatchObject({ status: confirms ? 5 : 0 });
     expect(await bootedRelease(device, states.releases)).toBe('new');
+  });
+
+  test('boot starts the confirmed release, also beside one on trial', async () => {
+    await using folder = await states.copy('pair.installed');
+    const { status, stdout, stderr } = await runOnDisk(folder, prepare, ['device', 'boot', 'disk/device', '--json']);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    const { booted } = JSON.parse(stdout) as BootReport;
+    expect(booted.version).toBe(disk === 'read-only' ? '1.0.0' : '2.0.0');
+    expect(await bootedRelease(folder.file('disk.after/device'), states.releases)).toBe('new');
   });
 });

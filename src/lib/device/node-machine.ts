@@ -45,7 +45,12 @@ export async function withDeviceLock<T>(
   options: { signal?: AbortSignal } = {},
 ): Promise<T> {
   await requireDeviceFolder(dir);
-  return await withLock(join(dir, 'lock'), work, options);
+  return await withLock(deviceLockFile(dir), work, options);
+}
+
+/** The lock that {@link withDeviceLock} takes. */
+export function deviceLockFile(dir: string): string {
+  return join(dir, 'lock');
 }
 
 /** A lock left in a folder that is no device would be litter. */

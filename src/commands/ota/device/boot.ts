@@ -25,7 +25,7 @@ export default class DeviceBoot extends BaseCommand {
     'image never starts. What then runs behaves as you say: it works, it resets (--fail), or it hangs until the ' +
     'watchdog ends it (--hang), which ends a trial too.\n\n' +
     'Exits 0 when something has booted, also firmware that failed as told; 5 when the state is lost or older than ' +
-    'the monotonic counter, 6 when no release is whole or the device cannot be written, 8 when the device is in use.';
+    'the monotonic counter, 6 when no release is whole or an exchange of images cannot be written, 8 when the device is in use.';
 
   static override examples = [
     { description: 'Start what was installed:', command: '<%= config.bin %> <%= command.id %> hub' },
@@ -49,7 +49,7 @@ export default class DeviceBoot extends BaseCommand {
     const dryRun = flags['dry-run'];
     const name = args.device;
     const behaviour = flags.fail ? 'fails' : flags.hang ? 'hangs' : 'good';
-    const report = await changeDevice(name, { dryRun, signal }, async (machine) => {
+    const report = await changeDevice(name, { dryRun, signal, evenFrozen: true }, async (machine) => {
       const booted = await bootDevice(machine, { name, behaviourOf: () => behaviour });
       return { device: name, dryRun, ...booted, status: await deviceStatus(await openDevice(machine, name)) };
     });
