@@ -1,14 +1,23 @@
 import { advance } from './advance.js';
-import { crashStates, idleCrashStates } from './crash-states.js';
+import { type CutContext, type CutLife, cutLives, idleCutLives } from './cut-lives.js';
 import { isSettled, poweredUp } from './disk.js';
 import type { Experiment } from './experiment.js';
 import { diskFaultsAt, type PlannedFault } from './faults.js';
-import { count, countViolation, type Fault, type Findings, noFindings, type Spent } from './findings.js';
+import {
+  count,
+  countViolation,
+  type Fault,
+  type Findings,
+  noFindings,
+  type Spent,
+  spentAfter,
+  spentBefore,
+} from './findings.js';
 import { Futures, NOTHING_MORE, StepMemory } from './futures.js';
 import { Garbage } from './garbage.js';
 import { harmedDisks } from './harm.js';
 import type { Broken } from './invariants.js';
-import { type Life, lifeDigest, memoryAfterCut } from './life.js';
+import { type Life, lifeDigest } from './life.js';
 import { brokenByUnrest, restless, stepsAtMost } from './patience.js';
 import { runStep, type StepRun, type WatchedOperation } from './run-step.js';
 import type { Phase } from './scenario.js';
@@ -88,7 +97,7 @@ export class Explorer {
         if (!run.outcome.onTrial) confirmed = started;
         needed = [...confirmed, ...started];
       }
-      before = added(before, run);
+      before = spentAfter(before, run);
       life = then.life;
     }
     return steps;
@@ -115,8 +124,12 @@ export class Explorer {
       if (pairs) await this.#cutAgain(findings, leaf);
     }
     if (index === step.operations.length - 1) {
-      for (const { life, model } of this.#idleCuts(step.next)) {
-        await this.#judge(findings, { life, faults: [{ operation: at, model }], spent: added(step.before, step.run) });
+      for (const { life, model } of idleCutLives(step.next, this.#context)) {
+        await this.#judge(findings, {
+          life,
+          faults: [{ operation: at, model }],
+          spent: spentAfter(step.before, step.run),
+        });
       }
     }
     for (const fault of diskFaultsAt(operation, this.#experiment.geometry.writeAlignmentBytes)) {
@@ -181,7 +194,7 @@ export class Explorer {
         };
       }
       left -= run.operationCount;
-      spent = added(spent, run);
+      spent = spentAfter(spent, run);
       const then = advance(this.#experiment, this.#phases, life, run);
       if ('invariant' in then)
         throw new Error(`a step that had gone well did not when it was repeated: ${then.message}`);
@@ -189,28 +202,19 @@ export class Explorer {
     }
   }
 
-  /** Every life that a power cut in an operation of the next step may lead to. */
-  *#cuts(life: Life, operation: WatchedOperation): Generator<{ life: Life; model: string }> {
-    const phase = this.#phases[life.memory.phase]!;
-    const memory = memoryAfterCut(life.memory, phase, operation.progress.badRuns);
-    for (const { model, state } of crashStates(operation, this.#experiment.geometry, this.#garbage)) {
-      yield { life: { disk: poweredUp(state), memory }, model };
-    }
+  #cuts(life: Life, operation: WatchedOperation): Generator<CutLife> {
+    return cutLives(life, operation, this.#context);
   }
 
-  /** Those of a cut while nothing goes on: what was reported as done is remembered. */
-  *#idleCuts({ disk, memory }: Life): Generator<{ life: Life; model: string }> {
-    if (isSettled(disk) || memory.next === 'done') return;
-    for (const { model, state } of idleCrashStates(disk, this.#experiment.geometry, this.#garbage)) {
-      yield { life: { disk: poweredUp(state), memory: { ...memory, next: 'boot' } }, model };
-    }
+  get #context(): CutContext {
+    return { phases: this.#phases, geometry: this.#experiment.geometry, garbage: this.#garbage };
   }
 
   async #faultyStep(findings: Findings, { life, before }: WatchedStep, fault: PlannedFault): Promise<void> {
     const at = before.operations + fault.operation;
     const { run } = await runStep(this.#experiment, this.#phases[life.memory.phase]!, life, { fault });
     if (!run.faultHappened) throw new Error(`${fault.fault} at operation ${at} did not happen`);
-    const spent = added(before, run);
+    const spent = spentAfter(before, run);
     const then = advance(this.#experiment, this.#phases, life, run, true);
     const faults = [{ operation: at, model: fault.fault as string }];
     if ('invariant' in then) {
@@ -253,7 +257,7 @@ export class Explorer {
       walked.push({ key, pairs: findings.faultPoints - counted });
       const then = advance(this.#experiment, this.#phases, life, run);
       if ('invariant' in then) break; // found when the first cut was judged
-      spent = added(spent, run);
+      spent = spentAfter(spent, run);
       life = then.life;
     }
     findings.faultPoints += pairs; // those of lives that were cut before
@@ -276,12 +280,4 @@ export class Explorer {
       ending.violation ?? brokenByUnrest(this.#experiment, this.#phases, { boots, faults: faults.length });
     if (violation !== undefined) countViolation(findings, { ...violation, faults });
   }
-}
-
-function added(spent: Spent & { operations: number }, run: StepRun): Spent & { operations: number } {
-  return { ...spentBefore(spent, { progress: run }), operations: spent.operations + run.operationCount };
-}
-
-function spentBefore({ slotBytes, fetchedBytes }: Spent, { progress }: { progress: Spent }): Spent {
-  return { slotBytes: slotBytes + progress.slotBytes, fetchedBytes: fetchedBytes + progress.fetchedBytes };
 }

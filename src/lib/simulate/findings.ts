@@ -103,3 +103,16 @@ function isShorter(a: readonly Fault[], b: readonly Fault[]): boolean {
   const differs = one.findIndex((operation, index) => operation !== other[index]);
   return differs >= 0 && one[differs]! < other[differs]!;
 }
+
+/** @param run a step that was run to its end */
+export function spentAfter(
+  spent: Spent & { operations: number },
+  run: Spent & { operationCount: number },
+): Spent & { operations: number } {
+  return { ...spentBefore(spent, { progress: run }), operations: spent.operations + run.operationCount };
+}
+
+/** @param operation where a step was interrupted */
+export function spentBefore({ slotBytes, fetchedBytes }: Spent, { progress }: { progress: Spent }): Spent {
+  return { slotBytes: slotBytes + progress.slotBytes, fetchedBytes: fetchedBytes + progress.fetchedBytes };
+}
