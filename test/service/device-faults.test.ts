@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { faultTrials } from '../support/device-faults.js';
 import { SCENARIOS } from '../support/device-scenarios.js';
 import { type DeviceStates, deviceStates } from '../support/device-states.js';
@@ -12,13 +12,17 @@ beforeAll(async () => {
 });
 afterAll(() => states[Symbol.asyncDispose]());
 
-// All of them: `npm run proof`.
-test.each(SCENARIOS)(
-  '$name, killed or failed at some call, leaves a device that boots and goes on',
-  async (scenario) => {
-    const { points, run } = await faultTrials(states, scenario, { aftermath: 'by command' });
-    const few = fc.shuffledSubarray(points, { minLength: POINTS_EACH, maxLength: POINTS_EACH });
-    const [sample] = fc.sample(few, { numRuns: 1, seed: fc.readConfigureGlobal().seed! });
-    expect(await run(sample!)).toEqual([]);
-  },
-);
+const seed = fc.readConfigureGlobal().seed!;
+
+// All of them: `npm run proof`; others: FUZZ_SEED.
+describe(`faults of seed ${seed}`, () => {
+  test.each(SCENARIOS)(
+    '$name, killed or failed at some call, leaves a device that boots and goes on',
+    async (scenario) => {
+      const { points, run } = await faultTrials(states, scenario, { aftermath: 'by command' });
+      const few = fc.shuffledSubarray(points, { minLength: POINTS_EACH, maxLength: POINTS_EACH });
+      const [sample] = fc.sample(few, { numRuns: 1, seed });
+      expect(await run(sample!)).toEqual([]);
+    },
+  );
+});

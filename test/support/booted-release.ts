@@ -27,7 +27,7 @@ export async function bootedRelease(device: string, releases: Releases): Promise
   const found = new Set<ReleaseName | undefined>();
   for (const [component, { slots: bootable }] of Object.entries(layout.components)) {
     const slot = slots[component]!;
-    const flash = await readFile(join(device, `${component}.${slot}.image`));
+    const flash = await readFile(join(device, `${component}.${slot}.image`)).catch(() => Buffer.alloc(0));
     const holds = (name: ReleaseName) => {
       const image = releases[name][component]!;
       return flash.subarray(0, image.length).equals(image);
