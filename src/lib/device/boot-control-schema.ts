@@ -13,6 +13,8 @@ export const MAX_RELEASES = 16;
 const MAX_REASON_LENGTH = 4096;
 
 const UINT32_MAX = 2 ** 32 - 1;
+/** Beyond that from 1970 there are no dates (ECMA-262, section 21.4.1.1), milliseconds. */
+const MAX_TIME_MS = 8.64e15;
 
 const uint = z.int().check(z.minimum(0));
 const uint32 = uint.check(z.maximum(UINT32_MAX));
@@ -64,7 +66,7 @@ const bootControl = z.strictObject({
       record,
       attemptsLeft: z.int().check(z.minimum(0), z.maximum(255)),
       timeoutSeconds: uint,
-      startedAt: z.optional(z.int()),
+      startedAt: z.optional(z.int().check(z.minimum(-MAX_TIME_MS), z.maximum(MAX_TIME_MS))),
     }),
   ),
   swap: z.optional(z.strictObject({ component: componentName, id: uint32 })),

@@ -10,6 +10,8 @@ export const EVENT_LOG_FILE = 'events.ndjson';
 const MAX_LOG_BYTES = 1024 ** 2;
 /** A line is below that: the longest reason has 4096 characters. */
 const MAX_LINE_BYTES = 32 * 1024;
+/** A line is above that: it has at least a time and a digest. */
+const MIN_LINE_BYTES = 100;
 /** More than one append can leave torn, bytes. */
 const TAIL_BYTES = 2 * MAX_LINE_BYTES;
 
@@ -70,6 +72,8 @@ function tellsOf(line: string, sequence: number, event: DeviceEvent): boolean {
 }
 
 function parseLine(line: string): LoggedEvent | undefined {
+  // A log full of anything else, such as millions of empty lines, must not cost a refusal for each.
+  if (line.length < MIN_LINE_BYTES || !line.startsWith('{')) return undefined;
   try {
     const bytes = Buffer.from(line, 'latin1');
     const value = parseStrictJson(bytes, { name: EVENT_LOG_FILE, maxBytes: MAX_LINE_BYTES, maxDepth: 2 });

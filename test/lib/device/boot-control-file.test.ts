@@ -133,7 +133,7 @@ describe('a copy of the boot control block', () => {
           record,
           attemptsLeft: 255,
           timeoutSeconds: Number.MAX_SAFE_INTEGER,
-          startedAt: Number.MAX_SAFE_INTEGER,
+          startedAt: -8.64e15,
         },
         slots: Object.fromEntries(
           unique.map((name) => [
@@ -197,6 +197,7 @@ describe('a copy of the boot control block', () => {
       'app.constructor',
     ],
     ['a counter below zero', { securityCounter: -1 }, 'securityCounter'],
+    ['a first boot at no date', { trial: { ...trial(), startedAt: 8.64e15 + 1 } }, 'trial.startedAt'],
     ['a hash that is none', { trustRoot: { version: 1, sha256: 'abc' } }, 'trustRoot.sha256'],
     ['a field nobody knows', { extra: 1 } as never, 'extra'],
     ['an event of no known type', { event: { ...bootControl().event, type: 'exploded' as never } }, 'event.type'],

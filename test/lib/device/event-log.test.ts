@@ -108,3 +108,9 @@ test('lines of others are left out', async () => {
   await writeFile(log, `[]\n{"sequence":"1"}\n${await readFile(log, 'utf8')}`);
   expect(await sequences()).toEqual([1]);
 });
+
+test.each(['\n', '{}\n', '[[[\n'])('a log of a million lines %j is passed over', async (foreign) => {
+  await writeFile(log, foreign.repeat(1_000_000));
+  await complete(commit(1));
+  expect(await sequences()).toEqual([1]);
+});
