@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
+import { mutantSource } from './test/support/mutant-source.js';
 
 export default defineConfig({
+  plugins: [mutantSource()],
   test: {
     disableConsoleIntercept: true,
     setupFiles: ['test/support/property-seed.ts'],
