@@ -80,7 +80,9 @@ function counted(count: number, what: string): string {
 }
 
 /** `ota device boot` for people. */
-export function deviceBootText(report: BootReport & { device: string; dryRun: boolean; status: DeviceStatus }): string {
+export function deviceBootText(
+  report: BootReport & { device: string; dryRun: boolean; status?: DeviceStatus },
+): string {
   const { booted, behaviour, reverted, fellBack, swapped, dryRun, status } = report;
   const device = escapeText(report.device);
   const would = dryRun ? 'would ' : '';
@@ -91,8 +93,8 @@ export function deviceBootText(report: BootReport & { device: string; dryRun: bo
     ...(fellBack ? [`${device}: ${would}${dryRun ? 'fall' : 'fell'} back from ${givenUpText(fellBack)}`] : []),
     ...swapped.map((component) => `${device}: ${would}${dryRun ? 'exchange' : 'exchanged'} the images of ${component}`),
     `${device}: ${would}${boot} ${booted.version}${booted.onTrial ? ' on trial' : ''}${ends[behaviour]}`,
-    ...(status.trial ? [`Trial: ${trialText(status.trial)}`] : []),
-    ...(dryRun ? [] : [nextText(status, behaviour !== 'good')]),
+    ...(status?.trial ? [`Trial: ${trialText(status.trial)}`] : []),
+    ...(dryRun || status === undefined ? [] : [nextText(status, behaviour !== 'good')]),
   ].join('\n');
 }
 

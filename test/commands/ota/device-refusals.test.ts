@@ -165,6 +165,14 @@ describe('a device whose state is gone fails closed', () => {
   });
 });
 
+test('a boot that has happened is told, whatever else is damaged', async () => {
+  await folder.copy('factory', 'bare');
+  await rm(folder.file('bare/trust-root.1.json'));
+  const { status, stdout, stderr } = await folder.ota('device', 'boot', 'bare');
+  expect({ status, stdout }).toEqual({ status: 0, stdout: 'bare: booted 3.6.0\n' });
+  expect(stderr).toMatch(/^warning: trust-root\.1\.json: is missing[^\n]*\n$/);
+});
+
 describe('with a monotonic counter', () => {
   test('a device that somebody put back is recognised', async () => {
     await folder.init('counted', '--monotonic-counter', 'tpm.counter');

@@ -1,9 +1,11 @@
 import { Flags } from '@oclif/core';
 import { changeDevice } from '../../../cli/change-device.js';
 import { deviceArg } from '../../../cli/device-folder.js';
+import { OtaError } from '../../../lib/core/errors.js';
 import { type BootReport, bootDevice } from '../../../lib/device/boot.js';
 import { openDevice } from '../../../lib/device/device.js';
 import { type DeviceStatus, deviceStatus } from '../../../lib/device/device-status.js';
+import type { Machine } from '../../../lib/device/machine.js';
 import { BaseCommand } from '../../../lib/ui/base-command.js';
 import { deviceBootText } from '../../../lib/ui/device-text.js';
 import { dryRunFlag } from '../../../lib/ui/flags.js';
@@ -12,8 +14,8 @@ import { dryRunFlag } from '../../../lib/ui/flags.js';
 export interface DeviceBootReport extends BootReport {
   device: string;
   dryRun: boolean;
-  /** How the device stands afterwards. */
-  status: DeviceStatus;
+  /** How the device stands afterwards. Absent where that cannot be told: it has booted all the same. */
+  status?: DeviceStatus;
 }
 
 export default class DeviceBoot extends BaseCommand {
@@ -51,9 +53,21 @@ export default class DeviceBoot extends BaseCommand {
     const behaviour = flags.fail ? 'fails' : flags.hang ? 'hangs' : 'good';
     const report = await changeDevice(name, { dryRun, signal, evenFrozen: true }, async (machine) => {
       const booted = await bootDevice(machine, { name, behaviourOf: () => behaviour });
-      return { device: name, dryRun, ...booted, status: await deviceStatus(await openDevice(machine, name)) };
+      const status = await this.#statusOf(machine, name);
+      return { device: name, dryRun, ...booted, ...(status && { status }) };
     });
     this.print(deviceBootText(report));
     return report;
+  }
+
+  /** A boot that has happened, and may have cost an attempt, is no failure because something else is damaged. */
+  async #statusOf(machine: Machine, name: string): Promise<DeviceStatus | undefined> {
+    try {
+      return await deviceStatus(await openDevice(machine, name));
+    } catch (error) {
+      if (!(error instanceof OtaError)) throw error;
+      this.warnUser(`${error.message}; the device boots, but takes no package until that is mended`);
+      return undefined;
+    }
   }
 }
