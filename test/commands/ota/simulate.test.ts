@@ -94,11 +94,23 @@ describe('ota simulate', () => {
     expect(again).toMatchObject({ status: 20 });
     expect(again.stdout).toContain(`: breaks ${invariant} again, with --boots good\n  1. `);
 
+    const stranger = words.map((word) => (word === folder.file('old.bin') ? folder.file('new.bin') : word));
+    expect(await runInProcess(Simulate, stranger)).toMatchObject({ status: 2, stdout: '' });
+  });
+
+  test('--replay tells step by step what a device lives through', async () => {
+    wish.change = () => ({ updater: forgetsToSync });
+    const { stdout } = await simulate('--boots', 'good', '--cuts', 'random:1', '--runs', '60', '--json');
+    const { replay } = (JSON.parse(stdout) as SimulationReport).violations[0]!;
+    const token = JSON.parse(Buffer.from(replay, 'base64url').toString());
+    const harmless = { ...token, faults: [{ operation: 3, model: 'before' }] };
     wish.change = () => ({});
-    const mended = await runInProcess(Simulate, [...words, '--json']);
-    const replay = JSON.parse(mended.stdout) as ReplayReport;
-    expect({ status: mended.status, violation: replay.violation }).toEqual({ status: 0, violation: undefined });
-    expect(replay.trace.length).toBeGreaterThan(2);
+    const lived = await simulate('--replay', Buffer.from(JSON.stringify(harmless)).toString('base64url'), '--json');
+    expect(lived.status).toBe(0);
+    const { violation, trace } = JSON.parse(lived.stdout) as ReplayReport;
+    expect(violation).toBeUndefined();
+    expect(trace).toContainEqual(expect.stringContaining(': the power goes before it'));
+    expect(trace.at(-1)).toMatch(/^boot: /);
   });
 
   test('under --json a violation is a report too', async () => {
