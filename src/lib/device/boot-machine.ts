@@ -105,12 +105,13 @@ export function fallBack(
  */
 export function confirm(control: BootControl, now: Date): BootControl {
   const { trial: { record, release, slots } = trialOf(control), ...rest } = control;
+  const lapsed = floorsLapsed(activeRecord(control), record);
+  // Sequences that were set to their maximum: falling back to one must not bring its floor back, which nothing could pass.
+  const highest = lapsed ? Math.max(0, record.sequence - 1) : Number.POSITIVE_INFINITY;
   const others = control.releases
     .filter(({ digest }) => digest !== record.digest)
-    .map(({ releaseKeyids: _, ...other }) => other); // asked for of what runs only
-  const securityCounter = floorsLapsed(activeRecord(control), record)
-    ? record.securityCounter
-    : Math.max(control.securityCounter, record.securityCounter);
+    .map(({ releaseKeyids: _, ...other }) => ({ ...other, sequence: Math.min(other.sequence, highest) })); // key ids are asked for of what runs only
+  const securityCounter = lapsed ? record.securityCounter : Math.max(control.securityCounter, record.securityCounter);
   const timeFloor = later(control.timeFloor, record.createdAt);
   return next(
     {

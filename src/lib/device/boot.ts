@@ -63,18 +63,18 @@ export async function bootDevice(
   const done: Done = { swapped: [] };
   while (true) {
     const { current } = device.control;
-    const unfinished = current.swap?.component ?? (await lostSwap(device));
-    if (unfinished !== undefined) {
-      await swap(device, unfinished);
-      done.swapped.push(unfinished);
-      continue;
-    }
-    if (current.trial === undefined) {
-      const ready = await readyConfirmed(device, current, done);
-      if (ready) return await started(device, ready, { behaviour: behaviourOf(ready.set.release), done });
-      continue;
-    }
     try {
+      const unfinished = current.swap?.component ?? (await lostSwap(device));
+      if (unfinished !== undefined) {
+        await swap(device, unfinished);
+        done.swapped.push(unfinished);
+        continue;
+      }
+      if (current.trial === undefined) {
+        const ready = await readyConfirmed(device, current, done);
+        if (ready) return await started(device, ready, { behaviour: behaviourOf(ready.set.release), done });
+        continue;
+      }
       const ready = await readyTrial(device, current, current.trial, done);
       if (ready) return await startTrial(device, ready, behaviourOf, done);
     } catch (error) {

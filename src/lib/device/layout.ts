@@ -11,6 +11,13 @@ export const LAYOUT_MAX_BYTES = 64 * 1024;
 export const MAX_COMPONENTS = 16;
 export const MAX_SLOTS = 8;
 
+/** Size of the journal of an exchange, bytes: it is read at each boot, and takes room beside the slots. */
+const MAX_JOURNAL_BYTES = 1024 ** 3;
+/** Id of the exchange, block, step and CRC-32, each a u32. */
+const JOURNAL_RECORD_BYTES = 16;
+/** Records that cuts may tear before a half of the journal is full. */
+const SPARE_JOURNAL_RECORDS = 16;
+
 /** Where the new image of a component with a single slot waits for its turn. */
 export const STAGING_SLOT = 'staging';
 
@@ -96,11 +103,18 @@ export function checkLayout(value: unknown, { name, code }: { name: string; code
   if (writeAlignmentBytes > eraseBlockBytes) {
     throw refuse(`writeAlignmentBytes: got ${writeAlignmentBytes}, an erase block has ${eraseBlockBytes} bytes`);
   }
-  for (const [component, { slotBytes }] of Object.entries(components)) {
-    if (slotBytes % eraseBlockBytes === 0) continue;
-    throw refuse(
-      `components.${component}.slotBytes: got ${slotBytes}, expected a multiple of the erase block of ${eraseBlockBytes}`,
-    );
+  for (const [component, { slots, slotBytes }] of Object.entries(components)) {
+    if (slotBytes % eraseBlockBytes !== 0) {
+      throw refuse(
+        `components.${component}.slotBytes: got ${slotBytes}, expected a multiple of the erase block of ${eraseBlockBytes}`,
+      );
+    }
+    const journalBytes = slots.length === 1 ? swapJournalBytes(layout, slotBytes) : 0;
+    if (journalBytes > MAX_JOURNAL_BYTES) {
+      throw refuse(
+        `components.${component}: exchanging ${slotBytes / eraseBlockBytes} erase blocks takes a journal of ${journalBytes} bytes, got more than ${MAX_JOURNAL_BYTES}`,
+      );
+    }
   }
   return layout;
 }
@@ -118,6 +132,23 @@ export function physicalSlots({ slots }: Pick<ComponentLayout, 'slots'>): string
 /** A component of a layout, if it has it. */
 export function componentLayout({ components }: Pick<Layout, 'components'>, name: string): ComponentLayout | undefined {
   return own(components, name);
+}
+
+/** Size of one record of the journal of an exchange, bytes. */
+export function swapRecordBytes({ writeAlignmentBytes }: Pick<Layout, 'writeAlignmentBytes'>): number {
+  return roundUp(JOURNAL_RECORD_BYTES, writeAlignmentBytes);
+}
+
+/**
+ * Size of the journal of an exchange, bytes: two halves, each with room for the three steps of every erase block, and a
+ * few records to spare.
+ */
+export function swapJournalBytes(
+  layout: Pick<Layout, 'eraseBlockBytes' | 'writeAlignmentBytes'>,
+  slotBytes: number,
+): number {
+  const records = 3 * (slotBytes / layout.eraseBlockBytes) + SPARE_JOURNAL_RECORDS;
+  return 2 * roundUp(records * swapRecordBytes(layout), layout.eraseBlockBytes);
 }
 
 /** The next multiple of `unit`. */

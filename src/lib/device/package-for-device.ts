@@ -1,9 +1,10 @@
+import { OtaError } from '../core/errors.js';
 import type { RandomAccess } from '../core/random-access.js';
 import { sha256Hex } from '../core/sha256.js';
 import { type AuthenticPackage, authenticatePackage } from '../package/authenticate.js';
 import { type Container, openContainer } from '../package/container.js';
 import { timeOf } from '../package/policy-checks.js';
-import { trustRoot } from '../trust/root.js';
+import { type TrustRoot, trustRoot } from '../trust/root.js';
 import { followRotations } from '../trust/root-rotation.js';
 import { type Device, openDevice } from './device.js';
 import type { Machine } from './machine.js';
@@ -55,6 +56,7 @@ export async function authenticateFor(
   const successors = container.roots.map((root) => ({ ...root, name: `${container.name}:root.${root.version}.json` }));
   const root = followRotations(await device.trustRoot(), successors, time);
   const pkg = authenticatePackage(container, { ...time, trust: trustRoot(root) });
+  requireCreatedUnder(root, pkg);
   const { version } = root.signed;
   const carried =
     version === current.trustRoot.version ? undefined : container.roots.find((it) => it.version === version);
@@ -66,4 +68,18 @@ export async function authenticateFor(
     root:
       carried === undefined ? current.trustRoot : { version, sha256: sha256Hex(carried.bytes), bytes: carried.bytes },
   };
+}
+
+/**
+ * Refuses a release that says it was created when its root had expired: confirmed, it would become a time floor at
+ * which the device takes nothing any more, which one wrong clock on a build machine, or one release key, must not do.
+ */
+function requireCreatedUnder({ name, signed: { version, expiresAt } }: TrustRoot, pkg: AuthenticPackage): void {
+  const { createdAt } = pkg.metadata;
+  if (createdAt === undefined || Date.parse(createdAt) < Date.parse(expiresAt)) return;
+  throw new OtaError(
+    'ROOT_EXPIRED',
+    `${pkg.name}: was created at ${createdAt}, when ${name} (version ${version}) had expired at ${expiresAt}`,
+    ['Pack it again with a --created-at that is true, or under a trust root that lasts longer.'],
+  );
 }

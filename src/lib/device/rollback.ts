@@ -8,7 +8,7 @@ import { settleQuietly } from './commit-step.js';
 import { type Device, openDevice, settleDevice } from './device.js';
 import { carryOut, type InstallReport, reportOf } from './install.js';
 import { requireSettled } from './install-plan.js';
-import { activateTargets, makeRoom, tryTargets } from './install-steps.js';
+import { activateTargets, keepRelease, makeRoom, tryTargets } from './install-steps.js';
 import type { Machine } from './machine.js';
 import { authenticateFor, type PackageForDevice } from './package-for-device.js';
 import { planRollback, type RollbackPlan } from './rollback-plan.js';
@@ -142,9 +142,11 @@ async function takeBack(
   if (opened !== undefined && plan.components.some(({ payload }) => payload !== undefined)) {
     return await carryOut(device, plan, opened, { signal, onBytes });
   }
-  // Everything is there: only what boots next changes.
+  // Everything is there: only what boots next changes, and the root that it was judged by. Under another root its keys
+  // would be strangers, and the floors of sequence and counter void for whoever signs under that.
+  if (opened !== undefined) await keepRelease(device, plan, opened);
   await makeRoom(device, plan.trial);
-  await activateTargets(device, plan, { root: device.control.current.trustRoot });
+  await activateTargets(device, plan, opened ?? { root: device.control.current.trustRoot });
   await settleQuietly(device);
   return new Map();
 }

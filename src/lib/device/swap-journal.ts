@@ -1,6 +1,6 @@
 import { crc32 } from 'node:zlib';
 import { type Flash, growTo, isErased, readFlash } from './flash.js';
-import { componentLayout, roundUp } from './layout.js';
+import { componentLayout, swapJournalBytes, swapRecordBytes } from './layout.js';
 
 /** Steps of a block: 1 scratch ← first, 2 first ← second, 3 second ← scratch. */
 export type SwapStep = 1 | 2 | 3;
@@ -12,9 +12,8 @@ export interface SwapProgress {
   step: SwapStep;
 }
 
-const RECORD_BYTES = 16;
-/** Records that cuts may tear before a half of the journal is full. */
-const SPARE_RECORDS = 16;
+/** Read at a time, bytes: a multiple of every write alignment. */
+const WINDOW_BYTES = 256 * 1024;
 
 /**
  * How far the exchange of two slots has come, in flash: 16 bytes for each step that is durable (id of the swap,
@@ -40,7 +39,7 @@ export class SwapJournal {
     this.#flash = flash;
     this.#file = swapJournalFile(component);
     this.#id = id;
-    this.#strideBytes = strideBytes(flash);
+    this.#strideBytes = swapRecordBytes(flash.layout);
     this.#halfBytes = journalBytes(flash, component) / 2;
     this.#half = 0;
   }
@@ -96,18 +95,23 @@ export class SwapJournal {
   }
 
   async #scanHalf(start: number): Promise<{ start: number; progress?: SwapProgress; next: number | undefined }> {
-    const bytes = Buffer.alloc(this.#halfBytes);
-    await readFlash(this.#flash, this.#file, bytes, start);
+    // Beyond the end of the file everything is erased: a journal that was never written is not read.
+    const size = (await this.#flash.machine.fs.size(this.#file)) ?? 0;
+    const end = Math.min(this.#halfBytes, size - start);
     let progress: SwapProgress | undefined;
     let used = 0;
-    for (let at = 0; at < bytes.length; at += this.#strideBytes) {
-      const place = bytes.subarray(at, at + this.#strideBytes);
-      if (isErased(place, this.#flash.layout.erasedValue)) continue;
-      used = at + this.#strideBytes;
-      const found = this.#decode(place);
-      if (isLater(found, progress)) progress = found;
+    for (let from = 0; from < end; from += WINDOW_BYTES) {
+      const window = Buffer.alloc(Math.min(WINDOW_BYTES, this.#halfBytes - from));
+      await readFlash(this.#flash, this.#file, window, start + from);
+      for (let at = 0; at < window.length; at += this.#strideBytes) {
+        const place = window.subarray(at, at + this.#strideBytes);
+        if (isErased(place, this.#flash.layout.erasedValue)) continue;
+        used = from + at + this.#strideBytes;
+        const found = this.#decode(place);
+        if (isLater(found, progress)) progress = found;
+      }
     }
-    return { start, ...(progress && { progress }), next: used < bytes.length ? start + used : undefined };
+    return { start, ...(progress && { progress }), next: used < this.#halfBytes ? start + used : undefined };
   }
 
   #decode(place: Buffer): SwapProgress | undefined {
@@ -128,14 +132,8 @@ export function swapJournalFile(component: string): string {
   return `${component}.swap`;
 }
 
-function journalBytes({ layout, ...flash }: Flash, component: string): number {
-  const { slotBytes } = componentLayout(layout, component)!;
-  const records = 3 * (slotBytes / layout.eraseBlockBytes) + SPARE_RECORDS;
-  return 2 * roundUp(records * strideBytes({ layout, ...flash }), layout.eraseBlockBytes);
-}
-
-function strideBytes({ layout }: Flash): number {
-  return roundUp(RECORD_BYTES, layout.writeAlignmentBytes);
+function journalBytes({ layout }: Pick<Flash, 'layout'>, component: string): number {
+  return swapJournalBytes(layout, componentLayout(layout, component)!.slotBytes);
 }
 
 function isLater(one: SwapProgress | undefined, other: SwapProgress | undefined): boolean {

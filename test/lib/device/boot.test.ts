@@ -131,6 +131,20 @@ describe('a release on trial', () => {
     expect(await life.boot()).toMatchObject({ reverted: { reason: expect.stringContaining('30 seconds') } });
   });
 
+  it('is not confirmed when its image was damaged after it booted: its counter would lock out all others', async () => {
+    await using life = await newDevice();
+    await life.install(await release(2, { app: randomImage(3000) }, { securityCounter: 3 }));
+    await life.boot();
+    await damage(life, 'app.b.image');
+    const before = await life.folder.state();
+    await expect(life.confirm()).rejects.toMatchObject({
+      code: 'CONFIRM_REFUSED',
+      message: expect.stringContaining('slot b is damaged'),
+    });
+    expect(await life.folder.state()).toEqual(before);
+    expect(await life.boot()).toMatchObject({ booted: { version: '1.0.0' }, reverted: { version: '2.0.0' } });
+  });
+
   it('never boots when its image is damaged before its turn', async () => {
     for (const [component, file] of [
       ['app', 'app.b.image'],
@@ -201,6 +215,18 @@ describe('a storage that fails', () => {
     life.machine.fs = good;
     await life.confirm();
     expect((await events(life)).slice(-2)).toEqual(['boot-attempt', 'confirmed']);
+  });
+
+  it('does not keep a device from booting by the journal of an exchange that cannot be read', async () => {
+    await using life = await newDevice();
+    await life.install(await release(2, { app: randomImage(3000), modem: randomImage(1000) }));
+    const good = life.machine.fs;
+    life.machine.fs = failing(good, (_, name) => name === 'modem.swap');
+    const before = await life.folder.state();
+    expect((await life.boot()).booted).toMatchObject({ onTrial: false, images: runs() });
+    expect(await life.folder.state()).toEqual(before);
+    life.machine.fs = good;
+    expect((await life.boot()).booted).toMatchObject({ onTrial: true, version: '2.0.0' });
   });
 
   it('boots without room to bring an image into place: the release that needs it is given up', async () => {

@@ -252,6 +252,13 @@ describe('an installation is refused', () => {
     await expectRefused(life, await release(2, { app: randomImage(10) }), 'ROOT_EXPIRED');
   });
 
+  it('when it says that it was created after its trust root expired: that must not become the time floor', async () => {
+    await using life = await newDevice();
+    const { expiresAt } = (await deviceRoot()).signed;
+    const second = await release(2, { app: randomImage(10) }, { createdAt: expiresAt });
+    await expectRefused(life, second, 'ROOT_EXPIRED');
+  });
+
   it('for a payload that was altered, before anything is written', async () => {
     await using life = await newDevice();
     const app = randomImage(3000);
@@ -343,6 +350,27 @@ describe('the trust root of a device', () => {
     await life.install(await release(4, { app: randomImage(100) }, { signers: [successor] }));
     const kept = (await life.machine.fs.list()).filter((name) => name.startsWith('trust-root.'));
     expect(kept).toEqual(['trust-root.2.json']);
+  });
+
+  it('ends a fast-forward for good, even when the device has to fall back to the release that did it', async () => {
+    await using life = await newDevice();
+    const successor = newSigner();
+    const root = await successorOf(
+      await deviceRoot(),
+      [rotateKey(releaseSigner.publicKey.keyid, successor.publicKey)],
+      [rootSigner],
+    );
+    const signers = [successor];
+    const roots = [{ version: 2, bytes: encodeTrustRoot(root) }];
+    const highest = { sequence: Number.MAX_SAFE_INTEGER, securityCounter: 2 ** 32 - 1 };
+    await life.update(await release(9, { app: randomImage(3000) }, highest));
+    await life.update(await release(3, { app: randomImage(3000) }, { signers, roots }));
+    const { active } = await life.control();
+    await life.machine.fs.write(`app.${active.slots.app}.image`, 0, Buffer.alloc(16));
+    expect(await life.boot()).toMatchObject({ booted: { version: '9.0.0' }, fellBack: { version: '3.0.0' } });
+    await life.update(await release(3, { app: randomImage(3000) }, { signers }));
+    expect((await life.boot()).booted.version).toBe('3.0.0');
+    await expectRefused(life, await release(2, { app: randomImage(100) }, { signers }), 'SEQUENCE_ROLLBACK');
   });
 
   it('must be the one that the package was judged by', async () => {

@@ -68,6 +68,11 @@ describe('a layout', () => {
       'at most 16',
     ],
     ['a component named like a path', { ...json, components: { 'a/b': json.components.app } }, 'components'],
+    [
+      'an exchange whose journal would be larger than most flash',
+      component({ slots: ['main'], slotBytes: 64 * 1024 ** 3 }),
+      'takes a journal of',
+    ],
     ['no boot attempt', { ...json, bootAttempts: 0 }, 'bootAttempts'],
     ['more boot attempts than a byte counts', { ...json, bootAttempts: 256 }, 'bootAttempts'],
     ['no time to confirm', { ...json, confirmTimeoutSeconds: 0 }, 'confirmTimeoutSeconds'],

@@ -143,6 +143,32 @@ describe('a rollback with a package', () => {
     expect((await life.boot()).booted).toMatchObject({ version: '2.0.0', images: runs(images2) });
   });
 
+  it('takes over the trust root that the package was judged by, also where no image is written', async () => {
+    await using life = await newDevice();
+    const successor = newSigner();
+    const root = await successorOf(
+      await deviceRoot(),
+      [rotateKey(releaseSigner.publicKey.keyid, successor.publicKey)],
+      [rootSigner],
+    );
+    const images = { app: randomImage(3000) };
+    await life.update(await release(2, images));
+    await life.update(await release(3, { app: randomImage(3000) }));
+    const roots = [{ version: 2, bytes: encodeTrustRoot(root) }];
+    const again = await release(2, images, { signers: [successor], roots });
+    expect(await rollBack(life, { packages: [memoryAccess(again, 'again.ota')] })).toMatchObject({
+      version: '2.0.0',
+      components: [{ component: 'app', unchanged: true }, { component: 'modem' }],
+    });
+    await life.boot();
+    await life.confirm();
+    expect((await life.control()).trustRoot.version).toBe(2);
+    // Under root 1 the floors would be void for whoever holds the key that was retired.
+    await expect(life.install(await release(1, { app: randomImage(50) }))).rejects.toMatchObject({
+      code: 'KEY_UNTRUSTED',
+    });
+  });
+
   it('does not take one that the device never ran', async () => {
     await using life = await newDevice();
     await life.update(await release(3, { app: randomImage(3100), modem: randomImage(900) }));
