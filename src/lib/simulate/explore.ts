@@ -17,7 +17,7 @@ import { Futures, NOTHING_MORE, StepMemory } from './futures.js';
 import { Garbage } from './garbage.js';
 import { harmedDisks } from './harm.js';
 import type { Broken } from './invariants.js';
-import { type Life, lifeDigest } from './life.js';
+import { type Life, lifeDigest, memoryAfterHarm } from './life.js';
 import { brokenByUnrest, restless, stepsAtMost } from './patience.js';
 import { runStep, type StepRun, type WatchedOperation } from './run-step.js';
 import type { Phase } from './scenario.js';
@@ -144,8 +144,7 @@ export class Explorer {
     const { disk, memory } = step.life;
     if (step.needed.length === 0) return findings;
     for (const { model, state, harmed } of harmedDisks(disk.view, step.needed, this.#experiment, this.#garbage)) {
-      const { promised: _, ...rest } = memory;
-      const life: Life = { disk: poweredUp(state), memory: { ...rest, harmed } };
+      const life: Life = { disk: poweredUp(state), memory: memoryAfterHarm(memory, harmed) };
       await this.#judge(findings, { life, faults: [{ step: stepIndex, model }], spent: step.before });
     }
     return findings;

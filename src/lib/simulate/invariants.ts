@@ -108,7 +108,7 @@ function brokenPromise(
   { ran, outcome }: StepRun & { outcome: BootOutcome },
   booted: 'old' | 'new',
 ): Broken | undefined {
-  if (promised === undefined || harmed !== undefined) return undefined;
+  if (promised === undefined || isExcused({ promised, harmed })) return undefined;
   const wanted = goal === 'rolled-back' ? 'old' : 'new';
   const digest = experiment[wanted].digest;
   if (promised === 'confirm') {
@@ -118,6 +118,11 @@ function brokenPromise(
   }
   if (ran.includes(digest)) return undefined;
   return broken('success-lasts', `${promised} had succeeded, but the ${wanted} release was not started`);
+}
+
+/** Whether damage may have taken back what was reported as done. A confirmation stands in both boot control copies. */
+function isExcused({ promised, harmed }: Pick<Memory, 'promised' | 'harmed'>): boolean {
+  return harmed !== undefined && !(promised === 'confirm' && harmed === 'control');
 }
 
 function brokenCounter(
@@ -133,7 +138,7 @@ function brokenCounter(
       `counter ${securityCounter} is stored, the confirmed release ${known.version} has ${known.securityCounter}`,
     );
   }
-  if (promised === 'confirm' && harmed === undefined && securityCounter < known.securityCounter) {
+  if (promised === 'confirm' && !isExcused({ promised, harmed }) && securityCounter < known.securityCounter) {
     return broken(
       'counter-after-confirm',
       `counter ${securityCounter} is stored, release ${known.version} with ${known.securityCounter} was confirmed`,

@@ -57,6 +57,12 @@ export function memoryAfterCut(memory: Memory, phase: Phase, badRuns: number): M
   return { ...rest, ...lasts, confirmAsked, next: 'boot' };
 }
 
+/** What is remembered of a device whose storage is damaged: a confirmation stands in both boot control copies. */
+export function memoryAfterHarm({ promised, ...rest }: Memory, harmed: NonNullable<Memory['harmed']>): Memory {
+  const lasts = promised === 'confirm' && harmed === 'control' ? { promised } : {};
+  return { ...rest, ...lasts, harmed };
+}
+
 export function withBadRuns(memory: Memory, phase: Phase, badRuns: number): Memory {
   if (badRuns === 0) return memory;
   const counts = phase.firstBoots !== undefined;

@@ -8,7 +8,7 @@ import type { Fault } from './findings.js';
 import { Garbage } from './garbage.js';
 import { harmedDisks } from './harm.js';
 import type { Broken } from './invariants.js';
-import { BIRTH, type Life, lifeDigest, memoryAfterCut } from './life.js';
+import { BIRTH, type Life, lifeDigest, memoryAfterCut, memoryAfterHarm } from './life.js';
 import { modelText, placeText } from './model-text.js';
 import { brokenByUnrest, restless, stepsAtMost } from './patience.js';
 import { runStep, type StepRun, type WatchedOperation } from './run-step.js';
@@ -143,8 +143,7 @@ class ReplayedLife {
     const harm = harms.find(({ model }) => model === fault.model);
     if (harm === undefined) throw misfit(`${fault.model} is no fault that can happen there`);
     this.#trace.push(modelText(fault.model));
-    const { promised: _, ...rest } = memory;
-    this.#life = { disk: poweredUp(harm.state), memory: { ...rest, harmed: harm.harmed } };
+    this.#life = { disk: poweredUp(harm.state), memory: memoryAfterHarm(memory, harm.harmed) };
     this.#next();
   }
 

@@ -131,6 +131,15 @@ export const STATE_MUTANTS: Mutant[] = [
     breaks: 'success-lasts',
   },
   {
+    what: 'writes a confirmation to one copy of the boot control block',
+    situation: SITUATIONS.twoSlots,
+    edits: [
+      control('await this.commit({ ...next, sequence: next.sequence + 1 });\n      return true;', 'return true;'),
+    ],
+    first: 'boot',
+    breaks: 'success-lasts',
+  },
+  {
     what: 'stores the security counter when it activates a release',
     situation: SITUATIONS.raised,
     edits: [
