@@ -68,7 +68,7 @@ const CASES = [
   },
   {
     name: 'one slot and staging, large',
-    ...flash(4 * KIB, 64),
+    ...flash(4 * KIB, 128),
     components: app(40_000, ['a'], 64 * KIB),
     cuts: 'single',
   },
@@ -77,17 +77,17 @@ const CASES = [
     ...flash(4 * KIB, 64),
     components: app(50_000, two, 64 * KIB),
     cuts: 'random:3',
-    runs: 2000,
+    runs: 1000,
   },
   {
     name: 'six faults a life, staging',
     ...flash(4 * KIB, 64),
     components: app(30_000, ['a'], 32 * KIB),
     cuts: 'random:6',
-    runs: 1000,
+    runs: 500,
   },
   { name: 'firmware of a hub', hub: true, cuts: 'single' },
-  { name: 'firmware of a hub, four faults a life', hub: true, cuts: 'random:4', runs: 500 },
+  { name: 'firmware of a hub, four faults a life', hub: true, cuts: 'random:4', runs: 200 },
 ];
 
 const folder = mkdtempSync(join(tmpdir(), 'ota-simulate-long-'));
