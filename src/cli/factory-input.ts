@@ -7,7 +7,7 @@ import { openLocalInput } from '../lib/net/local-input.js';
 import { byComponent, parseComponentSpec } from '../lib/package/component-spec.js';
 import type { Container } from '../lib/package/container.js';
 import { inspectContainer } from '../lib/package/inspect.js';
-import { targetsOf } from '../lib/package/metadata.js';
+import { checkOptions, targetsOf } from '../lib/package/metadata.js';
 import { openPackage, type PackageInput } from '../lib/package/open-package.js';
 import { MAX_ENTRY_BYTES } from '../lib/package/ustar.js';
 
@@ -39,6 +39,8 @@ export async function openFactory(flags: FactoryFlags, fallback: string, input: 
   const { sequence, 'security-counter': securityCounter } = flags;
   const { version, versions } = factoryVersions(flags.version ?? []);
   if (sequence === undefined) throw missing('sequence', 'N');
+  checkOptions({ version, sequence, securityCounter });
+  for (const other of versions.values()) checkOptions({ version: other });
   await using open = new ResourceStack();
   const images = new Map<string, RandomAccess>();
   for (const [component, spec] of byComponent(flags.image ?? [], fallback, '--image')) {

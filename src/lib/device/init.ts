@@ -5,6 +5,7 @@ import type { RandomAccess } from '../core/random-access.js';
 import { sha256Hex } from '../core/sha256.js';
 import { escapeText } from '../core/text.js';
 import type { Container } from '../package/container.js';
+import { timeOf } from '../package/policy-checks.js';
 import { parseTrustRoot, type TrustRoot, trustRoot } from '../trust/root.js';
 import { followRotations, verifyRoot } from '../trust/root-rotation.js';
 import type { BootControl } from './boot-control.js';
@@ -99,6 +100,8 @@ export async function planDevice(
   requireComponents(layout, new Map([...release.images].map(([component, { data }]) => [component, data])));
   const epoch = (await machine.counter?.read()) ?? 0;
   const control = firstControl(release, { layout, root, timeFloor, now, epoch });
+  // A device whose time floor is beyond that of its root would never take a package.
+  verifyRoot(root.root, { now: timeOf(now, control), ...(allowTestKeys !== undefined && { allowTestKeys }) });
   return { identity, layout, rootBytes: root.bytes, control, release };
 }
 

@@ -278,7 +278,14 @@ describe('ota device init refuses', () => {
     ['a folder that holds something', ['hub', ...words({})], 8, 'OUTPUT_EXISTS'],
     ['an image for a component twice', ['new', ...words({}), '--image', 'new.bin'], 2, 'USAGE'],
     ['no version', ['new', ...words({ version: '' })], 2, 'USAGE'],
-    ['a version that is none', ['new', ...words({ version: 'v3' })], 4, 'METADATA_INVALID'],
+    ['a version that is none', ['new', ...words({ version: 'v3' })], 2, 'USAGE', /^--version: /],
+    [
+      'a counter beyond its range',
+      ['new', ...words({}), '--security-counter', '4294967296'],
+      2,
+      'USAGE',
+      /^--security/,
+    ],
     [
       'neither images nor a package',
       ['new', ...words({ image: '' })],
@@ -289,6 +296,8 @@ describe('ota device init refuses', () => {
     ['both', ['new', ...words({}), '--package', 'fine.ota'], 2, 'USAGE', /^--image and --package exclude each other$/],
     ['a root that is none', ['new', ...words({ trust: 'old.bin' })], 4, 'JSON_INVALID'],
     ['a time that is none', ['new', ...words({}), '--time-floor', 'yesterday'], 2, 'USAGE'],
+    ['a day that is none', ['new', ...words({}), '--time-floor', '2026-02-30'], 2, 'USAGE'],
+    ['a time floor beyond its trust root', ['new', ...words({}), '--time-floor', '2099-01-01'], 3, 'ROOT_EXPIRED'],
     ['an image that does not fit', ['new', ...words({}), '--layout', 'small.json'], 5, 'DOES_NOT_FIT'],
     [
       'a layout without a place for the component',

@@ -174,6 +174,8 @@ describe('init refuses and leaves nothing', () => {
     await expect(initNodeDevice(device, unsigned, options)).rejects.toMatchObject({ code: 'SIGNATURE_MISSING' });
     const late = { clock: { now: () => inAYear } };
     await expect(initNodeDevice(device, await initSpec(), late)).rejects.toMatchObject({ code: 'ROOT_EXPIRED' });
+    const floor = await initSpec({ timeFloor: inAYear.toISOString() });
+    await expect(initNodeDevice(device, floor, options)).rejects.toMatchObject({ code: 'ROOT_EXPIRED' });
     expect(await readdir(folder.path)).toEqual([]);
   });
 

@@ -1,5 +1,6 @@
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { Flags } from '@oclif/core';
+import * as z from 'zod/mini';
 import { deviceArg } from '../../../cli/device-folder.js';
 import { openFactory } from '../../../cli/factory-input.js';
 import { OtaError } from '../../../lib/core/errors.js';
@@ -196,7 +197,6 @@ function counterPath(device: string, path: string | undefined): string | undefin
 function timeFloorOf(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const time = /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00Z` : text;
-  const isTime = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$/.test(time);
-  if (isTime && !Number.isNaN(Date.parse(time))) return time;
+  if (z.iso.datetime({ offset: true }).safeParse(time).success) return time;
   throw new OtaError('USAGE', `--time-floor: "${text}" is no time`, ['Write 2027-01-31 or 2027-01-31T12:00:00Z.']);
 }
