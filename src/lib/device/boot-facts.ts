@@ -112,6 +112,12 @@ export function fallbackCandidates(control: BootControl): { record: ReleaseRecor
     });
 }
 
+/** The later of two times (RFC 3339), where both are known. */
+export function later(one: string | undefined, other: string | undefined): string | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return Date.parse(one) >= Date.parse(other) ? one : other;
+}
+
 /** Never a property that every object has, such as `constructor`, which is also a valid name of a component. */
 export function own<T>(of: Readonly<Record<string, T>>, key: string): T | undefined {
   return Object.hasOwn(of, key) ? of[key] : undefined;

@@ -1,6 +1,6 @@
 import type { BootControl, BootSet, DeviceEvent, ReleaseRecord, SlotContent, Trial } from './boot-control.js';
 import { MAX_RELEASES } from './boot-control-schema.js';
-import { activeRecord, contentOf, floorsLapsed, own } from './boot-facts.js';
+import { activeRecord, contentOf, floorsLapsed, later, own } from './boot-facts.js';
 
 /*
  * Every way in which the state of a device may change: each function makes the next boot control block
@@ -197,9 +197,4 @@ function without(slots: BootControl['slots'], places: readonly Place[]): BootCon
     if (contents !== undefined) delete contents[slot];
   }
   return left;
-}
-
-function later(one: string | undefined, other: string | undefined): string | undefined {
-  if (one === undefined || other === undefined) return one ?? other;
-  return Date.parse(one) >= Date.parse(other) ? one : other;
 }

@@ -39,19 +39,9 @@ export async function openDevice(machine: Machine, name: string): Promise<Device
 }
 
 /**
- * Opens a device to change it: first completes what its last commit may have left undone, the line in the event log
- * and the raise of the monotonic counter.
+ * Completes what the last commit may have left undone: the line in the event log, the raise of the monotonic counter.
+ * Whoever is about to change the device does this first. Repeatable.
  *
- * @throws OtaError as {@link openDevice} and {@link settleDevice}
- */
-export async function openDeviceForWriting(machine: Machine, name: string): Promise<Device> {
-  const device = await openDevice(machine, name);
-  await settleDevice(device);
-  return device;
-}
-
-/**
- * Completes what follows a commit: the line in the event log, the raise of the monotonic counter. Repeatable.
  * @throws OtaError as `DeviceFs` and `MonotonicCounter`
  */
 export async function settleDevice({ machine: { fs, counter }, control: { current } }: Device): Promise<void> {

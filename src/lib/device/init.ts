@@ -10,6 +10,7 @@ import { parseTrustRoot, type TrustRoot, trustRoot } from '../trust/root.js';
 import { followRotations, verifyRoot } from '../trust/root-rotation.js';
 import type { BootControl } from './boot-control.js';
 import { BootControlStore } from './boot-control-file.js';
+import { later } from './boot-facts.js';
 import { type Device, openDevice, trustRootFile } from './device.js';
 import { checkIdentity, DEVICE_FILE, type DeviceIdentity, encodeDeviceFile } from './device-file.js';
 import { completeEventLog } from './event-log.js';
@@ -178,11 +179,6 @@ function firstControl(
     trustRoot: { version: root.root.signed.version, sha256: sha256Hex(root.bytes) },
     epoch,
   };
-}
-
-function later(a: string | undefined, b: string | undefined): string | undefined {
-  if (a === undefined || b === undefined) return a ?? b;
-  return Date.parse(a) >= Date.parse(b) ? a : b;
 }
 
 /** Writes an image to the start of a slot that was never written, padded to the write alignment. */

@@ -10,7 +10,7 @@ import { type FileUse, notRegular, type OpenFile, OpenFiles } from './open-files
 /** A flat alphabet without separators; the first character keeps `..` and hidden files out. */
 const NAME = /^[a-z0-9][a-z0-9.-]{0,127}$/;
 /** Advisory locks stand in the same folder and are no part of the device. */
-export const LOCK_NAME = /^lock(\.|$)/;
+export const LOCK_NAME = /^lock(\.[^.]+)?$/;
 const BUFFER_BYTES = 1024 ** 2;
 
 /** A device's folder on a real file system. Files stay open between calls. */

@@ -103,6 +103,7 @@ export class SwapJournal {
     for (let from = 0; from < end; from += WINDOW_BYTES) {
       const window = Buffer.alloc(Math.min(WINDOW_BYTES, this.#halfBytes - from));
       await readFlash(this.#flash, this.#file, window, start + from);
+      if (isErased(window, this.#flash.layout.erasedValue)) continue;
       for (let at = 0; at < window.length; at += this.#strideBytes) {
         const place = window.subarray(at, at + this.#strideBytes);
         if (isErased(place, this.#flash.layout.erasedValue)) continue;

@@ -1,7 +1,7 @@
 import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { sha256OfAccess } from '../../../src/lib/core/sha256.js';
-import { openDevice, openDeviceForWriting } from '../../../src/lib/device/device.js';
+import { openDevice, settleDevice } from '../../../src/lib/device/device.js';
 import { readEventLog } from '../../../src/lib/device/event-log.js';
 import { initNodeDevice } from '../../../src/lib/device/init-node.js';
 import type { MonotonicCounter } from '../../../src/lib/device/monotonic-counter.js';
@@ -33,7 +33,9 @@ async function opened(): Promise<number> {
 
 async function commit(changes = {}): Promise<void> {
   await using machine = await openNodeMachine(dir, deviceClock);
-  const { control } = await openDeviceForWriting(machine, 'device');
+  const opened = await openDevice(machine, 'device');
+  await settleDevice(opened);
+  const { control } = opened;
   await control.commit({ ...control.current, sequence: control.current.sequence + 1, ...changes });
 }
 
@@ -104,14 +106,14 @@ test('opening for reading changes nothing, also with an event that the log still
   expect(await folder.state()).toEqual(before);
 });
 
-test('opening for writing completes the log', async () => {
+test('settling a device completes its log', async () => {
   await init();
   await commit();
   await commit();
   await using fs = await openNodeDeviceFs(dir, 255);
   expect((await readEventLog(fs)).map(({ sequence }) => sequence)).toEqual([1, 2]);
   await using machine = await openNodeMachine(dir, deviceClock);
-  await openDeviceForWriting(machine, 'device');
+  await settleDevice(await openDevice(machine, 'device'));
   expect((await readEventLog(machine.fs)).map(({ sequence }) => sequence)).toEqual([1, 2, 3]);
 });
 

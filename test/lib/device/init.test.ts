@@ -179,6 +179,25 @@ describe('init refuses and leaves nothing', () => {
     expect(await readdir(folder.path)).toEqual([]);
   });
 
+  test('images that change while they are read, also of a component that is named like the lock', async () => {
+    const folder = await newFolder();
+    const { layout } = await initSpec();
+    let reads = 0;
+    const changing = memoryAccess(Buffer.alloc(1000), 'lock.bin');
+    const read: typeof changing.read = async (into, position) => {
+      const got = await changing.read(into, position);
+      into.fill(reads++);
+      return got;
+    };
+    const spec = await initSpec({
+      layout: { ...layout, components: { lock: layout.components.app! } },
+      factory: { images: new Map([['lock', { ...changing, read }]]), version: '1.0.0', sequence: 1 },
+    });
+    await mkdir(folder.file('device'));
+    await expect(initNodeDevice(folder.file('device'), spec, options)).rejects.toMatchObject({ code: 'IO_FAILED' });
+    expect(await readdir(folder.file('device'))).toEqual([]);
+  });
+
   test('a folder that holds something', async () => {
     const folder = await newFolder();
     await mkdir(folder.file('device'));
