@@ -1,7 +1,7 @@
 import * as z from 'zod/mini';
 import { OtaError } from '../core/errors.js';
 import { checkSchema } from '../core/schema.js';
-import { componentName } from '../package/metadata.js';
+import { componentName, semver } from '../package/metadata.js';
 import { ROOT_MAX_KEYS } from '../trust/root.js';
 import type { BootControl, BootSet } from './boot-control.js';
 import { contentOf, own } from './boot-facts.js';
@@ -32,7 +32,7 @@ const record = z.strictObject({
   securityCounter: uint32,
   images: z.record(componentName, sha256),
   createdAt: z.optional(time),
-  rollback: z.optional(z.strictObject({ allowed: z.boolean(), minVersion: z.optional(version) })),
+  rollback: z.optional(z.strictObject({ allowed: z.boolean(), minVersion: z.optional(semver) })),
   releaseKeyids: z.optional(z.array(sha256).check(z.maxLength(ROOT_MAX_KEYS))),
   factory: z.optional(z.boolean()),
 });

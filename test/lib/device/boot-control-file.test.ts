@@ -117,7 +117,7 @@ describe('a copy of the boot control block', () => {
         securityCounter: 2 ** 32 - 1,
         images: Object.fromEntries(unique.map((name) => [name, digest(0)])),
         createdAt,
-        rollback: { allowed: false, minVersion: version },
+        rollback: { allowed: false, minVersion: `1.0.0-${'x'.repeat(250)}` },
         factory: false,
       }));
       const record = { ...releases[15]!, releaseKeyids };
@@ -197,6 +197,11 @@ describe('a copy of the boot control block', () => {
       'app.constructor',
     ],
     ['a counter below zero', { securityCounter: -1 }, 'securityCounter'],
+    [
+      'a lowest version that is none',
+      { releases: [{ ...bootControl().releases[0]!, rollback: { allowed: true, minVersion: 'zz' } }] },
+      'minVersion: expected a semantic version',
+    ],
     ['a first boot at no date', { trial: { ...trial(), startedAt: 8.64e15 + 1 } }, 'trial.startedAt'],
     ['a hash that is none', { trustRoot: { version: 1, sha256: 'abc' } }, 'trustRoot.sha256'],
     ['a field nobody knows', { extra: 1 } as never, 'extra'],
