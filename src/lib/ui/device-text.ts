@@ -8,7 +8,7 @@ import type { InstalledComponent, InstallReport } from '../device/install.js';
 import type { Layout } from '../device/layout.js';
 import type { RollbackReport } from '../device/rollback.js';
 import { durationText } from './progress.js';
-import { factsText, gridText } from './table.js';
+import { factsText, gridText, longGridText } from './table.js';
 
 /** `ota device init` for people. */
 export async function deviceInitText(report: {
@@ -225,8 +225,8 @@ function nextText({ device, trial, confirmed, exchanging }: DeviceStatus, failed
 }
 
 /** `ota device history` for people: a line for each event, oldest first. */
-export function deviceHistoryText({ events }: { events: readonly DeviceEvent[] }): Promise<string> {
-  return gridText(
+export function deviceHistoryText({ events }: { events: readonly DeviceEvent[] }): string {
+  return longGridText(
     ['time', 'event', 'version', 'release', 'why'],
     events.map(({ time, type, version, release, reason }) => [time, type, version, release.slice(0, 16), reason ?? '']),
   );

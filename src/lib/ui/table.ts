@@ -38,6 +38,23 @@ export async function gridText(
     .join('\n');
 }
 
+/**
+ * As {@link gridText}, for thousands of rows: columns are as wide as the characters in them are many, whatever
+ * width a terminal gives those.
+ */
+export function longGridText(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
+  const cells = [header, ...rows].map((row) => row.map(cellText));
+  const widths = header.map((_, column) => cells.reduce((width, row) => Math.max(width, row[column]!.length), 0));
+  return cells
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column]!))
+        .join(NO_BORDERS.middle)
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
 function cellText(cell: string | number): string {
   const text = String(cell);
   // Cut twice: what is cut off is not escaped for nothing, and escapes are several characters long.

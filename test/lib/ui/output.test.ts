@@ -6,7 +6,7 @@ import { OtaError } from '../../../src/lib/core/errors.js';
 import { failureOf, failureText } from '../../../src/lib/ui/failure.js';
 import { jsonText } from '../../../src/lib/ui/json-text.js';
 import { ndjsonPrinter } from '../../../src/lib/ui/ndjson.js';
-import { factsText, gridText } from '../../../src/lib/ui/table.js';
+import { factsText, gridText, longGridText } from '../../../src/lib/ui/table.js';
 import { isCi, isLiveTerminal, paint } from '../../../src/lib/ui/terminal.js';
 
 const clock = { now: () => new Date('2026-01-02T03:04:05Z') };
@@ -99,6 +99,19 @@ describe('hostile tables', () => {
     const printed = factsText(labels.map((label) => [label, 'x']));
     expect(printed.split('\n')).toHaveLength(labels.length);
     expect(printed.length).toBeLessThan(3_000_000);
+  });
+
+  test('lays out thousands of rows as it does a few, and escapes them', async () => {
+    const few = [
+      ['1', 'installed', ''],
+      ['22', 'a\u001b[31mb', 'x'.repeat(200)],
+    ];
+    expect(longGridText(['n', 'event', 'why'], few)).toBe(await gridText(['n', 'event', 'why'], few));
+    const many = longGridText(
+      ['n', 'event'],
+      Array.from({ length: 50_000 }, (_, index) => [index, 'reverted']),
+    );
+    expect(many.split('\n').at(-1)).toBe('49999  reverted');
   });
 
   test('a huge cell is cut, and so is one that grows by escapes', async () => {

@@ -35,7 +35,7 @@ export default class DeviceHistory extends BaseCommand {
     const { args } = await this.parse(DeviceHistory);
     await using machine = await openNodeMachine(args.device);
     const report = { device: args.device, events: await readHistory(await openDevice(machine, args.device)) };
-    this.print(await deviceHistoryText(report));
+    this.print(deviceHistoryText(report));
     return report;
   }
 }
