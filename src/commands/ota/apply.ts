@@ -92,13 +92,14 @@ export default class Apply extends BaseCommand {
       if (misplaced !== undefined) throw meaninglessOn(flags.device, misplaced);
       return this.#install(args.package, flags.device, flags);
     }
+    // Read first: a device whose name was mistyped must not be answered with a word about --out.
+    const device = flags.device === undefined ? undefined : await readDeviceState(flags.device);
     if (flags.out === undefined) throw outMissing();
     const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, onArrival, signal };
     const noFullFallback = flags['no-full-fallback'];
     const dryRun = flags['dry-run'];
 
     const anchor = await openTrustAnchor(trustAnchorSpec(flags));
-    const device = flags.device === undefined ? undefined : await readDeviceState(flags.device);
     const time = { now: timeOf(systemClock.now(), device), allowTestKeys: flags['allow-test-keys'] };
     await using file = await openAuthenticPackage(args.package, { ...input, ...time, anchor });
     const { pkg } = file;

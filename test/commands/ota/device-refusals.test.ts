@@ -252,6 +252,9 @@ describe('what cannot be meant is a usage error', () => {
     await refused(['apply', 'fine.ota', '--device', 'hub.json', '--key', 'a.pub'], 2, 'USAGE', /--out is missing/);
   });
 
+  test('a device that does not exist is not found', () =>
+    refused(['apply', 'fine.ota', '--device', 'nowhere'], 16, 'NOT_FOUND', /^nowhere: /));
+
   test('a configured trust root is no obstacle', async () => {
     await folder.copy('factory', 'configured');
     const { runCli } = await import('../../support/cli.js');
