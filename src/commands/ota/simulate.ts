@@ -11,6 +11,7 @@ import { httpPolicyFromEnvironment } from '../../lib/net/http-policy.js';
 import { openImages } from '../../lib/package/open-images.js';
 import { openAuthenticPackage } from '../../lib/package/open-package.js';
 import { openTrustAnchor } from '../../lib/package/trust-anchor.js';
+import { selectForBases } from '../../lib/package/verify.js';
 import { parseCuts } from '../../lib/simulate/plan.js';
 import type { SimulationReport } from '../../lib/simulate/report.js';
 import { reportHtml } from '../../lib/simulate/report-html.js';
@@ -114,6 +115,10 @@ export default class Simulate extends BaseCommand {
     const authentic = { anchor, now: systemClock.now(), allowTestKeys: flags['allow-test-keys'] };
     await using file = await openAuthenticPackage(args.package, { ...input, ...authentic });
     await using bases = await openImages(flags.base, file.pkg.metadata, input);
+    for (const { entry, fullFallback } of await selectForBases(file.pkg, bases.images, { signal })) {
+      if (fullFallback)
+        this.warnUser(`component ${entry.component}: no delta fits its base, so the full image is used`);
+    }
     const exploring = this.progress('Simulating', { total: 0 });
     const request: SimulationRequest = {
       pkg: file.pkg,

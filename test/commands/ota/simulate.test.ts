@@ -156,6 +156,15 @@ describe('ota simulate', () => {
   });
 });
 
+test('ota simulate says when no delta fits the image that it was given', async () => {
+  const args = GATE.map((word) => (word === 'old.bin' ? 'new.bin' : word));
+  const { status, stderr } = await ota('simulate', ...args, ...FEW, '--boots', 'good');
+  expect({ status, stderr }).toEqual({
+    status: 0,
+    stderr: 'warning: component app: no delta fits its base, so the full image is used\n',
+  });
+});
+
 describe('ota simulate refuses and writes nothing', () => {
   test.each([
     ['a behaviour that it does not know', 2, ['--boots', 'maybe']],
