@@ -15,7 +15,7 @@ import {
 } from './findings.js';
 import { Futures, NOTHING_MORE, StepMemory } from './futures.js';
 import { Garbage } from './garbage.js';
-import { harmedDisks } from './harm.js';
+import { harmedDisks, NeededImages } from './harm.js';
 import type { Broken } from './invariants.js';
 import { type Life, lifeDigest, memoryAfterHarm } from './life.js';
 import { brokenByUnrest, restless, stepsAtMost } from './patience.js';
@@ -84,19 +84,14 @@ export class Explorer {
     const steps: WatchedStep[] = [];
     let life = this.#futures.birth;
     let before = { operations: 0, slotBytes: 0, fetchedBytes: 0 };
-    let confirmed: readonly string[] = [];
-    let needed: readonly string[] = [];
+    const needed = new NeededImages();
     while (life.memory.next !== 'done') {
       const { run, operations } = await this.#futures.watch(life);
       const then = advance(this.#experiment, this.#phases, life, run);
       if ('invariant' in then) throw new OrdinaryViolation(then, run.error);
       if (steps.length === this.#stepsAtMost) throw new OrdinaryViolation(restless());
-      steps.push({ life, run, operations, before, needed, next: then.life });
-      if (run.outcome !== undefined) {
-        const started = Object.values(run.outcome.images).map(({ file }) => file);
-        if (!run.outcome.onTrial) confirmed = started;
-        needed = [...confirmed, ...started];
-      }
+      steps.push({ life, run, operations, before, needed: needed.files, next: then.life });
+      if (run.outcome !== undefined) needed.booted(run.outcome);
       before = spentAfter(before, run);
       life = then.life;
     }

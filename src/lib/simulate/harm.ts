@@ -1,7 +1,10 @@
+import { STAGING_SLOT } from '../device/layout.js';
+import { slotImageFile } from '../device/slot-access.js';
 import { applyChanges, type DiskState } from './disk.js';
 import type { Experiment } from './experiment.js';
 import { type Garbage, randomNumbers } from './garbage.js';
 import type { Memory } from './life.js';
+import type { BootOutcome } from './updater.js';
 
 /** Storage that was damaged while nobody wrote to it. */
 export interface HarmedDisk {
@@ -12,6 +15,21 @@ export interface HarmedDisk {
 
 const FLIPS_PER_FILE = 3;
 const CONTROL_COPY = /^boot-control\.\d$/;
+
+/** Image files of a device that runs: what it has started and, on trial, what it would go back to. */
+export class NeededImages {
+  files: readonly string[] = [];
+  #confirmed: readonly string[] = [];
+
+  booted({ images, onTrial }: Pick<BootOutcome, 'images' | 'onTrial'>): void {
+    const started = Object.values(images).map(({ file }) => file);
+    if (!onTrial) this.#confirmed = started;
+    // An image on trial in the place of the confirmed one was exchanged with it.
+    const exchanged = Object.entries(images).filter(([, { file }]) => onTrial && this.#confirmed.includes(file));
+    const waiting = exchanged.map(([component]) => slotImageFile(component, STAGING_SLOT));
+    this.files = [...this.#confirmed, ...started, ...waiting];
+  }
+}
 
 /**
  * - `flip:FILE:BYTE`: one bit is another one, in an image that neither runs nor is fallen back to, or in a copy of the

@@ -6,7 +6,7 @@ import type { Experiment } from './experiment.js';
 import { DISK_FAULTS, type DiskFault } from './faults.js';
 import type { Fault } from './findings.js';
 import { Garbage } from './garbage.js';
-import { harmedDisks } from './harm.js';
+import { harmedDisks, NeededImages } from './harm.js';
 import type { Broken } from './invariants.js';
 import { BIRTH, type Life, lifeDigest, memoryAfterCut, memoryAfterHarm } from './life.js';
 import { modelText, placeText } from './model-text.js';
@@ -48,8 +48,7 @@ class ReplayedLife {
   #happened = 0;
   /** Since the last of them, in the phase that it hit. */
   #boots = 0;
-  #confirmed: readonly string[] = [];
-  #needed: readonly string[] = [];
+  readonly #needed = new NeededImages();
   /** Lives since the last fault: one that comes back does so for ever. */
   #seen = new Set<string>();
 
@@ -139,7 +138,7 @@ class ReplayedLife {
     const fault = this.#faults[0];
     if (fault === undefined || !('step' in fault) || fault.step !== this.#steps) return;
     const { disk, memory } = this.#life;
-    const harms = [...harmedDisks(disk.view, this.#needed, this.#experiment, this.#garbage)];
+    const harms = [...harmedDisks(disk.view, this.#needed.files, this.#experiment, this.#garbage)];
     const harm = harms.find(({ model }) => model === fault.model);
     if (harm === undefined) throw misfit(`${fault.model} is no fault that can happen there`);
     this.#trace.push(modelText(fault.model));
@@ -165,10 +164,7 @@ class ReplayedLife {
   }
 
   #remember({ outcome }: StepRun): void {
-    if (outcome === undefined) return;
-    const started = Object.values(outcome.images).map(({ file }) => file);
-    if (!outcome.onTrial) this.#confirmed = started;
-    this.#needed = [...this.#confirmed, ...started];
+    if (outcome !== undefined) this.#needed.booted(outcome);
   }
 
   #tell(what: string, step: string): void {
