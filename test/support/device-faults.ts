@@ -41,6 +41,9 @@ export interface FaultTrials {
 /** How the device is asked and the command repeated after the fault: as users do, or quicker, by the library alone. */
 export type Aftermath = 'by command' | 'in process';
 
+/** A download may yet come in other pieces than the one that was recorded, and then makes other calls. */
+const ATTEMPTS = 3;
+
 /** Folders in which every call counts. */
 const WATCHED = ['device', 'tpm'];
 
@@ -58,7 +61,6 @@ export async function faultTrials(
   const names = await namesIn(first);
 
   const runOne = async ({ call, kind }: FaultPoint): Promise<Harm[]> => {
-    await using folder = await states.copy(scenario.from);
     const harms: Harm[] = [];
     const report: Report = (harm, what) => {
       harms.push({
@@ -66,15 +68,20 @@ export async function faultTrials(
         what: `${scenario.name}, ${kind} at ${call.syscall} ${call.ordinal} of ${call.files}: ${what}`,
       });
     };
-    try {
-      const run = await runWithFault(folder, args(folder), recording, call, kind);
-      judgeEnd(run, kind, report);
-      await judgeDevice(folder, scenario, { states, run, aftermath }, report);
-      await judgeTraces(folder, names, report);
-    } catch (error) {
-      report(error instanceof NotInjectedError ? 'not injected' : 'wrong', String(error));
+    for (let attempt = 1; ; attempt++) {
+      await using folder = await states.copy(scenario.from);
+      try {
+        const run = await runWithFault(folder, args(folder), recording, call, kind);
+        judgeEnd(run, kind, report);
+        await judgeDevice(folder, scenario, { states, run, aftermath }, report);
+        await judgeTraces(folder, names, report);
+      } catch (error) {
+        const isMissed = error instanceof NotInjectedError;
+        if (isMissed && attempt < ATTEMPTS) continue;
+        report(isMissed ? 'not injected' : 'wrong', String(error));
+      }
+      return harms;
     }
-    return harms;
   };
   return {
     points: recording.calls.flatMap((call) => faultsOf(call).map((kind) => ({ call, kind }))),
