@@ -43,6 +43,8 @@ export interface BootReport {
   fellBack?: GivenUp;
   /** Components with a single slot whose images were exchanged. */
   swapped: string[];
+  /** Why nothing could be decided, and the confirmed release was started as it is. The next boot decides again. */
+  undecided?: string;
 }
 
 /**
@@ -78,7 +80,8 @@ export async function bootDevice(
       const ready = await readyTrial(device, current, current.trial, done);
       if (ready) return await startTrial(device, ready, behaviourOf, done);
     } catch (error) {
-      const ready = await confirmedInstead(device, error);
+      const { message, ready } = await confirmedInstead(device, error);
+      done.undecided = message;
       return await started(device, ready, { behaviour: behaviourOf(ready.set.release), done });
     }
   }
@@ -89,7 +92,7 @@ interface ReadySet {
   record: ReleaseRecord;
 }
 
-type Done = Pick<BootReport, 'reverted' | 'fellBack' | 'swapped'>;
+type Done = Pick<BootReport, 'reverted' | 'fellBack' | 'swapped' | 'undecided'>;
 
 /** @returns undefined when something was changed first, so that everything must be looked at again */
 async function readyTrial(
@@ -165,12 +168,12 @@ async function moveIntoPlace(device: Device, set: BootSet, done: Done): Promise<
 }
 
 /** A device whose storage takes no more writes still runs what is confirmed, though it can decide nothing. */
-async function confirmedInstead(device: Device, error: unknown): Promise<ReadySet> {
+async function confirmedInstead(device: Device, error: unknown): Promise<{ message: string; ready: ReadySet }> {
   if (!(error instanceof OtaError)) throw error;
   const { current } = device.control;
   const cannotRun = current.swap !== undefined || outOfPlace(current.active) !== undefined;
   if (cannotRun || (await damageIn(device, current.active)).length > 0) throw error;
-  return { set: current.active, record: activeRecord(current) };
+  return { message: error.message, ready: { set: current.active, record: activeRecord(current) } };
 }
 
 async function startTrial(

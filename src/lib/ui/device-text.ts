@@ -83,7 +83,7 @@ function counted(count: number, what: string): string {
 export function deviceBootText(
   report: BootReport & { device: string; dryRun: boolean; status?: DeviceStatus },
 ): string {
-  const { booted, behaviour, reverted, fellBack, swapped, dryRun, status } = report;
+  const { booted, behaviour, reverted, fellBack, swapped, undecided, dryRun, status } = report;
   const device = escapeText(report.device);
   const would = dryRun ? 'would ' : '';
   const ends = { good: '', fails: ', which failed and reset', hangs: ', which hung until the watchdog ended it' };
@@ -92,6 +92,7 @@ export function deviceBootText(
     ...(reverted ? [`${device}: ${would}${dryRun ? 'give' : 'gave'} up ${givenUpText(reverted)}`] : []),
     ...(fellBack ? [`${device}: ${would}${dryRun ? 'fall' : 'fell'} back from ${givenUpText(fellBack)}`] : []),
     ...swapped.map((component) => `${device}: ${would}${dryRun ? 'exchange' : 'exchanged'} the images of ${component}`),
+    ...(undecided === undefined ? [] : [`${device}: nothing could be decided: ${escapeText(undecided)}`]),
     `${device}: ${would}${boot} ${booted.version}${booted.onTrial ? ' on trial' : ''}${ends[behaviour]}`,
     ...(status?.trial ? [`Trial: ${trialText(status.trial)}`] : []),
     ...(dryRun || status === undefined ? [] : [nextText(status, behaviour !== 'good')]),

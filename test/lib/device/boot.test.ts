@@ -178,9 +178,13 @@ describe('a storage that fails', () => {
     await life.install(await release(2, { app }));
     const good = life.machine.fs;
     life.machine.fs = failing(good, (method) => WRITES.includes(method));
-    expect((await life.boot()).booted).toMatchObject({ version: '1.0.0', onTrial: false, images: runs() });
+    const held = await life.boot();
+    expect(held.booted).toMatchObject({ version: '1.0.0', onTrial: false, images: runs() });
+    expect(held.undecided).toMatch(/boot-control/);
     life.machine.fs = good;
-    expect((await life.boot()).booted).toMatchObject({ version: '2.0.0', onTrial: true, images: runs({ app }) });
+    const tried = await life.boot();
+    expect(tried.booted).toMatchObject({ version: '2.0.0', onTrial: true, images: runs({ app }) });
+    expect(tried).not.toHaveProperty('undecided');
   });
 
   it('counts the attempt of firmware that hangs also where nothing more can be written', async () => {
