@@ -22,7 +22,7 @@ export const BOOT_CONTROL_FILES = ['boot-control.0', 'boot-control.1'] as const;
 export function bootControlBytes(layout: Layout): number {
   const components = Object.values(layout.components);
   const slots = components.reduce((sum, component) => sum + physicalSlots(component).length, 0);
-  return roundUp(28 * 1024 + components.length * 2048 + slots * 640, layout.eraseBlockBytes);
+  return roundUp(28 * 1024 + components.length * 7 * 1024 + slots * 640, layout.eraseBlockBytes);
 }
 
 /**

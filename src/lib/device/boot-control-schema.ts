@@ -31,6 +31,7 @@ const record = z.strictObject({
   sequence: uint,
   securityCounter: uint32,
   images: z.record(componentName, sha256),
+  versions: z.optional(z.record(componentName, version)),
   createdAt: z.optional(time),
   rollback: z.optional(z.strictObject({ allowed: z.boolean(), minVersion: z.optional(semver) })),
   releaseKeyids: z.optional(z.array(sha256).check(z.maxLength(ROOT_MAX_KEYS))),
@@ -100,8 +101,10 @@ function contradictionIn(control: BootControl, layout: Layout): string | undefin
   if (new Set(digests).size !== digests.length) return 'releases holds one twice';
   if (!digests.includes(active.release)) return 'releases lacks the active one';
   if (trial !== undefined && trial.record.digest !== trial.release) return 'trial.record is of another release';
-  for (const { images } of [...releases, ...(trial ? [trial.record] : [])]) {
-    const stray = Object.keys(images).find((component) => componentLayout(layout, component) === undefined);
+  for (const { images, versions } of [...releases, ...(trial ? [trial.record] : [])]) {
+    const stray = Object.keys({ ...images, ...versions }).find(
+      (component) => componentLayout(layout, component) === undefined,
+    );
     if (stray !== undefined) return `releases: the device has no component ${stray}`;
   }
   if (swap !== undefined) {

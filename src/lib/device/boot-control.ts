@@ -24,6 +24,8 @@ export interface ReleaseRecord {
   securityCounter: number;
   /** SHA-256 of every component's image when it ran, also of those that its package did not bring. */
   images: Record<string, string>;
+  /** Versions of the components, where another one than `version`. */
+  versions?: Record<string, string>;
   createdAt?: string;
   rollback?: { allowed: boolean; minVersion?: string };
   /** Every key of the product's release role when it was installed. */

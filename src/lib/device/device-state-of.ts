@@ -3,6 +3,7 @@ import { signaturesToJson } from '../trust/dsse.js';
 import type { ReleaseRecord } from './boot-control.js';
 import { activeRecord, contentOf } from './boot-facts.js';
 import type { Device } from './device.js';
+import { componentVersion } from './release-record.js';
 
 /**
  * What a device tells about itself, for policy to judge a package by: its confirmed set, whatever is on trial.
@@ -15,8 +16,8 @@ export async function deviceStateOf(device: Device): Promise<DeviceState> {
   const root = await device.trustRoot();
   const running = activeRecord(control);
   const components = Object.entries(layout.components).map(([component, { slotBytes }]) => {
-    const { version, sha256 } = contentOf(control, component, control.active.slots[component]!)!;
-    return [component, { version, sha256, slotBytes }];
+    const { sha256 } = contentOf(control, component, control.active.slots[component]!)!;
+    return [component, { version: componentVersion(running, component), sha256, slotBytes }];
   });
   return {
     spec: 'ota-fleet-device/1',

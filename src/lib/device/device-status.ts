@@ -4,6 +4,7 @@ import type { Device } from './device.js';
 import { readDownloadRecord } from './download-record.js';
 import { readHistory } from './history.js';
 import { type Layout, physicalSlots } from './layout.js';
+import { componentVersion } from './release-record.js';
 
 /**
  * `fallback` is of a confirmed release: the device returns to it, or can be rolled back to it. `unproven` is of one
@@ -136,9 +137,16 @@ function slotStatuses({ components }: Layout, control: BootControl): SlotStatus[
       slot,
       state: slotState(control, component, slot),
       slotBytes: layout.slotBytes,
-      ...contentOf(control, component, slot),
+      ...slotContent(control, component, slot),
     })),
   );
+}
+
+/** An image that came with an earlier release may have another version by now. */
+function slotContent(control: BootControl, component: string, slot: string): SlotContent | undefined {
+  const content = contentOf(control, component, slot);
+  if (content === undefined || control.active.slots[component] !== slot) return content;
+  return { ...content, version: componentVersion(activeRecord(control), component) };
 }
 
 /** A trial that has booted is what runs: the confirmed release is then what the device falls back to. */

@@ -13,6 +13,7 @@ import { encodeSignatureEnvelope, METADATA_PAYLOAD_TYPE } from '../trust/dsse.js
 import type { Trust } from '../trust/trust-policy.js';
 import type { ReleaseRecord } from './boot-control.js';
 import type { DeviceIdentity } from './device-file.js';
+import { type ReleasedComponent, releaseRecord } from './release-record.js';
 
 /** Images as the manufacturer puts them in, with what their release is to be known by. */
 export interface FactoryImages {
@@ -65,7 +66,10 @@ export async function releaseOfImages(
   };
   checkMetadata(metadata, 'factory release');
   const metadataBytes = canonicalJson(metadata as JsonValue);
-  const record = { ...recordOf(metadata, packageDigest(metadataBytes)), factory: true };
+  const record = {
+    ...releaseRecord(metadata, packageDigest(metadataBytes), componentsOf(metadata)),
+    factory: true,
+  };
   return {
     record,
     metadataBytes,
@@ -100,7 +104,7 @@ export function releaseOfPackage(
     ]);
   }
   const { metadataBytes, signatureBytes } = container;
-  const record = { ...recordOf(metadata, digest), releaseKeyids: [...trustedKeyids] };
+  const record = releaseRecord(metadata, digest, componentsOf(metadata), trustedKeyids);
   return { record, metadataBytes, signatureBytes, images };
 }
 
@@ -113,17 +117,8 @@ function requireFor(identity: DeviceIdentity, metadata: Metadata, name: string, 
   if (refusal !== undefined) throw refusal;
 }
 
-function recordOf(metadata: Metadata, digest: string): ReleaseRecord {
-  const { version, sequence, securityCounter, createdAt, rollback, payloads } = metadata;
-  return {
-    digest,
-    version,
-    sequence,
-    securityCounter,
-    images: Object.fromEntries(payloads.map(({ component, target }) => [component, target.sha256])),
-    ...(createdAt !== undefined && { createdAt }),
-    ...(rollback !== undefined && { rollback }),
-  };
+function componentsOf({ payloads }: Metadata): ReadonlyMap<string, ReleasedComponent> {
+  return new Map(payloads.map(({ component, target }) => [component, target]));
 }
 
 async function fullPayload(

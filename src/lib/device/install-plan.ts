@@ -6,11 +6,12 @@ import type { ImageDigest, Metadata } from '../package/metadata.js';
 import { judgePackage, requireAccepted } from '../package/policy.js';
 import type { SelectedPayload } from '../package/select-payloads.js';
 import { containedFiles } from '../package/verify.js';
-import type { BootControl, ReleaseRecord, Trial } from './boot-control.js';
-import { contentOf } from './boot-facts.js';
+import type { BootControl, Trial } from './boot-control.js';
+import { activeRecord, contentOf } from './boot-facts.js';
 import type { Device } from './device.js';
 import { deviceStateOf } from './device-state-of.js';
 import type { PackageForDevice } from './package-for-device.js';
+import { componentVersion, type ReleasedComponent, releaseRecord } from './release-record.js';
 import { slotAccess } from './slot-access.js';
 import { lostSwap, outOfPlace } from './swap.js';
 import { targetSlot } from './target-slots.js';
@@ -65,7 +66,7 @@ export async function planInstall(
     const { data } = pkg.payloads.find(({ entry }) => entry.file === choice.entry.file)!;
     return { component, slot, target, payload: { ...choice, data } };
   });
-  const record = recordOf(pkg.metadata, pkg.digest, imagesAfter(current, components), [...pkg.trustedKeyids]);
+  const record = releaseRecord(pkg.metadata, pkg.digest, componentsAfter(current, components), pkg.trustedKeyids);
   const slots = { ...current.active.slots };
   for (const { component, slot } of components) slots[component] = slot;
   return { components, trial: trialOf(device, pkg.metadata, { record, slots, intent }) };
@@ -138,29 +139,18 @@ export function activeImage(device: Device, component: string): ReturnType<typeo
   return slotAccess(device, component, slot, contentOf(current, component, slot)!.size);
 }
 
-function imagesAfter(current: BootControl, components: readonly PlannedComponent[]): Record<string, string> {
-  const images: Record<string, string> = {};
-  for (const [component, slot] of Object.entries(current.active.slots)) {
-    images[component] = contentOf(current, component, slot)!.sha256;
-  }
-  for (const { component, target } of components) images[component] = target.sha256;
-  return images;
-}
-
-function recordOf(
-  { version, sequence, securityCounter, createdAt, rollback }: Metadata,
-  digest: string,
-  images: Record<string, string>,
-  releaseKeyids: string[],
-): ReleaseRecord {
-  return {
-    digest,
-    version,
-    sequence,
-    securityCounter,
-    images,
-    ...(createdAt !== undefined && { createdAt }),
-    ...(rollback !== undefined && { rollback }),
-    releaseKeyids: releaseKeyids.sort(),
-  };
+/** Every component as it will be; what the package does not bring stays as it is. */
+function componentsAfter(
+  current: BootControl,
+  components: readonly PlannedComponent[],
+): ReadonlyMap<string, ReleasedComponent> {
+  const running = activeRecord(current);
+  const after = Object.entries(current.active.slots).map(([component, slot]) => {
+    const { sha256 } = contentOf(current, component, slot)!;
+    return [component, { version: componentVersion(running, component), sha256 }] as const;
+  });
+  return new Map<string, ReleasedComponent>([
+    ...after,
+    ...components.map(({ component, target }) => [component, target] as const),
+  ]);
 }

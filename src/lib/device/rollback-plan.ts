@@ -24,6 +24,7 @@ import { checkPlan } from './install.js';
 import { type InstallPlan, type PlannedComponent, trialOf } from './install-plan.js';
 import { physicalSlots } from './layout.js';
 import { authenticateFor, type OpenForDeviceOptions, type PackageForDevice } from './package-for-device.js';
+import { componentVersion } from './release-record.js';
 import { slotMetadataFile, slotSignatureFile } from './slot-access.js';
 import { targetSlot } from './target-slots.js';
 import { damageIn, damageText } from './verify-set.js';
@@ -115,7 +116,8 @@ async function placesFor(
     const present = slotWith(current, component, sha256);
     const damages = present === undefined ? [] : await damageIn(device, { slots: { [component]: present } });
     if (present !== undefined && damages.length === 0) {
-      const { version, size } = contentOf(current, component, present)!;
+      const { size } = contentOf(current, component, present)!;
+      const version = componentVersion(record, component);
       planned.push({ component, slot: present, target: { version, size, sha256 } });
       continue;
     }

@@ -116,6 +116,7 @@ describe('a copy of the boot control block', () => {
         sequence: Number.MAX_SAFE_INTEGER,
         securityCounter: 2 ** 32 - 1,
         images: Object.fromEntries(unique.map((name) => [name, digest(0)])),
+        versions: Object.fromEntries(unique.map((name) => [name, version])),
         createdAt,
         rollback: { allowed: false, minVersion: `1.0.0-${'x'.repeat(250)}` },
         factory: false,

@@ -3,9 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { OtaError } from '../../../src/lib/core/errors.js';
 import { memoryAccess } from '../../../src/lib/core/file-access.js';
 import { openDevice } from '../../../src/lib/device/device.js';
+import { deviceStateOf } from '../../../src/lib/device/device-state-of.js';
 import { installPackage } from '../../../src/lib/device/install.js';
 import type { Machine } from '../../../src/lib/device/machine.js';
 import { openForDevice } from '../../../src/lib/device/package-for-device.js';
+import { rollbackDevice } from '../../../src/lib/device/rollback.js';
 import { encodeTrustRoot } from '../../../src/lib/trust/root.js';
 import { rotateKey, setRootExpiry } from '../../../src/lib/trust/root-edit.js';
 import { smallLayout } from '../../support/boot-control.js';
@@ -206,6 +208,22 @@ describe('installing again', () => {
     await life.install(await release(3, { app }));
     expect(await life.boot()).toMatchObject({ booted: { version: '3.0.0', images: runs({ app }) }, swapped: [] });
   });
+});
+
+it('counts an image that comes unchanged under a new version as of that version, also after a rollback', async () => {
+  await using life = await newDevice();
+  const dependsOn = [{ component: 'modem', range: '>=2' }];
+  await life.update(await release(2, { app: randomImage(3000), modem: factoryImages.modem }));
+  await life.update(await release(3, { app: randomImage(2000) }, { dependsOn }));
+  const versions = async () => {
+    const { components } = await deviceStateOf(await openDevice(life.machine, 'device'));
+    return Object.fromEntries(Object.entries(components).map(([name, { version }]) => [name, version]));
+  };
+  expect(await versions()).toEqual({ app: '3.0.0', modem: '2.0.0' });
+  await rollbackDevice(life.machine, { name: 'device' });
+  await life.boot();
+  await life.confirm();
+  expect(await versions()).toEqual({ app: '2.0.0', modem: '2.0.0' });
 });
 
 describe('an installation is refused', () => {
