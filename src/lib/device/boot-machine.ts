@@ -45,7 +45,8 @@ export function activate(
 ): BootControl {
   const slots = structuredClone(control.slots);
   for (const { component, slot, content } of written) slots[component] = { ...slots[component], [slot]: content };
-  return next({ ...control, slots, trial, trustRoot }, now, 'activated', trial.record);
+  const reason = trial.intent === 'rollback' ? `rollback from ${activeRecord(control).version}` : undefined;
+  return next({ ...control, slots, trial, trustRoot }, now, 'activated', trial.record, reason);
 }
 
 /** Counts a boot of the trial before it happens: a boot that never ends has counted as well. */

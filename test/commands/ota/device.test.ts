@@ -62,6 +62,7 @@ describe('the life of a device', () => {
       ...['initialised', 'installing', 'activated', 'boot-attempt', 'confirmed'],
       ...['activated', 'boot-attempt', 'confirmed'],
     ]);
+    expect((events as { reason?: string }[]).flatMap(({ reason }) => reason ?? [])).toEqual(['rollback from 3.7.0']);
   });
 
   test('goes on with an installation that was cut, and writes only what is missing', async () => {
