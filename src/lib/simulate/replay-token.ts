@@ -61,18 +61,21 @@ export function seedOfReplayToken(text: string): number {
 
 function parseToken(text: string): z.output<typeof tokenSchema> {
   const name = 'replay token';
-  const code = 'SIMULATION_INVALID';
-  if (text.length > TOKEN_MAX_CHARACTERS || !/^[\w-]+$/.test(text)) {
-    throw new OtaError(code, `${name}: is not one, expected what a simulation has printed`);
-  }
+  if (text.length > TOKEN_MAX_CHARACTERS || !/^[\w-]+$/.test(text)) throw noToken();
   const bytes = Buffer.from(text, 'base64url');
   try {
     const value = parseStrictJson(bytes, { name, maxBytes: TOKEN_MAX_CHARACTERS });
-    return checkSchema(tokenSchema, value, { code, name });
+    return checkSchema(tokenSchema, value, { code: 'SIMULATION_INVALID', name });
   } catch (error) {
     if (!(error instanceof OtaError)) throw error;
-    throw new OtaError(code, `${name}: is not one, expected what a simulation has printed: ${error.message}`);
+    throw noToken();
   }
+}
+
+function noToken(): OtaError {
+  return new OtaError('SIMULATION_INVALID', 'replay token: is not one, expected what a simulation has printed', [
+    'Copy the whole line that the simulation printed, up to its end.',
+  ]);
 }
 
 function fingerprints({ base, bases, layout }: Materials): { base: string; layout: string } {
