@@ -45,7 +45,7 @@ export default class DeviceSnapshot extends BaseCommand {
       summary: 'Where the state goes [default: snapshot.N.json in the device].',
       helpValue: 'FILE',
     }),
-    reason: Flags.string({ summary: 'Why it was taken.', helpValue: 'TEXT', default: 'asked for' }),
+    reason: Flags.string({ summary: 'Why it was taken.', helpValue: 'TEXT', default: 'by hand' }),
     force: forceFlag,
     'dry-run': dryRunFlag,
   };
