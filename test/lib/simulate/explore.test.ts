@@ -3,6 +3,7 @@ import { Explorer, OrdinaryViolation } from '../../../src/lib/simulate/explore.j
 import { addFindings, type Findings, noFindings } from '../../../src/lib/simulate/findings.js';
 import { randomNumbers } from '../../../src/lib/simulate/garbage.js';
 import { type BootsSpec, phasesOf } from '../../../src/lib/simulate/scenario.js';
+import type { Updater } from '../../../src/lib/simulate/updater.js';
 import { type ToyOptions, toyExperiment } from './toy-updater.js';
 
 async function exploreToy(
@@ -89,4 +90,20 @@ it('cuts as often as it is asked to, at places that the seed chooses', async () 
   const first = await faultsOf(1);
   expect(first.filter((_, index) => index % 2 === 0)).toEqual(Array(20).fill(3));
   expect(await faultsOf(1)).toEqual(first);
+});
+
+it('does not pass over a fault that did not happen', async () => {
+  const experiment = await toyExperiment();
+  // Depends on more than files: what it wrote in the undisturbed life, it does not write again.
+  let isIdle = false;
+  const updater: Updater = {
+    ...experiment.updater,
+    install: async (machine, delivery) => {
+      if (!isIdle) await experiment.updater.install(machine, delivery);
+    },
+  };
+  const explorer = new Explorer({ ...experiment, updater }, phasesOf('good', experiment.bootAttempts, true));
+  const step = (await explorer.undisturbed()).find(({ life }) => life.memory.next === 'install')!;
+  isIdle = true;
+  await expect(explorer.faultsAt(step, 0, { pairs: false })).rejects.toThrow(/ at operation \d+ did not happen$/);
 });
