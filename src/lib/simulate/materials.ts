@@ -18,13 +18,20 @@ import type { Updater } from './updater.js';
 
 /** Largest package and images that are simulated, together: all of it is held in memory by each thread, bytes. */
 const MAX_MATERIAL_BYTES = 1024 ** 3;
+/** Every release has a version: this one stands for what nobody knows. */
+const UNNAMED = '0.0.0';
 
 /** All that an experiment is made of, as plain data that another thread can be handed. */
 export interface Materials {
   package: { name: string; bytes: Uint8Array };
   bases: { component: string; name: string; version: string; bytes: Uint8Array }[];
   /** The release that the device leaves the factory with. */
-  base: { version: string; sequence: number; securityCounter: number };
+  base: {
+    version: string;
+    sequence: number;
+    securityCounter: number /** Nobody said which version it is. */;
+    isUnnamed?: true;
+  };
   layout: Layout;
   trustRoot: Uint8Array;
   allowTestKeys: boolean;
@@ -53,20 +60,24 @@ export async function materialsOf(request: SimulationRequest): Promise<Materials
       ['Pack it with a higher --sequence.'],
     );
   }
-  const images = [];
+  const named: (string | undefined)[] = [];
+  const images: Materials['bases'] = [];
   for (const [component, image] of bases) {
     const content = await wholeOf(image);
     const known = metadata.payloads.find(
       ({ component: of, base }) => of === component && base?.sha256 === sha256Hex(content),
     );
-    const version = baseVersion ?? known?.base?.version ?? '0.0.0';
-    images.push({ component, name: image.name, version, bytes: content });
+    const version = baseVersion ?? known?.base?.version;
+    named.push(version);
+    images.push({ component, name: image.name, version: version ?? UNNAMED, bytes: content });
   }
+  const [version] = named;
   return {
     package: { name: pkg.name, bytes: await wholeOf(data) },
     bases: images,
     base: {
-      version: baseVersion ?? images[0]?.version ?? '0.0.0',
+      version: version ?? UNNAMED,
+      ...(version === undefined && { isUnnamed: true }),
       sequence: metadata.sequence - 1,
       securityCounter: request.baseSecurityCounter ?? metadata.securityCounter,
     },

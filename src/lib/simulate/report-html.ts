@@ -63,7 +63,7 @@ function verdict(report: SimulationReport): Markup {
   const [name, mark] = totals.violations > 0 ? ['broken', '✗'] : report.complete ? ['passed', '✓'] : ['partial', '…'];
   return markup`<header class="verdict ${name}">
 <h1><span class="mark" aria-hidden="true">${mark}</span> ${capitalised(verdictText(report))}</h1>
-<p><strong>${pkg.name}</strong>: from ${base.version} to ${pkg.version}</p>
+<p><strong>${pkg.name}</strong>: from ${base.version ?? 'an unnamed release'} to ${pkg.version}</p>
 <p class="soft">Package digest <code>${pkg.digest}</code></p>
 </header>`;
 }

@@ -1,7 +1,8 @@
 /** What an exploration found. The JSON of `ota simulate --json`, and what the HTML page draws. */
 export interface SimulationReport {
   package: { name: string; digest: string; version: string };
-  base: { version: string };
+  /** Without a version where neither the package nor anybody else names it. */
+  base: { version?: string };
   layout: {
     eraseBlockBytes: number;
     writeAlignmentBytes: number;

@@ -200,7 +200,7 @@ function reportOf(
   const faultPoints = sum((report) => report.faultPoints);
   return {
     package: { name: pkg.name, digest: pkg.digest, version: experiment.new.version },
-    base: { version: base.version },
+    base: base.isUnnamed ? {} : { version: base.version },
     layout: {
       eraseBlockBytes: layout.eraseBlockBytes,
       writeAlignmentBytes: layout.writeAlignmentBytes,

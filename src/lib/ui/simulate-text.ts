@@ -24,7 +24,7 @@ export async function simulateText(
   return [
     `${escapeText(report.package.name)}: ${escapeText(verdict)}`,
     factsText([
-      ['release', `${report.base.version} to ${report.package.version}`],
+      ['release', `${report.base.version ?? 'an unnamed one (--base-version)'} to ${report.package.version}`],
       ['digest', report.package.digest],
       ['layout', `${components.join('; ')}; ${sizes}`],
       ['cuts', `${report.cuts}, seed ${report.seed}`],

@@ -158,7 +158,8 @@ describe('ota simulate', () => {
 
 test('ota simulate says when no delta fits the image that it was given', async () => {
   const args = GATE.map((word) => (word === 'old.bin' ? 'new.bin' : word));
-  const { status, stderr } = await ota('simulate', ...args, ...FEW, '--boots', 'good');
+  const { status, stdout, stderr } = await ota('simulate', ...args, ...FEW, '--boots', 'good');
+  expect(stdout).toContain('\nrelease  an unnamed one (--base-version) to 2.0.0\n');
   expect({ status, stderr }).toEqual({
     status: 0,
     stderr: 'warning: component app: no delta fits its base, so the full image is used\n',
