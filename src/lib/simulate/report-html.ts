@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { formatByteSize } from '../core/byte-size.js';
-import { COVERED, NOT_COVERED } from './coverage.js';
+import { COVERED, NOT_COVERED, POWER_CUTS } from './coverage.js';
 import { INVARIANTS } from './invariants.js';
 import { embeddedJson, Markup, markup } from './markup.js';
 import { countText, operationText } from './operation-text.js';
@@ -42,7 +42,7 @@ ${figures(report)}
 ${violations(report.violations)}
 <h2>Every operation, and what a fault there led to</h2>
 ${timelineSymbols()}${timelineLegend()}
-${report.scenarios.map(scenario)}
+${report.scenarios.map((life) => scenario(life, isRandom(report.cuts)))}
 ${coverage(report)}
 <p><button id="save" hidden>Save the report as JSON</button></p>
 </main>
@@ -88,6 +88,11 @@ function figures({ totals, elapsedSeconds, faultPointsPerSecond }: SimulationRep
   ]);
 }
 
+/** Whether the places of faults were drawn, as `--cuts random:K` has it. */
+function isRandom(cuts: string): boolean {
+  return cuts.startsWith('random');
+}
+
 function figureList(list: readonly (readonly [string, string])[]): Markup {
   return markup`<dl class="figures">${list.map(([name, value]) => markup`<div><dt>${name}</dt><dd>${value}</dd></div>`)}</dl>`;
 }
@@ -106,7 +111,7 @@ ${list.map(
 )}`;
 }
 
-function scenario(life: ScenarioReport): Markup {
+function scenario(life: ScenarioReport, atRandom: boolean): Markup {
   const columns = timelineColumns(life.operations);
   const facts = [
     `${countText(life.operations.length)} operations`,
@@ -115,6 +120,7 @@ function scenario(life: ScenarioReport): Markup {
     `${countText(life.states)} states`,
     `${countText(life.merged)} merged`,
     `at most ${countText(life.worstBoots)} boots until stable`,
+    ...(atRandom ? ['at places drawn at random, so none are shown by operation'] : []),
     ...(columns.length < life.operations.length ? ['several operations share a column'] : []),
   ].join(', ');
   const label = `Timeline: ${facts}`;
@@ -162,7 +168,7 @@ ${components}
 ${scenarios.map(({ boots: name }) => markup`<li>${boots(name)}</li>`)}
 </ul></div>
 <div><h3>Held to</h3>${items(Object.entries(INVARIANTS).map(([name, promise]) => `${name}: ${promise}`))}</div>
-<div><h3>Tried at every operation</h3>${items(COVERED)}</div>
+<div><h3>${isRandom(cuts) ? 'Power cuts, drawn from' : 'Tried at every operation'}</h3>${items(isRandom(cuts) ? POWER_CUTS : COVERED)}</div>
 <div><h3>Not simulated</h3>${items(NOT_COVERED)}</div>
 </div>`;
 }

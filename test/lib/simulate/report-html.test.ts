@@ -107,6 +107,15 @@ describe('reportHtml', () => {
     expect(text).not.toContain('Survives');
   });
 
+  test('claims no more of random lives than was done to them', () => {
+    const [everywhere, random] = ['single', 'random:2'].map((cuts) => reportHtml(sampleReport({ cuts })));
+    expect(everywhere).toContain('Tried at every operation');
+    expect(everywhere).toContain('a file system that turns read-only');
+    expect(random).not.toContain('Tried at every operation');
+    expect(random).not.toContain('a file system that turns read-only');
+    expect(random).toContain('at places drawn at random, so none are shown by operation');
+  });
+
   test('draws what booted after a fault, in bars on either side of a line', () => {
     const { scenarios } = sampleReport();
     const bars = parseHtml(reportHtml(sampleReport())).filter(
