@@ -1,4 +1,4 @@
-import { OtaError } from '../core/errors.js';
+import { type ErrorCode, OtaError } from '../core/errors.js';
 import type { RandomAccess } from '../core/random-access.js';
 import { openContainer } from '../package/container.js';
 import type { OnBytes } from '../package/verify.js';
@@ -32,6 +32,8 @@ export interface RollbackRequest {
 export interface RejectedRelease {
   release: string;
   version: string;
+  /** What kind of reason: stable, as in failures. */
+  code: ErrorCode;
   reason: string;
 }
 
@@ -90,15 +92,22 @@ async function choose(
     } catch (error) {
       // A disk that fails says nothing about the releases on it, nor does an interruption.
       if (!(error instanceof OtaError) || [6, 130, 143].includes(error.exitCode)) throw error;
-      rejected.push({ release: record.digest, version: record.version, reason: error.message });
+      rejected.push(rejection(record, error));
     }
   }
   const known = new Set(device.control.current.releases.map(({ digest }) => digest));
   for (const [release, { pkg }] of opened) {
     if (known.has(release)) continue;
-    rejected.push({ release, version: pkg.metadata.version, reason: 'the device never ran this release' });
+    const { version } = pkg.metadata;
+    rejected.push({ release, version, code: 'ROLLBACK_FORBIDDEN', reason: 'the device never ran this release' });
   }
   throw noTarget(device, running, rejected);
+}
+
+function rejection({ digest, version }: ReleaseRecord, { code, message }: OtaError): RejectedRelease {
+  const name = `release ${version}: `;
+  const reason = message.startsWith(name) ? message.slice(name.length) : message;
+  return { release: digest, version, code, reason };
 }
 
 function earlierReleases({ control: { current } }: Device, running: ReleaseRecord): ReleaseRecord[] {
@@ -114,10 +123,23 @@ function noTarget({ name }: Device, { version }: ReleaseRecord, rejected: readon
     rejected.length === 0
       ? `${name}: ran nothing before release ${version} that it could return to`
       : `${name}: can return to no release before ${version}: ${why}`,
-    rejected.length === 0
-      ? ['Run `ota device history` to see what it ran.']
-      : ['Where only an image is missing, give the package of that release with --package.'],
+    nextSteps(rejected),
   );
+}
+
+function nextSteps(rejected: readonly RejectedRelease[]): string[] {
+  const codes = new Set(rejected.map(({ code }) => code));
+  const steps = [
+    ...(codes.has('NO_ROLLBACK_TARGET')
+      ? ['Give the package of a release that is in no slot any more with --package.']
+      : []),
+    ...(codes.has('ROLLBACK_FORBIDDEN')
+      ? ['Pack releases with --allow-rollback if devices may go back from them.']
+      : []),
+  ];
+  return steps.length > 0
+    ? steps
+    : ['Run `ota device history` to see what it ran, `ota device status` for its counter.'];
 }
 
 /** Asking twice does no more than asking once. */

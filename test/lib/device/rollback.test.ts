@@ -86,7 +86,9 @@ describe('a rollback', () => {
     await writeFile(life.folder.file('app.b.image'), bytes);
     expect(await rollBack(life)).toMatchObject({
       version: '1.0.0',
-      rejected: [{ version: '2.0.0', reason: expect.stringContaining('slot b is damaged') }],
+      rejected: [
+        { version: '2.0.0', code: 'NO_ROLLBACK_TARGET', reason: expect.stringContaining('slot b is damaged') },
+      ],
     });
   });
 
@@ -250,6 +252,6 @@ describe('a rollback is refused', () => {
         { signers: [successor], roots, rollback: { allowed: true, minVersion: '1.5.0' } },
       ),
     );
-    expect((await refusal(life)).message).toMatch(/2\.0\.0: release 2\.0\.0: signed by/);
+    expect((await refusal(life)).message).toMatch(/ 2\.0\.0: signed by [0-9a-f]{64}, expected 1 of 1 trusted keys/);
   });
 });
