@@ -1,5 +1,5 @@
 import type { BootControl, SlotContent, Trial } from './boot-control.js';
-import { activeRecord, confirmRefusal, contentOf, own, trialEnd } from './boot-facts.js';
+import { activeRecord, confirmRefusal, contentOf, counterAllows, own, trialEnd } from './boot-facts.js';
 import type { Device } from './device.js';
 import { readDownloadRecord } from './download-record.js';
 import { readHistory } from './history.js';
@@ -7,10 +7,11 @@ import { type Layout, physicalSlots } from './layout.js';
 import { componentVersion } from './release-record.js';
 
 /**
- * `fallback` is of a confirmed release: the device returns to it, or can be rolled back to it. `unproven` is of one
- * that was given up; `empty` holds nothing that may boot.
+ * `fallback` is of a confirmed release: the device returns to it, or can be rolled back to it. `retired` is of one whose
+ * security counter is below the stored one: it never boots here again. `unproven` is of one that was given up; `empty`
+ * holds nothing that may boot.
  */
-export type SlotState = 'running' | 'trial' | 'fallback' | 'unproven' | 'empty';
+export type SlotState = 'running' | 'trial' | 'fallback' | 'retired' | 'unproven' | 'empty';
 
 export interface SlotStatus extends Partial<SlotContent> {
   component: string;
@@ -157,5 +158,7 @@ function slotState(control: BootControl, component: string, slot: string): SlotS
   const isActive = active.slots[component] === slot;
   if (trial !== undefined && trial.slots[component] === slot) return isActive ? 'running' : 'trial';
   if (isActive && trial?.startedAt === undefined) return 'running';
-  return control.releases.some(({ images }) => own(images, component) === content.sha256) ? 'fallback' : 'unproven';
+  const confirmed = control.releases.filter(({ images }) => own(images, component) === content.sha256);
+  if (confirmed.length === 0) return 'unproven';
+  return confirmed.some((record) => counterAllows(control, record)) ? 'fallback' : 'retired';
 }
