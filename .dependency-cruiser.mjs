@@ -8,6 +8,9 @@ const ARROWS = {
   attack: ['core', 'trust', 'delta', 'package'],
   device: ['core', 'net', 'trust', 'delta', 'package'],
   simulate: ['core', 'trust', 'delta', 'package', 'device'],
+  telemetry: ['core', 'net'],
+  dedupe: ['core'],
+  pipeline: ['core', 'telemetry', 'dedupe'],
 };
 
 const lib = (folders) => `^src/lib/(${folders.join('|')})/`;

@@ -17,7 +17,7 @@ const ESCAPE = /\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})/y;
 
 /** What JSON can hold. Objects have no duplicate keys and no `__proto__`. */
 export type JsonValue = null | boolean | number | string | JsonValue[] | JsonObject;
-type JsonObject = { [key: string]: JsonValue };
+export type JsonObject = { [key: string]: JsonValue };
 /** An array or object that is not closed yet, with the key its next value belongs to. */
 interface OpenContainer {
   value: JsonValue[] | JsonObject;

@@ -2,7 +2,7 @@ import { OtaError } from './errors.js';
 import { JsonScanner, type JsonValue } from './json-scanner.js';
 import { escapeText } from './text.js';
 
-export type { JsonValue };
+export type { JsonObject, JsonValue };
 
 export interface StrictJsonOptions {
   /** The file it came from, for messages. */

@@ -1,0 +1,27 @@
+import type { JsonObject } from '../core/strict-json.js';
+import type { LineChunk } from './line-chunk.js';
+
+/** Where messages come from. */
+export interface Source {
+  /** What a checkpoint knows it by, for example `file:/data/trip.ndjson`; no secrets. */
+  readonly id: string;
+  /**
+   * What becomes of messages that were read and not committed when the process dies:
+   * `position`: they are read again from any position;
+   * `redelivery`: the sender sends them again, because it got no acknowledgement;
+   * `none`: they are gone (stdin).
+   */
+  readonly recovery: 'position' | 'redelivery' | 'none';
+  /**
+   * Reads from a position that a chunk of this source had, or from the start. Ends at the end of a
+   * finite source, and on abort after the chunk in hand.
+   *
+   * @throws OtaError CHECKPOINT_MISMATCH when the source no longer has that position
+   */
+  read(from: JsonObject | undefined, signal: AbortSignal): AsyncIterable<LineChunk>;
+  /** Everything up to `position` is durable in output and store: acknowledge, commit the group's offset. */
+  committed(position: JsonObject): Promise<void>;
+  /** How far the end is away as far as it is known, in the source's unit. */
+  lag(): { readonly amount: number; readonly unit: 'bytes' | 'messages' } | undefined;
+  close(): Promise<void>;
+}
