@@ -1,5 +1,5 @@
 import { OtaError } from './errors.js';
-import { JsonScanner, type JsonValue } from './json-scanner.js';
+import { type JsonObject, JsonScanner, type JsonValue } from './json-scanner.js';
 import { escapeText } from './text.js';
 
 export type { JsonObject, JsonValue };
