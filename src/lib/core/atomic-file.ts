@@ -227,7 +227,8 @@ async function claimAndRename(from: string, to: string): Promise<void> {
   }
 }
 
-async function syncDirectory(path: string): Promise<void> {
+/** Makes the names in a directory durable; does nothing where the file system cannot. */
+export async function syncDirectory(path: string): Promise<void> {
   if (process.platform === 'win32') return; // has no such call
   const handle = await open(path, constants.O_RDONLY);
   try {

@@ -22,7 +22,7 @@ export interface DurableFile {
  * Appended bytes are durable after `sync` of their file, a name (created, linked, renamed, removed)
  * after `syncDirectory`; before that a power cut may keep any part of it, in any order.
  *
- * All methods throw OtaError NO_SPACE, IO_FAILED, PERMISSION_DENIED, OUTPUT_SYMLINK for a symlink in
+ * All methods throw OtaError NO_SPACE, IO_FAILED, PERMISSION_DENIED, OUTPUT_EXISTS, OUTPUT_SYMLINK for a symlink in
  * the place of a file that is to be written, and NOT_FOUND for a missing file.
  */
 export interface DurableFs {
@@ -30,9 +30,9 @@ export interface DurableFs {
   list(directory: string): Promise<string[]>;
   /** `append` makes a missing file (mode 0600) and starts at its end. */
   open(path: string, mode: 'read' | 'append'): Promise<DurableFile>;
-  /** With missing parents; mode 0700. */
+  /** With missing parents; mode 0700. Durable at once: the names of all that were made are synced. */
   makeDirectory(directory: string): Promise<void>;
-  /** Gives the file a second name, which must be free. */
+  /** Gives the file a second name, which must be free; a synced copy where the file system cannot link. */
   link(existing: string, name: string): Promise<void>;
   /** Replaces `to`. */
   rename(from: string, to: string): Promise<void>;
