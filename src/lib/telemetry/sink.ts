@@ -34,6 +34,8 @@ export interface Sink {
 /** A sink that can be asked what it holds: the source of truth after a crash. */
 export interface RecoverableSink extends Sink {
   readonly guarantee: 'exactly-once';
+  /** Whether it holds nothing at all, not even half a message. Changes nothing. */
+  isEmpty(): Promise<boolean>;
   /** Where the output ends, once half a message at its end has been cut off. */
   end(): Promise<JsonObject>;
   /** Whether the output still holds what it held at `position`. */
@@ -42,4 +44,9 @@ export interface RecoverableSink extends Sink {
   tail(from: JsonObject | undefined, signal: AbortSignal): AsyncIterable<LineChunk>;
   /** Where to read from to see at least the newest `messages`; for a store that is built anew. */
   newest(messages: number): Promise<JsonObject | undefined>;
+  /**
+   * Removes everything that lies more than `bytes` bytes behind a position of `tail`: what a power cut left
+   * of a write that was never synced. Missing where a write is whole or absent.
+   */
+  cutBack?(after: JsonObject | undefined, bytes: number): Promise<void>;
 }

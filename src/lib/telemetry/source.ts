@@ -12,6 +12,8 @@ export interface Source {
    * `none`: they are gone (stdin).
    */
   readonly recovery: 'position' | 'redelivery' | 'none';
+  /** Does not end by itself: it is read at the same time as the others, which follow each other. */
+  readonly isLive?: boolean;
   /**
    * Reads from a position that a chunk of this source had, or from the start. Ends at the end of a
    * finite source, and on abort after the chunk in hand.
