@@ -20,6 +20,15 @@ interface LockHolder extends ProcessIdentity {
   token: string;
 }
 
+/** A lock that is held until it is released. */
+export interface HeldLock {
+  /** A lock that cannot be removed is left behind: it is taken over once this process has ended. */
+  release(): Promise<void>;
+}
+
+/** As takeLock. */
+export type TakeLock = (path: string) => Promise<HeldLock>;
+
 /**
  * Runs `work` while no other process that asks for the same lock runs its own.
  *
@@ -36,21 +45,30 @@ export async function withLock<T>(
   { signal }: { signal?: AbortSignal } = {},
 ): Promise<T> {
   throwIfAborted(signal);
-  const token = randomUUID();
-  await acquire(path, token);
+  const lock = await takeLock(path);
   try {
     return await work();
   } finally {
-    await release(path, token);
+    await lock.release();
   }
 }
 
-/** A lock that cannot be removed is left behind: it is taken over once this process has ended. */
+/**
+ * Takes such a lock for work that is no single call.
+ *
+ * @throws OtaError as withLock
+ */
+export async function takeLock(path: string): Promise<HeldLock> {
+  const token = randomUUID();
+  await acquire(path, token);
+  return { release: () => release(path, token) };
+}
+
 async function release(path: string, token: string): Promise<void> {
   try {
     if ((await readHolder(path))?.token === token) await unlink(path);
   } catch {
-    // what the work returned or threw counts for more
+    // what the work returned or threw counts for more; the lock is taken over once this process has ended
   }
 }
 

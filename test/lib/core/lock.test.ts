@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { OtaError } from '../../../src/lib/core/errors.js';
-import { withLock } from '../../../src/lib/core/lock.js';
+import { takeLock, withLock } from '../../../src/lib/core/lock.js';
 import { ownIdentity, type ProcessIdentity } from '../../../src/lib/core/process-identity.js';
 import { bundleScript, type Script } from '../../support/scripts.js';
 
@@ -68,6 +68,26 @@ describe('withLock', () => {
   test('needs its folder', async () => {
     path = join(folder, 'missing', 'lock');
     await expect(attempt()).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+});
+
+describe('takeLock', () => {
+  test('holds until it is released, and not longer', async () => {
+    const lock = await takeLock(path);
+    await expect(takeLock(path)).rejects.toMatchObject({ code: 'LOCKED' });
+    await expect(attempt()).rejects.toMatchObject({ code: 'LOCKED' });
+    await lock.release();
+    expect(await attempt()).toBe('worked');
+  });
+
+  test('releases its own lock only, however often it is asked to', async () => {
+    const first = await takeLock(path);
+    await first.release();
+    const second = await takeLock(path);
+    await first.release();
+    await expect(attempt()).rejects.toMatchObject({ code: 'LOCKED' });
+    await second.release();
+    expect(await readdir(folder)).toEqual([]);
   });
 });
 
