@@ -1,8 +1,9 @@
+import { randomNumbers } from '../core/random-numbers.js';
 import { STAGING_SLOT } from '../device/layout.js';
 import { slotImageFile } from '../device/slot-access.js';
 import { applyChanges, type DiskState } from './disk.js';
 import type { Experiment } from './experiment.js';
-import { type Garbage, randomNumbers } from './garbage.js';
+import type { Garbage } from './garbage.js';
 import type { Memory } from './life.js';
 import type { BootOutcome } from './updater.js';
 

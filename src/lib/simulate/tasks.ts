@@ -1,8 +1,8 @@
+import { randomNumbers } from '../core/random-numbers.js';
 import type { Experiment } from './experiment.js';
 import { Explorer, type OrdinaryViolation, type WatchedStep } from './explore.js';
 import { type Findings, type FoundViolation, noFindings } from './findings.js';
 import { StepMemory } from './futures.js';
-import { randomNumbers } from './garbage.js';
 import type { Operation } from './operation.js';
 import type { Cuts } from './plan.js';
 import type { Phase } from './scenario.js';

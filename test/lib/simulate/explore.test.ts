@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { randomNumbers } from '../../../src/lib/core/random-numbers.js';
 import { Explorer, OrdinaryViolation } from '../../../src/lib/simulate/explore.js';
 import { addFindings, type Findings, noFindings } from '../../../src/lib/simulate/findings.js';
-import { randomNumbers } from '../../../src/lib/simulate/garbage.js';
 import { type BootsSpec, phasesOf } from '../../../src/lib/simulate/scenario.js';
 import type { Updater } from '../../../src/lib/simulate/updater.js';
 import { type ToyOptions, toyExperiment } from './toy-updater.js';

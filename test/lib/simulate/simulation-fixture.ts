@@ -1,10 +1,10 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { memoryAccess } from '../../../src/lib/core/file-access.js';
+import { randomNumbers } from '../../../src/lib/core/random-numbers.js';
 import type { Layout } from '../../../src/lib/device/layout.js';
 import { authenticatePackage } from '../../../src/lib/package/authenticate.js';
 import { openContainer } from '../../../src/lib/package/container.js';
 import { packPackage } from '../../../src/lib/package/pack.js';
-import { randomNumbers } from '../../../src/lib/simulate/garbage.js';
 import type { SimulationRequest } from '../../../src/lib/simulate/request.js';
 import { throwAwayRoot } from '../../../src/lib/simulate/throw-away-root.js';
 import { parseTrustRoot, trustRoot } from '../../../src/lib/trust/root.js';
