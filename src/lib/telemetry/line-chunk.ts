@@ -9,6 +9,9 @@ export interface LineChunk {
   readonly bytes: Uint8Array;
   /** Number of the first line in its source, from 1: what a dead letter names. */
   readonly firstLine: number;
-  /** Where the source goes on after these lines. */
-  readonly position: JsonObject;
+  /**
+   * Where the source goes on after these lines. Sources always tell; a chunk without it comes from a stage that
+   * holds lines back: no more of the source is done than before.
+   */
+  readonly position?: JsonObject;
 }
