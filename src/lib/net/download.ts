@@ -18,8 +18,8 @@ import { type HttpLimits, type HttpPolicy, limitsOf } from './http-policy.js';
 import { MinimumRate } from './minimum-rate.js';
 import { type Pacing, systemPacing } from './pacing.js';
 import { PartialFile } from './partial-file.js';
+import { repeatAttempts } from './repeated-attempts.js';
 import { representationSha256 } from './representation-digest.js';
-import { retryDelayMs } from './retry-delay.js';
 import { printableUrl } from './source-url.js';
 
 export interface DownloadOptions {
@@ -95,26 +95,14 @@ export async function downloadInto(url: URL, target: DownloadTarget, options: Do
 
 async function untilDone(transfer: Transfer): Promise<void> {
   const { limits, pacing, options } = transfer;
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await receiveOnce(transfer);
-    } catch (failure) {
-      if (!(failure instanceof AttemptFailure)) throw failure;
-      if (attempt === limits.attempts) throw exhausted(failure.reason, attempt);
-      if ((failure.retryAfterMs ?? 0) > limits.retryAfterLimitMs) throw failure.reason;
-      if (failure.restart) await transfer.target.clear();
-      await pause(retryDelayMs(attempt, failure.retryAfterMs, limits, pacing), pacing, options.signal);
-    }
-  }
-}
-
-async function pause(durationMs: number, pacing: Pacing, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await pacing.delay(durationMs, signal);
-  } catch (error) {
-    throwIfAborted(signal);
-    throw error;
-  }
+  await repeatAttempts(() => receiveOnce(transfer), {
+    limits,
+    pacing,
+    signal: options.signal,
+    beforeRetry: async ({ restart }) => {
+      if (restart) await transfer.target.clear();
+    },
+  });
 }
 
 async function receiveOnce(transfer: Transfer): Promise<void> {
@@ -226,10 +214,6 @@ function beyondTotal({ source, totalBytes }: Transfer): OtaError {
   return new OtaError('LIMIT_EXCEEDED', `${source}: the server sends more than the ${totalBytes} bytes it announced`, [
     'Try again; if it stays, tell the operator of the server.',
   ]);
-}
-
-function exhausted(reason: OtaError, attempts: number): OtaError {
-  return new OtaError(reason.code, `${reason.message} (attempt ${attempts} of ${attempts})`, reason.suggestions);
 }
 
 function headerText(value: string | string[] | undefined): string | undefined {

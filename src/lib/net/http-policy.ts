@@ -1,7 +1,8 @@
 import { OtaError } from '../core/errors.js';
+import type { RetryLimits } from './retry-delay.js';
 
 /** How patient a download is and how much it accepts. */
-export interface HttpLimits {
+export interface HttpLimits extends RetryLimits {
   /** Time to open a connection, TLS included, milliseconds. */
   connectTimeoutMs: number;
   /** Longest silence of the server, before the headers and between two pieces of the body, milliseconds. */
@@ -9,14 +10,8 @@ export interface HttpLimits {
   /** Slowest acceptable body, bytes a second, judged once every `rateWindowMs` of waiting. */
   minimumBytesPerSecond: number;
   rateWindowMs: number;
-  /** Requests made for one download in all, the first one included. */
-  attempts: number;
   /** Redirects followed for one request. */
   redirects: number;
-  /** Upper bound of the first delay between two attempts, milliseconds; it doubles from one to the next. */
-  retryDelayMs: number;
-  /** Longest delay that a server may ask for with Retry-After, milliseconds. */
-  retryAfterLimitMs: number;
 }
 
 const DEFAULT_HTTP_LIMITS: HttpLimits = {
@@ -97,7 +92,8 @@ function credentialFrom(env: Environment): HttpCredential | undefined {
   return { origin: url.origin, token };
 }
 
-function isLoopback(hostname: string): boolean {
+/** Whether a name or address, IPv6 in brackets, is this machine's own. */
+export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127(\.\d+){3}$/.test(hostname);
 }
 
