@@ -1,15 +1,18 @@
 import { Command, Flags, type Interfaces } from '@oclif/core';
 import { abortError } from '../core/abort.js';
+import { systemClock } from '../core/clock.js';
 import { OtaError } from '../core/errors.js';
 import { escapeText } from '../core/text.js';
 import { configuredArgv } from './config.js';
 import { failureOf, failureText } from './failure.js';
 import { jsonText } from './json-text.js';
 import { knownOptions } from './known-options.js';
-import { type Progress, type ProgressOptions, startProgress } from './progress.js';
+import { ndjsonPrinter } from './ndjson.js';
+import { type Progress, type ProgressOptions, type ProgressOutput, startProgress } from './progress.js';
 import { refuseSecretsInArgv } from './secret-in-argv.js';
 import type { ConfigurableFlags } from './setting.js';
 import { type SignalWatch, watchSignals } from './signals.js';
+import { type StatusLine, startStatusLine } from './status-line.js';
 import { type StreamWatch, watchStreams } from './streams.js';
 import { isLiveTerminal, paint } from './terminal.js';
 import { type FlagOrigins, usageError } from './usage-error.js';
@@ -23,7 +26,8 @@ const ARRIVAL_NAME_LENGTH = 30;
 /**
  * Base of every command: parse → one library call → `print` → return.
  *
- * - What `run` returns is the one document on stdout under `--json`; `print` is silent then.
+ * - What `run` returns is the one document on stdout under `--json`; `print` is silent then. A command that streams
+ *   prints events instead, one a line, and `run` returns the last of them.
  * - stdout carries data only; notes, warnings, progress and failures go to stderr.
  * - `signal` is raised by Ctrl-C (status 130) and SIGTERM (143); hand it to the library call.
  * - Flags that were not typed come from the environment, the project file or the profile.
@@ -35,11 +39,14 @@ export abstract class BaseCommand extends Command {
     quiet: Flags.boolean({ char: 'q', summary: 'Print no notes and no progress.', helpGroup: 'GLOBAL' }),
   };
 
+  /** Its `--json` is a stream of events, `{"type","time",…}`, one a line. What `run` returns has a `type`; a failure is the event `error`. */
+  static readonly isStream: boolean = false;
+
   readonly #signals: SignalWatch = watchSignals();
   readonly #streams: StreamWatch = watchStreams((error) => this.#crash(error));
   /** Raised by Ctrl-C or SIGTERM; its reason is the OtaError the command ends with. */
   protected readonly signal: AbortSignal = this.#signals.signal;
-  readonly #running = new Set<Progress>();
+  readonly #running = new Set<{ fail(): void; clear?(): void }>();
   #origins: FlagOrigins = new Map();
   #quiet = false;
 
@@ -51,23 +58,36 @@ export abstract class BaseCommand extends Command {
     if (!this.jsonEnabled()) process.stdout.write(`${text}\n`);
   }
 
+  /** Prints an event of a stream under `--json`, nothing otherwise. Resolves when a slow reader has room again. */
+  protected async event(type: string, fields: object): Promise<void> {
+    if (this.jsonEnabled()) await ndjsonPrinter(process.stdout, systemClock)(type, fields);
+  }
+
   /** Tells what is going on, in one line on stderr; silent with `--quiet` and under `--json`. */
   protected note(text: string): void {
-    if (!this.#quiet && !this.jsonEnabled()) process.stderr.write(`${escapeText(text)}\n`);
+    if (this.#isSilent()) return;
+    this.#clearStatus();
+    process.stderr.write(`${escapeText(text)}\n`);
   }
 
   /** Warns in one line on stderr, also with `--quiet` and under `--json`: a script's log should hold it. */
   protected warnUser(text: string): void {
+    this.#clearStatus();
     process.stderr.write(`${this.#paint('yellow', 'warning:')} ${escapeText(text)}\n`);
   }
 
   /** Shows how a long job gets on: a bar or spinner on a terminal, plain lines elsewhere. */
   protected progress(label: string, options: ProgressOptions = {}): Progress {
-    const silent = this.#quiet || this.jsonEnabled();
-    const mode = silent ? 'silent' : isLiveTerminal(process.stderr, process.env) ? 'terminal' : 'plain';
-    const progress = startProgress(label, options, { mode, stream: process.stderr });
+    const progress = startProgress(label, options, this.#progressOutput());
     this.#running.add(progress);
     return progress;
+  }
+
+  /** Shows how work without a foreseeable end gets on: a line that changes on a terminal, one now and then elsewhere. */
+  protected statusLine(): StatusLine {
+    const status = startStatusLine(this.#progressOutput());
+    this.#running.add(status);
+    return status;
   }
 
   /** As {@link progress}, but begins with its first update, which tells the size: for what comes after another job. */
@@ -161,8 +181,26 @@ export abstract class BaseCommand extends Command {
     void this.catch(error).finally(() => process.exit());
   }
 
-  protected override logJson(json: unknown): void {
-    process.stdout.write(`${jsonText(json)}\n`);
+  protected override logJson(json: object): void {
+    if (!(this.ctor as typeof BaseCommand).isStream) {
+      process.stdout.write(`${jsonText(json)}\n`);
+      return;
+    }
+    const { type = 'error', ...fields } = json as { type?: string };
+    void ndjsonPrinter(process.stdout, systemClock)(type, fields);
+  }
+
+  #isSilent(): boolean {
+    return this.#quiet || this.jsonEnabled();
+  }
+
+  #progressOutput(): ProgressOutput {
+    const mode = isLiveTerminal(process.stderr, process.env) ? 'terminal' : 'plain';
+    return { mode: this.#isSilent() ? 'silent' : mode, stream: process.stderr };
+  }
+
+  #clearStatus(): void {
+    for (const running of this.#running) running.clear?.();
   }
 
   #paint(style: 'red' | 'yellow', text: string): string {

@@ -25,7 +25,7 @@ export interface SecretSources {
 export async function readSecret({ envName, stdin, prompt, signal }: SecretSources): Promise<string> {
   throwIfAborted(signal);
   const secret = await (envName !== undefined
-    ? secretOfEnvironment(envName)
+    ? secretOfEnvironment(envName, 'passphrase-env')
     : stdin
       ? secretOfStdin(signal)
       : promptSecret({
@@ -38,11 +38,17 @@ export async function readSecret({ envName, stdin, prompt, signal }: SecretSourc
   return secret;
 }
 
-function secretOfEnvironment(name: string): string {
+/**
+ * The secret in the variable that a flag names.
+ *
+ * @param flag `passphrase-env`
+ * @throws OtaError USAGE when it is not set; what was given is not repeated, it may be the secret itself
+ */
+export function secretOfEnvironment(name: string, flag: string): string {
   const secret = process.env[name];
   if (secret !== undefined) return secret;
-  throw new OtaError('USAGE', 'the environment variable that --passphrase-env names is not set', [
-    'Give the name of the variable, not the passphrase itself.',
+  throw new OtaError('USAGE', `the environment variable that --${flag} names is not set`, [
+    `Give the name of the variable, not the ${flag.replace(/^.*?(\w+)-env$/, '$1')} itself.`,
   ]);
 }
 

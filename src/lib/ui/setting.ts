@@ -16,7 +16,10 @@ export interface Setting {
 }
 
 /** A checkout or a machine must not switch these on for whoever runs a command there. */
-const ONLY_TYPED = new Set(['allow-test-keys', 'dry-run', 'force', 'passphrase-stdin']);
+const ONLY_TYPED = new Set([
+  ...['allow-test-keys', 'dry-run', 'force', 'passphrase-stdin'],
+  ...['accept-damage', 'new-output', 'rebuild'],
+]);
 
 /**
  * Turns a configured value into the words of a command line.
@@ -59,6 +62,6 @@ const INPUT_PARSER: unknown = inputFlag().parse;
 
 /** Flags made by Flags.file, Flags.directory and inputFlag share their parser; that is how they are known. */
 function holdsPath(flag: Interfaces.Flag<unknown>, value: string): boolean {
-  if (flag.parse === INPUT_PARSER) return value !== '-' && !/^https?:\/\//i.test(value);
+  if (flag.parse === INPUT_PARSER) return value !== '-' && !/^[a-z][a-z0-9+.-]*:\/\//i.test(value);
   return PATH_PARSERS.includes(flag.parse);
 }
