@@ -2,9 +2,6 @@ import { Chaskey, mix, permute } from './chaskey.js';
 
 export type { MessageKeyer };
 
-/** Most bytes of UTF-8 that a message id may have. */
-export const MAX_ID_BYTES = 512;
-
 const UUID_LENGTH = 36;
 const ULID_LENGTH = 26;
 const HYPHEN = 0x2d;
@@ -45,7 +42,6 @@ class MessageKeyer {
 
   /**
    * Writes the key of the id `bytes[start..end)`, UTF-8 without JSON escapes, as 4 words to `keys[at..at+4)`.
-   * Ids longer than MAX_ID_BYTES are the caller's to refuse.
    */
   write(bytes: Uint8Array, start: number, end: number, keys: Uint32Array, at: number): void {
     const length = end - start;
