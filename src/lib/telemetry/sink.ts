@@ -13,7 +13,8 @@ export interface AcceptedMessages {
 /** What a batch was read from: a sink with transactions commits it together with the messages. */
 export interface InputProgress {
   readonly source: string;
-  readonly position: JsonObject;
+  /** Absent where no more of the source is done than before: a stage holds lines back. */
+  readonly position?: JsonObject;
 }
 
 /** Where messages go to. */

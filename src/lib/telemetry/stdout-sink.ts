@@ -1,0 +1,35 @@
+import type { Writable } from 'node:stream';
+import { ioError } from '../core/io-error.js';
+import type { Sink } from './sink.js';
+
+/**
+ * NDJSON into a pipe: at least once, since nobody can be asked what arrived there. A write is done when the
+ * system has taken it.
+ *
+ * @param stream standard output
+ */
+export function stdoutSink(stream: Writable): Sink {
+  return {
+    id: 'stdout',
+    guarantee: 'at-least-once',
+    async write({ runs }) {
+      for (const [index, run] of runs.entries()) {
+        const isLast = index === runs.length - 1;
+        if (isLast || stream.writableNeedDrain) await written(stream, run);
+        else stream.write(run);
+      }
+      return undefined;
+    },
+    async close() {},
+  };
+}
+
+/** Resolves when `bytes` and everything before it was taken. */
+function written(stream: Writable, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    stream.write(bytes, (error) => {
+      if (error) reject(ioError(error, 'stdout'));
+      else resolve();
+    });
+  });
+}
