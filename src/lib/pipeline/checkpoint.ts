@@ -1,0 +1,70 @@
+import * as z from 'zod/mini';
+import { canonicalJson } from '../core/canonical-json.js';
+import { OtaError } from '../core/errors.js';
+import { checkSchema } from '../core/schema.js';
+import { type JsonObject, type JsonValue, parseStrictJson } from '../core/strict-json.js';
+
+/** What a store keeps with each commit. */
+const MAX_BYTES = 64 * 1024;
+
+const count = z.number().check(z.int(), z.nonnegative());
+const position = z.custom<JsonObject>((value) => typeof value === 'object' && value !== null && !Array.isArray(value));
+const checkpoint = z.strictObject({
+  spec: z.literal('ota-fleet-checkpoint/1'),
+  /** One more with each commit of a run: which of two partitions is behind. */
+  sequence: count,
+  /** Whose position `output` is. */
+  sink: z.string(),
+  /** Where the output ended; absent for its start, and for a sink that cannot say it. */
+  output: z.optional(position),
+  /** How far each source was read; the one that moved last at the end. */
+  inputs: z.array(z.strictObject({ source: z.string(), position })),
+  /** The file that dead letters went to, and its size. */
+  deadLetters: z.optional(z.strictObject({ path: z.string(), bytes: count })),
+});
+
+/** How far everything was when a batch was committed. */
+export type PipelineCheckpoint = Omit<z.infer<typeof checkpoint>, 'spec'>;
+
+/**
+ * @returns canonical JSON
+ * @throws OtaError LIMIT_EXCEEDED when so many sources do not fit into the 64 KiB of a commit
+ */
+export function encodeCheckpoint(value: PipelineCheckpoint): Buffer {
+  const bytes = canonicalJson({ spec: 'ota-fleet-checkpoint/1', ...value } as unknown as JsonValue);
+  if (bytes.length > MAX_BYTES) {
+    throw new OtaError(
+      'LIMIT_EXCEEDED',
+      `checkpoint: ${value.inputs.length} sources take ${bytes.length} bytes, at most ${MAX_BYTES} fit`,
+      ['Replay fewer sources in one run, or concatenate them into stdin (`-`).'],
+    );
+  }
+  return bytes;
+}
+
+/** @throws OtaError CHECKPOINT_MISMATCH for one that this version did not write */
+export function decodeCheckpoint(data: Uint8Array): PipelineCheckpoint {
+  const value = parseStrictJson(data, { name: 'checkpoint', maxBytes: MAX_BYTES });
+  const { spec: _, ...decoded } = checkSchema(checkpoint, value, { code: 'CHECKPOINT_MISMATCH', name: 'checkpoint' });
+  return decoded;
+}
+
+/** Sources that a checkpoint remembers although the run does not read them. */
+const MAX_OTHER_INPUTS = 100;
+
+/**
+ * The inputs once `source` was read up to `position`. Of sources that are not read in this run those that moved
+ * last are kept, so that feeding a store with one file a day does not grow its checkpoints for ever.
+ *
+ * @param isRead whether the run reads a source
+ */
+export function withInput(
+  inputs: PipelineCheckpoint['inputs'],
+  source: string,
+  position: JsonObject,
+  isRead: (source: string) => boolean,
+): PipelineCheckpoint['inputs'] {
+  const others = inputs.filter((input) => input.source !== source);
+  const kept = others.filter((input) => !isRead(input.source)).slice(-MAX_OTHER_INPUTS);
+  return [...others.filter((input) => isRead(input.source) || kept.includes(input)), { source, position }];
+}

@@ -1,0 +1,95 @@
+import { resolve } from 'node:path';
+import { OtaError } from '../core/errors.js';
+import type { JsonObject } from '../core/strict-json.js';
+import { escapeText } from '../core/text.js';
+import type { DeadLetters } from '../telemetry/dead-letter.js';
+import type { LineChunk } from '../telemetry/line-chunk.js';
+import type { Source } from '../telemetry/source.js';
+import type { PipelineCheckpoint } from './checkpoint.js';
+import { chunkDecoder } from './chunk-decoder.js';
+import { inputBatches } from './input-batches.js';
+import type { PipelineOptions, PipelineSummary } from './pipeline-options.js';
+import { PipelineRun } from './pipeline-run.js';
+import { Progress } from './progress.js';
+import { recover } from './recover.js';
+import { recoveryEvents, startEvents } from './start-events.js';
+import { windowReport } from './window-report.js';
+
+/**
+ * Brings messages from sources to a sink, each id once as far back as the store remembers, whatever was
+ * interrupted before.
+ *
+ * For each batch, in this order: ids are judged, the output is durable, ids and positions are committed in one
+ * frame, the source is told. Before the first one, `recover` makes store and output agree.
+ *
+ * After any failure the caller closes the store, which forgets what was judged and not committed.
+ *
+ * @throws OtaError USAGE for a source that is named twice; MESSAGE_INVALID, MESSAGE_CONFLICT with `strict`;
+ *   OUTPUT_EXISTS, CHECKPOINT_MISMATCH when store, output and sources do not belong together; LIMIT_EXCEEDED for too
+ *   many sources; or what source, sink and store throw
+ */
+export async function runPipeline(options: PipelineOptions): Promise<PipelineSummary> {
+  const { sources, signal, store, threads, onEvent } = options;
+  requireDistinct(sources);
+  const recovery = await recover(options);
+  const run = new PipelineRun(options, recovery.checkpoint);
+  const isContinued = sources.some((source) => run.startOf(source) !== undefined);
+  for (const event of [...startEvents(options, isContinued), ...recoveryEvents(options, recovery)])
+    await onEvent(event);
+  if (options.deadLetters !== undefined) await cutBack(options.deadLetters, recovery.checkpoint);
+
+  using progress = new Progress({ ...options, counts: run.counts });
+  await using decoder = chunkDecoder(options.decode, threads);
+  const read = (source: Source, reading: AbortSignal) => linesOf(source, run.startOf(source), options, reading);
+  let isInterrupted = false;
+  try {
+    for await (const batch of inputBatches(sources, { read, decode: decoder.decode }, signal)) {
+      await run.take(batch);
+      await progress.tell();
+    }
+    isInterrupted = signal.aborted;
+  } catch (error) {
+    // A sink may give up waiting for an answer then. Nothing of that batch is committed.
+    if (!isInterruption(error, signal)) throw error;
+    isInterrupted = true;
+  } finally {
+    await run.settle();
+  }
+  await run.done();
+  const window = windowReport(store);
+  await progress.warnOfShortWindow(window);
+  const summary = { counts: { ...run.counts }, seconds: progress.seconds, window, isInterrupted };
+  await onEvent({ type: 'finished', ...summary });
+  return summary;
+}
+
+function linesOf(
+  source: Source,
+  from: JsonObject | undefined,
+  { drill, pacing }: Pick<PipelineOptions, 'drill' | 'pacing'>,
+  signal: AbortSignal,
+): AsyncIterable<LineChunk> {
+  const lines = source.read(from, signal);
+  const drilled = drill === undefined ? lines : drill(lines, source.id, signal);
+  return pacing === undefined ? drilled : pacing(drilled, source.id, signal);
+}
+
+/** Letters of batches that were not committed come again. Another file than that of the checkpoint is left alone. */
+async function cutBack(deadLetters: DeadLetters, checkpoint: PipelineCheckpoint): Promise<void> {
+  const before = checkpoint.deadLetters;
+  if (before?.path === resolve(deadLetters.path)) await deadLetters.cutBack(before.bytes);
+}
+
+function isInterruption(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted && error instanceof OtaError && (error.code === 'INTERRUPTED' || error.code === 'TERMINATED');
+}
+
+/** @throws OtaError USAGE for a source that is named twice */
+export function requireDistinct(sources: readonly Source[]): void {
+  const ids = sources.map(({ id }) => id);
+  const twice = ids.find((id, index) => ids.indexOf(id) < index);
+  if (twice === undefined) return;
+  throw new OtaError('USAGE', `${escapeText(twice)}: is named twice, expected each source once`, [
+    'Name it once, or concatenate it into stdin (`-`).',
+  ]);
+}

@@ -1,0 +1,65 @@
+import type { PipelineEvent } from './events.js';
+import type { PipelineOptions } from './pipeline-options.js';
+import type { Recovery } from './recover.js';
+
+type Ends = Pick<PipelineOptions, 'sources' | 'sink' | 'store'>;
+
+/** What a run promises, and what it cannot. */
+export function startEvents({ sources, sink }: Ends, isContinued: boolean): PipelineEvent[] {
+  const names = sources.map(({ id }) => id);
+  const started = { type: 'started', sources: names, sink: sink.id, guarantee: sink.guarantee, isContinued } as const;
+  return [
+    started,
+    ...(sink.guarantee === 'at-least-once'
+      ? [
+          warning(
+            'AT_LEAST_ONCE',
+            `${sink.id}: cannot be asked what it holds; after a crash messages may come out again`,
+          ),
+        ]
+      : []),
+    ...sources
+      .filter(({ recovery }) => recovery === 'none')
+      .map(({ id }) =>
+        warning('NOT_REPLAYABLE', `${id}: cannot be read again; after a crash its lines must be sent again`),
+      ),
+  ];
+}
+
+/** What was found damaged, and what was repaired. */
+export function recoveryEvents({ sources, sink, store }: Ends, recovery: Recovery): PipelineEvent[] {
+  const { addedKeys, removedKeys, tailMessages, foreignLines, isTorn, isPartial } = recovery;
+  const events = [...store.stores.values()]
+    .flatMap((partition) => partition.stats().damage)
+    .map((block): PipelineEvent => ({ type: 'damage', block }));
+  if (addedKeys + removedKeys + tailMessages > 0) {
+    events.push({ type: 'recovered', addedKeys, removedKeys, tailMessages });
+  }
+  if (isTorn)
+    events.push(warning('OUTPUT_TORN', `${sink.id}: an interrupted write was cut off; its messages come out again`));
+  if (foreignLines > 0) {
+    events.push(warning('OUTPUT_FOREIGN', `${sink.id}: ${foreignLines} lines since the checkpoint are no messages`));
+  }
+  if (isPartial) {
+    events.push(
+      warning(
+        'OUTPUT_PARTIAL',
+        `${sink.id}: holds more than the store remembers; what is older comes out again if it is read again`,
+      ),
+    );
+  }
+  const unrepeated = removedKeys > 0 ? sources.filter(({ recovery: again }) => again !== 'position') : [];
+  for (const { id } of unrepeated) {
+    events.push(
+      warning(
+        'OUTPUT_SHORTENED',
+        `${sink.id}: lost messages that came out, and ${id} does not send them again by itself`,
+      ),
+    );
+  }
+  return events;
+}
+
+function warning(code: string, message: string): PipelineEvent {
+  return { type: 'warning', code, message };
+}
