@@ -1,0 +1,169 @@
+import { OtaError } from '../core/errors.js';
+import type { Segment } from './segment.js';
+import { type KeyBatch, VERDICT } from './store.js';
+
+/** A key that the filter says may be in a sealed generation; resolved by {@link CandidateReads}. */
+export const UNDECIDED = 3;
+
+/** Records this close together are read at once: copying them costs less than another system call. */
+const MAX_GAP_BYTES = 8_192;
+const MAX_READ_BYTES = 262_144;
+// A place to read is one number, so that places are sorted natively: tag, record, and number of the candidate.
+const RECORD_UNIT = 2 ** 20;
+const TAG_UNIT = 2 ** 45;
+
+/**
+ * Looks into segments for the keys of a batch that the filter found, in the order in which they lie on the disk.
+ * In a storm of duplicates this makes one read of many.
+ */
+export class CandidateReads {
+  readonly #segments: readonly (Segment | undefined)[];
+  #places = new Float64Array(1024);
+  #keys = new Uint32Array(1024);
+  #count = 0;
+  #halves = new Uint16Array(MAX_READ_BYTES / 2);
+
+  /** @param segments by tag */
+  constructor(segments: readonly (Segment | undefined)[]) {
+    this.#segments = segments;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  add(keyNumber: number, tag: number, k0: number): void {
+    if (this.#count === this.#places.length) this.#grow();
+    const record = this.#segments[tag]!.firstRecord(k0);
+    this.#places[this.#count] = tag * TAG_UNIT + record * RECORD_UNIT + this.#count;
+    this.#keys[this.#count++] = keyNumber;
+  }
+
+  /** Forgets candidates from this one on. */
+  cutBack(count: number): void {
+    this.#count = count;
+  }
+
+  /** Decides the keys that are found; others stay undecided. Forgets all candidates. */
+  resolve(batch: KeyBatch, verdicts: Uint8Array): void {
+    const places = this.#places.subarray(0, this.#count).sort();
+    this.#count = 0;
+    for (let from = 0; from < places.length; ) from = this.#readRun(places, from, batch, verdicts);
+  }
+
+  /** @returns the first place that was too far away for this read */
+  #readRun(places: Float64Array, from: number, batch: KeyBatch, verdicts: Uint8Array): number {
+    const tag = Math.floor(places[from]! / TAG_UNIT);
+    const segment = this.#segments[tag]!;
+    const first = recordOf(places[from]!);
+    const near = MAX_GAP_BYTES / segment.recordBytes;
+    const most = MAX_READ_BYTES / segment.recordBytes;
+    let end = first;
+    let to = from;
+    for (; to < places.length && places[to]! < (tag + 1) * TAG_UNIT; to++) {
+      const record = recordOf(places[to]!);
+      const recordEnd = record + segment.recordCount(batch.keys[this.#keyOf(places[to]!) * 4]!);
+      if (to > from && (record > end + near || recordEnd - first > most)) break;
+      end = Math.max(end, recordEnd);
+    }
+    const halves = this.#read(segment, first, end);
+    for (let at = from; at < to; at++) {
+      const key = this.#keyOf(places[at]!);
+      if (verdicts[key] !== UNDECIDED) continue;
+      const start = recordOf(places[at]!) - first;
+      const found = recordAmong(halves, segment, start, batch.keys, key * 4);
+      if (found !== -1) verdicts[key] = judged(halves, segment, found, batch.digests, key);
+    }
+    return to;
+  }
+
+  #keyOf(place: number): number {
+    return this.#keys[place % RECORD_UNIT]!;
+  }
+
+  #read(segment: Segment, first: number, end: number): Uint16Array {
+    const bytes = (end - first) * segment.recordBytes;
+    if (bytes > this.#halves.byteLength) this.#halves = new Uint16Array(bytes / 2);
+    readRecords(segment, first, new Uint8Array(this.#halves.buffer, 0, bytes));
+    return this.#halves;
+  }
+
+  #grow(): void {
+    const { length } = this.#places;
+    const [places, keys] = [this.#places, this.#keys];
+    this.#places = new Float64Array(length * 4);
+    this.#places.set(places);
+    this.#keys = new Uint32Array(length * 4);
+    this.#keys.set(keys);
+  }
+}
+
+function recordOf(place: number): number {
+  return Math.floor((place % TAG_UNIT) / RECORD_UNIT);
+}
+
+/** @throws OtaError STORE_DAMAGED if the file got shorter since it was opened */
+export function readRecords(segment: Segment, first: number, into: Uint8Array): void {
+  const got = segment.file.read(into, segment.recordsAt + first * segment.recordBytes);
+  if (got === into.byteLength) return;
+  throw new OtaError('STORE_DAMAGED', `generation ${segment.header.generation}: the segment ends early`, [
+    'Run `fleet dedupe verify` to see what is left.',
+  ]);
+}
+
+/**
+ * Looks for a key among records that begin like it.
+ *
+ * @param start number of the first of them, counted from the beginning of `halves`
+ * @returns where its record begins in `halves`, or -1
+ */
+export function recordAmong(
+  halves: Uint16Array,
+  segment: Segment,
+  start: number,
+  keys: Uint32Array,
+  keyAt: number,
+): number {
+  const k0 = keys[keyAt]!;
+  const k1 = keys[keyAt + 1]!;
+  const k2 = keys[keyAt + 2]!;
+  const k3 = keys[keyAt + 3]!;
+  const recordHalves = segment.recordBytes / 2;
+  // The upper half of the first word is left out, or known to be equal in its upper byte only.
+  const skipped = segment.directoryBits < 16 ? 1 : 0;
+  const low = k0 & 0xffff;
+  const end = (start + segment.recordCount(k0)) * recordHalves;
+  for (let record = start * recordHalves; record < end; record += recordHalves) {
+    if (halves[record] !== low) continue;
+    if (skipped === 1 && halves[record + 1] !== k0 >>> 16) continue;
+    const at = record + skipped;
+    const isEqual =
+      halves[at + 1] === (k1 & 0xffff) &&
+      halves[at + 2] === k1 >>> 16 &&
+      halves[at + 3] === (k2 & 0xffff) &&
+      halves[at + 4] === k2 >>> 16 &&
+      halves[at + 5] === (k3 & 0xffff) &&
+      halves[at + 6] === k3 >>> 16;
+    if (isEqual) return record;
+  }
+  return -1;
+}
+
+function judged(
+  halves: Uint16Array,
+  segment: Segment,
+  record: number,
+  digests: Uint32Array | undefined,
+  key: number,
+): number {
+  if (digests === undefined) return VERDICT.duplicate;
+  const at = record + segment.recordBytes / 2 - 4;
+  const d0 = digests[key * 2]!;
+  const d1 = digests[key * 2 + 1]!;
+  const isEqual =
+    halves[at] === (d0 & 0xffff) &&
+    halves[at + 1] === d0 >>> 16 &&
+    halves[at + 2] === (d1 & 0xffff) &&
+    halves[at + 3] === d1 >>> 16;
+  return isEqual ? VERDICT.duplicate : VERDICT.conflict;
+}
