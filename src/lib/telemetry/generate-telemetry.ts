@@ -3,10 +3,15 @@ import { type IdKind, idWriter } from './generated-id.js';
 import { LineWriter } from './line-writer.js';
 import { Vehicle } from './vehicle.js';
 
+/** What one seed can number without repeating an id. */
+export const MAX_LINES = 1e9;
+export const MAX_VEHICLES = 1e6;
+
 export interface TelemetryPlan {
   readonly seed: number;
+  /** At most MAX_VEHICLES. */
   readonly vehicles: number;
-  /** Lines in all: repeated and malformed ones included. */
+  /** Lines in all, at most MAX_LINES: repeated and malformed ones included. */
   readonly lines: number;
   /** Time of the first messages, milliseconds since 1970. */
   readonly startMs: number;
@@ -36,6 +41,13 @@ export interface TelemetryTally {
   conflicts: number;
   malformed: number;
   bytes: number;
+}
+
+export interface GeneratedLines {
+  /** Whole lines, in a buffer of their own. */
+  readonly bytes: Uint8Array;
+  /** Lines so far, these included. */
+  readonly lines: number;
 }
 
 const CHUNK_BYTES = 256 * 1024;
@@ -75,9 +87,9 @@ interface Underway {
  * Telemetry of vehicles that drive, park and break down, as a server would receive it: about 250 bytes a line, in the
  * order of arrival. The same plan gives the same bytes.
  *
- * @returns chunks of whole lines, each in a buffer of its own; and the tally
+ * @returns chunks of whole lines; and the tally
  */
-export function generateTelemetry(plan: TelemetryPlan): Generator<Uint8Array, TelemetryTally> {
+export function generateTelemetry(plan: TelemetryPlan): Generator<GeneratedLines, TelemetryTally> {
   return new Traffic(plan).chunks();
 }
 
@@ -103,12 +115,12 @@ class Traffic {
     }
   }
 
-  *chunks(): Generator<Uint8Array, TelemetryTally> {
+  *chunks(): Generator<GeneratedLines, TelemetryTally> {
     const { lines, startMs } = this.#plan;
     for (let second = 0; this.#tally.lines < lines; second++) {
       for (const { line, kind } of taken(this.#arrivalsAt, second)) {
         this.#arrive(line, kind);
-        if (this.#isFull) yield this.#writer.take();
+        if (this.#isFull) yield this.#taken();
       }
       const now = new Date(startMs + second * 1000);
       const [hour, timeText] = [now.getUTCHours(), Buffer.from(now.toISOString().slice(0, 20))];
@@ -116,10 +128,10 @@ class Traffic {
         const seconds = sender.vehicle.step(second, hour);
         this.#stepsAt[(second + seconds) % WHEEL_SECONDS]!.push(sender);
         this.#send(sender, second, now.getTime(), timeText);
-        if (this.#isFull) yield this.#writer.take();
+        if (this.#isFull) yield this.#taken();
       }
     }
-    if (this.#writer.end > 0) yield this.#writer.take();
+    if (this.#writer.end > 0) yield this.#taken();
     return this.#tally;
   }
 
@@ -184,6 +196,10 @@ class Traffic {
     const { bytes, end } = this.#writer;
     if (line.buffer === bytes.buffer && line.byteOffset === end) this.#writer.end += line.length;
     else this.#writer.text(line);
+  }
+
+  #taken(): GeneratedLines {
+    return { bytes: this.#writer.take(), lines: this.#tally.lines };
   }
 
   get #isFull(): boolean {

@@ -8,8 +8,6 @@ export type IdKind = (typeof ID_KINDS)[number];
 export type IdWriter = (writer: LineWriter, message: number, timeMs: number) => void;
 
 const HYPHEN = Buffer.from('-');
-/** Numbers of messages that have ids of their own. */
-export const MAX_MESSAGES = 2 ** 32;
 
 /**
  * Ids that look random and never repeat: 32 of their bits are the number of the message, mixed by a bijection.

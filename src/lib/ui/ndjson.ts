@@ -1,7 +1,7 @@
-import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import type { Clock } from '../core/clock.js';
 import { jsonText } from './json-text.js';
+import { writeOn } from './streams.js';
 
 /** Prints one event as a line of JSON; resolves to false once nobody reads the stream any more. */
 export type EventPrinter = (type: string, fields?: object) => Promise<boolean>;
@@ -12,16 +12,6 @@ export type EventPrinter = (type: string, fields?: object) => Promise<boolean>;
  */
 export function ndjsonPrinter(stream: Writable, clock: Clock): EventPrinter {
   return async (type, fields = {}) => {
-    if (!stream.writable) return false;
-    const line = jsonText({ type, time: clock.now().toISOString(), ...fields }, 0);
-    if (!stream.write(`${line}\n`)) await drainedOrClosed(stream);
-    return stream.writable;
+    return await writeOn(stream, `${jsonText({ type, time: clock.now().toISOString(), ...fields }, 0)}\n`);
   };
-}
-
-async function drainedOrClosed(stream: Writable): Promise<void> {
-  const settled = new AbortController();
-  const { signal } = settled;
-  await Promise.race([once(stream, 'drain', { signal }), once(stream, 'close', { signal })]).catch(() => {});
-  settled.abort(); // takes the other listener away
 }

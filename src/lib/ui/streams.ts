@@ -1,3 +1,5 @@
+import type { Writable } from 'node:stream';
+
 export interface StreamWatch {
   stop(): void;
 }
@@ -17,4 +19,10 @@ export function watchStreams(report: (error: Error) => void): StreamWatch {
     // stderr keeps its listener: what is still buffered may fail after the command has ended.
     stop: () => process.off('uncaughtException', onUncaught),
   };
+}
+
+/** Hands bytes over and waits until they are taken; resolves to false once nobody reads the stream any more. */
+export function writeOn(stream: Writable, bytes: string | Uint8Array): Promise<boolean> {
+  // Of standard output `writable` stays true whatever happens; who asked for its errors learns them elsewhere.
+  return new Promise((resolve) => stream.write(bytes, (error) => resolve(!error)));
 }
