@@ -1,11 +1,26 @@
-import type { TakeLock } from '../core/lock.js';
-import type { CheckpointRecord, DedupeStore, KeyBatch, StoreOptions } from './store.js';
+import { join } from 'node:path';
+import { OtaError } from '../core/errors.js';
+import { type HeldLock, type TakeLock, takeLock } from '../core/lock.js';
+import { openDedupeStore } from './dedupe-store.js';
+import { partitionRouter } from './partition-router.js';
+import type { CheckpointRecord, DedupeStore, KeyBatch, StoreOptions, Window } from './store.js';
+import {
+  LOCK_FILE,
+  MAX_PARTITIONS,
+  partitionFolder,
+  readOrMakeStoreFile,
+  replaceStoreFile,
+  requireMatch,
+  tenantDirectory,
+} from './store-file.js';
 
 export interface PartitionedStoreOptions extends StoreOptions {
   /** Whose messages: a store of its own for each. Letters, digits, `.`, `_`, `-`; at most 64. */
   readonly tenant: string;
   /** 1 to 10,000; fixed when the store is made. */
   readonly partitions: number;
+  /** Members of a message that its payload digest leaves out; fixed when the store is made. */
+  readonly digestIgnore?: readonly string[];
   /** What the output is known by. A store belongs to one output: what it dropped came out there. */
   readonly sinkId: string;
   /** From now on the store belongs to `sinkId`, whatever it belonged to before. */
@@ -37,4 +52,111 @@ export interface PartitionedStore {
   commit(checkpoint: CheckpointRecord): Promise<void>;
   /** Closes all partitions and lets go of their locks. */
   close(): Promise<void>;
+}
+
+/**
+ * Opens `directory/tenant`, or makes it.
+ *
+ * @throws OtaError STORE_MISMATCH when it was made with other partitions, routing, digests or for another
+ *   output; LOCKED while another process has a partition open; STORE_DAMAGED, LIMIT_EXCEEDED, USAGE; those of DurableFs
+ */
+export async function openPartitionedStore(
+  directory: string,
+  options: PartitionedStoreOptions,
+): Promise<PartitionedStore> {
+  requirePartitions(options);
+  const { fs, tenant, partitions, only, sinkId, newOutput = false } = options;
+  const tenantDir = tenantDirectory(directory, tenant);
+  const expected = {
+    tenant,
+    partitions,
+    routing: only === undefined ? ('key' as const) : ('source' as const),
+    digestBytes: options.digestBytes,
+    digestIgnore: [...(options.digestIgnore ?? [])].sort(),
+    sink: sinkId,
+  };
+  await fs.makeDirectory(tenantDir);
+  const file = await readOrMakeStoreFile(tenantDir, expected, fs);
+  requireMatch(file, expected, { name: tenantDir, allowOtherSink: newOutput });
+
+  const numbers = only === undefined ? Array.from({ length: partitions }, (_, number) => number) : [only];
+  const opened = new OpenPartitions();
+  try {
+    for (const number of numbers) await opened.lock(join(tenantDir, partitionFolder(number)), options);
+    if (file.sink !== sinkId) await replaceStoreFile(tenantDir, { ...file, sink: sinkId }, fs);
+    const share = shareOf(options);
+    for (const number of numbers) {
+      opened.stores.set(number, await openDedupeStore(join(tenantDir, partitionFolder(number)), share));
+    }
+  } catch (error) {
+    await opened.close().catch(() => {}); // the failure that led here is the one to report
+    throw error;
+  }
+  const stores = [...opened.stores.values()];
+  return {
+    secret: Buffer.from(file.secret, 'hex'),
+    partitions,
+    ...(file.sink !== sinkId && { formerSinkId: file.sink }),
+    stores: opened.stores,
+    seenOrInsert: partitionRouter(stores),
+    commit: (checkpoint) => settled(stores.map((store) => store.commit(checkpoint))),
+    close: () => opened.close(),
+  };
+}
+
+/** Locks and stores that are open so far. */
+class OpenPartitions {
+  readonly stores = new Map<number, DedupeStore>();
+  readonly #locks: HeldLock[] = [];
+
+  async lock(partitionDir: string, { fs, takeLock: take = takeLock }: PartitionedStoreOptions): Promise<void> {
+    await fs.makeDirectory(partitionDir);
+    this.#locks.push(await take(join(partitionDir, LOCK_FILE)));
+  }
+
+  /** The locks go last: nobody else may open what is still being closed. */
+  async close(): Promise<void> {
+    const stores = [...this.stores.values()];
+    this.stores.clear();
+    try {
+      await settled(stores.map((store) => store.close()));
+    } finally {
+      await settled(this.#locks.splice(0).map((lock) => lock.release()));
+    }
+  }
+}
+
+/** What one partition gets of window and memory. */
+function shareOf({ window, memoryBytes, partitions, ...options }: PartitionedStoreOptions): StoreOptions {
+  return {
+    ...options,
+    window: windowShare(window, partitions),
+    ...(memoryBytes !== undefined && { memoryBytes: Math.floor(memoryBytes / partitions) }),
+  };
+}
+
+/**
+ * The newest n keys are spread over p partitions by chance, n/p each with a deviation of at most
+ * √(n/p). With seven of them more, a partition lacks room once in 10^11.
+ */
+function windowShare(window: Window, partitions: number): Window {
+  if (partitions === 1) return window;
+  if ('bytes' in window) return { bytes: Math.floor(window.bytes / partitions) };
+  const even = window.keys / partitions;
+  return { keys: Math.ceil(even + 7 * Math.sqrt(even)) };
+}
+
+function requirePartitions({ partitions, only }: PartitionedStoreOptions): void {
+  if (!Number.isInteger(partitions) || partitions < 1 || partitions > MAX_PARTITIONS) {
+    throw new OtaError('USAGE', `partitions: got ${partitions}, expected 1 to ${MAX_PARTITIONS}`);
+  }
+  if (only !== undefined && !(Number.isInteger(only) && only >= 0 && only < partitions)) {
+    throw new OtaError('USAGE', `partition: got ${only}, expected 0 to ${partitions - 1}`);
+  }
+}
+
+/** Waits for all of them, also when one fails: nothing may go on behind the caller's back. */
+async function settled(promises: readonly Promise<unknown>[]): Promise<void> {
+  const results = await Promise.allSettled(promises);
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
