@@ -3,10 +3,12 @@ import type { Source } from '../telemetry/source.js';
 import type { DecodedBatch } from './decoded-batch.js';
 import { InputLane, type LaneOptions } from './input-lane.js';
 
-/** A batch is complete with this many bytes … */
-const BATCH_BYTES = 4 * 1024 * 1024;
-/** … or when its first lines have waited for so long. */
+/** A batch is complete with its bytes, or when its first lines have waited for so long. */
 const LINGER_MS = 100;
+
+export interface BatchOptions extends Omit<LaneOptions, 'onChange'> {
+  readonly batchBytes: number;
+}
 
 /** A decoded chunk and what it was read from. */
 export interface InputChunk {
@@ -34,7 +36,7 @@ export interface InputBatch {
  */
 export async function* inputBatches(
   sources: readonly Source[],
-  options: Omit<LaneOptions, 'onChange'>,
+  options: BatchOptions,
   signal: AbortSignal,
 ): AsyncGenerator<InputBatch, void, undefined> {
   let change = Promise.withResolvers<void>();
@@ -65,7 +67,7 @@ export async function* inputBatches(
         await changed;
         continue;
       }
-      yield await nextBatch(lane, () => change.promise, signal);
+      yield await nextBatch(lane, options.batchBytes, () => change.promise, signal);
       turn = lanes.indexOf(lane) + 1;
     }
   } finally {
@@ -76,13 +78,18 @@ export async function* inputBatches(
 }
 
 /** Takes the chunks of one source until the batch is complete. */
-async function nextBatch(lane: InputLane, change: () => Promise<void>, signal: AbortSignal): Promise<InputBatch> {
+async function nextBatch(
+  lane: InputLane,
+  batchBytes: number,
+  change: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<InputBatch> {
   const { source } = lane.first!;
   const chunks: InputChunk[] = [];
   let bytes = 0;
   let linger: Linger | undefined;
   try {
-    while (bytes < BATCH_BYTES) {
+    while (bytes < batchBytes) {
       const changed = change();
       const next = lane.first;
       if (next === undefined) {

@@ -28,6 +28,8 @@ export interface PipelineOptions {
   readonly rebuild: boolean;
   /** Warn when the store forgets messages younger than this. */
   readonly minWindowMs?: number;
+  /** Bytes of lines that are written and synced together where they come fast enough; 4 MiB by default. */
+  readonly batchBytes?: number;
   readonly pacing?: LineStage;
   readonly drill?: LineStage;
   readonly time: MonotonicTime;

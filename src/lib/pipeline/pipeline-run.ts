@@ -6,6 +6,7 @@ import type { Source } from '../telemetry/source.js';
 import { acceptedMessages } from './accepted-messages.js';
 import { encodeCheckpoint, type PipelineCheckpoint, withInput } from './checkpoint.js';
 import type { InputBatch, InputChunk } from './input-batches.js';
+import { judge } from './judge.js';
 import { medianTime } from './median-time.js';
 import type { PipelineOptions } from './pipeline-options.js';
 import { type Counting, noCounts } from './progress.js';
@@ -35,6 +36,21 @@ export class PipelineRun {
   }
 
   /**
+   * Takes back the letters of batches that were not committed: they come again. A file that the checkpoint does not
+   * name is left as it is, and named before the first letter goes there.
+   */
+  async alignDeadLetters(): Promise<void> {
+    const { deadLetters, store } = this.#options;
+    if (deadLetters === undefined) return;
+    const path = resolve(deadLetters.path);
+    const known = this.#checkpoint.deadLetters;
+    if (known?.path === path) await deadLetters.cutBack(known.bytes);
+    if (known?.path === path && known.bytes === deadLetters.size) return;
+    this.#advance({});
+    await store.commit({ data: encodeCheckpoint(this.#checkpoint) });
+  }
+
+  /**
    * Brings one batch to the output and sends it on its way into the store.
    *
    * The store takes the ids that were judged before a commit was called: the batch before this one is on its
@@ -43,7 +59,7 @@ export class PipelineRun {
   async take(batch: InputBatch): Promise<void> {
     const { strict, sink, signal, store } = this.#options;
     const { chunks, failure: invalid } = strict ? upToReject(batch) : { ...batch, failure: undefined };
-    const judged = chunks.map((chunk): JudgedChunk => ({ ...chunk, verdicts: store.seenOrInsert(chunk.decoded) }));
+    const judged = chunks.map((chunk): JudgedChunk => ({ ...chunk, verdicts: judge(store, chunk.decoded) }));
     const accepted = acceptedMessages(judged);
     const refused = refusedLines(batch.source.id, judged);
     const conflict = strict ? refused.find(({ cause }) => cause === CONFLICT) : undefined;
@@ -77,23 +93,28 @@ export class PipelineRun {
     output: JsonObject | undefined,
     chunks: readonly InputChunk[],
   ): void {
-    const { deadLetters, store } = this.#options;
-    const { inputs, sequence } = this.#checkpoint;
-    this.#checkpoint = {
-      ...this.#checkpoint,
-      sequence: sequence + 1,
+    const { store } = this.#options;
+    const isRead = (id: string) => this.#sourceIds.has(id);
+    this.#advance({
       ...(output !== undefined && { output }),
-      ...(position !== undefined && {
-        inputs: withInput(inputs, source.id, position, (id) => this.#sourceIds.has(id)),
-      }),
-      ...(deadLetters !== undefined && { deadLetters: { path: resolve(deadLetters.path), bytes: deadLetters.size } }),
-    };
+      ...(position !== undefined && { inputs: withInput(this.#checkpoint.inputs, source.id, position, isRead) }),
+    });
     const data = encodeCheckpoint(this.#checkpoint);
     const eventTimeMs = medianTime(chunks.map(({ decoded }) => decoded));
     this.#committing = store
       .commit(eventTimeMs === undefined ? { data } : { data, eventTimeMs })
       .then(() => (position === undefined ? undefined : source.committed(position)));
     this.#committing.catch(() => {}); // thrown where it is awaited
+  }
+
+  #advance(change: Partial<PipelineCheckpoint>): void {
+    const { deadLetters } = this.#options;
+    this.#checkpoint = {
+      ...this.#checkpoint,
+      ...change,
+      sequence: this.#checkpoint.sequence + 1,
+      ...(deadLetters && { deadLetters: { path: resolve(deadLetters.path), bytes: deadLetters.size } }),
+    };
   }
 
   async #bury(letters: readonly DeadLetter[]): Promise<void> {

@@ -8,6 +8,7 @@ import { type CheckpointRecord, type DedupeStore, VERDICT } from '../dedupe/stor
 import type { RecoverableSink, Sink } from '../telemetry/sink.js';
 import { decodeCheckpoint, encodeCheckpoint, type PipelineCheckpoint } from './checkpoint.js';
 import type { DecodeOptions } from './decode-lines.js';
+import { judge } from './judge.js';
 import { medianTime } from './median-time.js';
 import { outputTail } from './output-tail.js';
 
@@ -206,7 +207,7 @@ async function repair(
   };
   let eventTimeMs: number | undefined;
   for await (const part of outputTail(sink, { from: low.output, settled: high.output }, decode, signal)) {
-    const verdicts = store.seenOrInsert(part.decoded);
+    const verdicts = judge(store, part.decoded);
     for (let index = 0; index < part.decoded.count; index++) if (verdicts[index] === VERDICT.new) counts.addedKeys++;
     counts.tailMessages += part.decoded.count;
     counts.foreignLines += part.foreignLines;

@@ -1,11 +1,8 @@
-import { resolve } from 'node:path';
 import { OtaError } from '../core/errors.js';
 import type { JsonObject } from '../core/strict-json.js';
 import { escapeText } from '../core/text.js';
-import type { DeadLetters } from '../telemetry/dead-letter.js';
 import type { LineChunk } from '../telemetry/line-chunk.js';
 import type { Source } from '../telemetry/source.js';
-import type { PipelineCheckpoint } from './checkpoint.js';
 import { chunkDecoder } from './chunk-decoder.js';
 import { inputBatches } from './input-batches.js';
 import type { PipelineOptions, PipelineSummary } from './pipeline-options.js';
@@ -14,6 +11,8 @@ import { Progress } from './progress.js';
 import { recover } from './recover.js';
 import { recoveryEvents, startEvents } from './start-events.js';
 import { windowReport } from './window-report.js';
+
+const BATCH_BYTES = 4 * 1024 * 1024;
 
 /**
  * Brings messages from sources to a sink, each id once as far back as the store remembers, whatever was
@@ -29,21 +28,21 @@ import { windowReport } from './window-report.js';
  *   many sources; or what source, sink and store throw
  */
 export async function runPipeline(options: PipelineOptions): Promise<PipelineSummary> {
-  const { sources, signal, store, threads, onEvent } = options;
+  const { sources, signal, store, threads, batchBytes = BATCH_BYTES, onEvent } = options;
   requireDistinct(sources);
   const recovery = await recover(options);
   const run = new PipelineRun(options, recovery.checkpoint);
   const isContinued = sources.some((source) => run.startOf(source) !== undefined);
   for (const event of [...startEvents(options, isContinued), ...recoveryEvents(options, recovery)])
     await onEvent(event);
-  if (options.deadLetters !== undefined) await cutBack(options.deadLetters, recovery.checkpoint);
+  await run.alignDeadLetters();
 
   using progress = new Progress({ ...options, counts: run.counts });
   await using decoder = chunkDecoder(options.decode, threads);
   const read = (source: Source, reading: AbortSignal) => linesOf(source, run.startOf(source), options, reading);
   let isInterrupted = false;
   try {
-    for await (const batch of inputBatches(sources, { read, decode: decoder.decode }, signal)) {
+    for await (const batch of inputBatches(sources, { read, decode: decoder.decode, batchBytes }, signal)) {
       await run.take(batch);
       await progress.tell();
     }
@@ -72,12 +71,6 @@ function linesOf(
   const lines = source.read(from, signal);
   const drilled = drill === undefined ? lines : drill(lines, source.id, signal);
   return pacing === undefined ? drilled : pacing(drilled, source.id, signal);
-}
-
-/** Letters of batches that were not committed come again. Another file than that of the checkpoint is left alone. */
-async function cutBack(deadLetters: DeadLetters, checkpoint: PipelineCheckpoint): Promise<void> {
-  const before = checkpoint.deadLetters;
-  if (before?.path === resolve(deadLetters.path)) await deadLetters.cutBack(before.bytes);
 }
 
 function isInterruption(error: unknown, signal: AbortSignal): boolean {
