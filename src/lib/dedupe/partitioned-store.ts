@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { OtaError } from '../core/errors.js';
 import { type HeldLock, type TakeLock, takeLock } from '../core/lock.js';
 import { openDedupeStore } from './dedupe-store.js';
@@ -87,6 +88,10 @@ export async function openPartitionedStore(
     const share = shareOf(options);
     for (const number of numbers) {
       opened.stores.set(number, await openDedupeStore(join(tenantDir, partitionFolder(number)), share));
+    }
+    // Only now: a window that could not be opened is not kept.
+    if (!isDeepStrictEqual(file.window, options.window)) {
+      await replaceStoreFile(tenantDir, { ...file, sink: sinkId, window: options.window }, fs);
     }
   } catch (error) {
     await opened.close().catch(() => {}); // the failure that led here is the one to report

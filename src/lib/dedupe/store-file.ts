@@ -30,13 +30,20 @@ const storeFile = z.strictObject({
   /** For the keys; whoever knows it can choose ids that crowd one place. */
   secret: z.string().check(z.regex(/^[0-9a-f]{32}$/, 'expected 32 hexadecimal digits')),
   sink: z.string().check(z.minLength(1), z.maxLength(8192)),
+  /** That of all partitions together, as the store was last opened; a run that says nothing else keeps it. */
+  window: z.optional(
+    z.union([
+      z.strictObject({ keys: z.int().check(z.minimum(1)) }),
+      z.strictObject({ bytes: z.int().check(z.minimum(1)) }),
+    ]),
+  ),
 });
 
-/** What `store.json` says: the same for the life of a store, but for the sink. */
+/** What `store.json` says: the same for the life of a store, but for sink and window. */
 export type StoreFile = z.infer<typeof storeFile>;
 
 /** What a run expects of its store. */
-export type StoreExpectation = Omit<StoreFile, 'spec' | 'secret'>;
+export type StoreExpectation = Omit<StoreFile, 'spec' | 'secret' | 'window'>;
 
 /** @throws OtaError USAGE */
 export function tenantDirectory(directory: string, tenant: string): string {
@@ -111,7 +118,7 @@ export async function addStoreFile(tenantDir: string, file: StoreFile, fs: Durab
   }
 }
 
-/** Binds the store to another sink. */
+/** Binds the store to another sink, or gives it another window. */
 export async function replaceStoreFile(tenantDir: string, file: StoreFile, fs: DurableFs): Promise<void> {
   const aside = await writeAside(tenantDir, file, fs);
   await fs.rename(aside, join(tenantDir, STORE_FILE));

@@ -1,0 +1,155 @@
+import { availableParallelism } from 'node:os';
+import { join, resolve } from 'node:path';
+import { dryRunFs } from '../lib/core/dry-run-fs.js';
+import { OtaError } from '../lib/core/errors.js';
+import { openDurableFs } from '../lib/core/node-durable-fs.js';
+import { ResourceStack } from '../lib/core/resource-stack.js';
+import { escapeText } from '../lib/core/text.js';
+import { openPartitionedStore } from '../lib/dedupe/partitioned-store.js';
+import { systemPacing } from '../lib/net/pacing.js';
+import type { PipelineEvent } from '../lib/pipeline/events.js';
+import type { PipelineOptions, PipelineSummary } from '../lib/pipeline/pipeline-options.js';
+import { type PipelinePlan, planPipeline } from '../lib/pipeline/plan-pipeline.js';
+import { runPipeline } from '../lib/pipeline/run-pipeline.js';
+import { openDeadLetters } from '../lib/telemetry/dead-letter.js';
+import { type Drill, drillLines } from '../lib/telemetry/drill.js';
+import type { SinkEndpoint, SourceEndpoint } from '../lib/telemetry/endpoint.js';
+import { type Pace, paceLines } from '../lib/telemetry/pacing.js';
+import type { Sink } from '../lib/telemetry/sink.js';
+import { type StoreFlags, storeSettings, takeNoLock } from './store-settings.js';
+import { type ConnectionFlags, openSink, openSource } from './telemetry-ends.js';
+
+export interface ReplayRequest {
+  sources: readonly SourceEndpoint[];
+  sink: SinkEndpoint;
+  flags: StoreFlags & ConnectionFlags & ReplayFlags;
+  drill?: Drill | undefined;
+  pace?: Pace | undefined;
+  signal: AbortSignal;
+  onEvent(event: PipelineEvent): void;
+}
+
+interface ReplayFlags {
+  'missing-id': 'derive' | 'refuse';
+  'dead-letters'?: string | undefined;
+  strict: boolean;
+  'from-checkpoint': boolean;
+  'new-output': boolean;
+  rebuild: boolean;
+  'min-window-time'?: number | undefined;
+  'until-idle'?: number | undefined;
+  threads?: number | undefined;
+}
+
+/** Where refused lines go when nobody says where: nothing is lost in silence. */
+export function deadLettersOf({ store, tenant, 'dead-letters': path }: StoreFlags & ReplayFlags): string {
+  return path ?? join(store, tenant, 'dead-letters.ndjson');
+}
+
+/**
+ * Opens the ends, the store and the dead letters, replays, and closes them again.
+ *
+ * @throws OtaError as `openSource`, `openSink`, `openPartitionedStore`, `runPipeline`
+ */
+export async function runReplay(request: ReplayRequest): Promise<PipelineSummary & Pick<Sink, 'guarantee'>> {
+  const idle = idleWatch(request);
+  await using open = new ResourceStack();
+  const options = await openPipeline({ ...request, onEvent: idle.onEvent, signal: idle.signal }, open, false);
+  const summary = await runPipeline(options);
+  // Silence for as long as was asked for is the end of the work.
+  return {
+    ...summary,
+    guarantee: options.sink.guarantee,
+    isInterrupted: request.signal.aborted && summary.isInterrupted,
+  };
+}
+
+/** What `runReplay` would do first: everything is opened over a disk that keeps changes in memory. */
+export async function planReplay(request: ReplayRequest): Promise<PipelinePlan> {
+  await using open = new ResourceStack();
+  return await planPipeline(await openPipeline(request, open, true));
+}
+
+async function openPipeline(request: ReplayRequest, open: ResourceStack, isDryRun: boolean): Promise<PipelineOptions> {
+  const { flags, drill, pace, signal, onEvent } = request;
+  const fs = isDryRun ? dryRunFs(openDurableFs()) : openDurableFs();
+  const onWarning = (code: string, message: string) => onEvent({ type: 'warning', code, message });
+  const sources = [];
+  for (const endpoint of request.sources) {
+    sources.push(closing(open, await openSource(endpoint, flags, onWarning)));
+  }
+  const sink = closing(open, await openSink(request.sink, flags, fs));
+  const deadLetterPath = deadLettersOf(flags);
+  requireApart(
+    [...sources, sink].map(({ id }) => id),
+    deadLetterPath,
+  );
+  const { digestIgnore, ...settings } = await storeSettings(flags, fs);
+  const store = closing(
+    open,
+    await openPartitionedStore(flags.store, {
+      ...settings,
+      digestIgnore,
+      sinkId: sink.id,
+      newOutput: flags['new-output'],
+      fs,
+      ...(isDryRun ? { sealing: 'inline', takeLock: takeNoLock } : { sealing: 'worker' }),
+    }),
+  );
+  const deadLetters = closing(open, await openDeadLetters(fs, deadLetterPath));
+  return {
+    sources,
+    sink,
+    store,
+    deadLetters,
+    decode: { secret: store.secret, missingId: flags['missing-id'], digestBytes: settings.digestBytes, digestIgnore },
+    threads: flags.threads ?? Math.min(MAX_DEFAULT_THREADS, availableParallelism() - 1),
+    strict: flags.strict,
+    fromCheckpoint: flags['from-checkpoint'],
+    newOutput: flags['new-output'],
+    rebuild: flags.rebuild,
+    ...(flags['min-window-time'] !== undefined && { minWindowMs: flags['min-window-time'] }),
+    ...(drill !== undefined && { drill: drillLines(drill, systemPacing) }),
+    ...(pace !== undefined && { pacing: paceLines(pace, systemPacing) }),
+    time: systemPacing,
+    signal,
+    onEvent,
+  };
+}
+
+/** More of them only wait for the store. */
+const MAX_DEFAULT_THREADS = 4;
+
+function closing<T extends { close(): Promise<void> }>(open: ResourceStack, resource: T): T {
+  open.use({ [Symbol.asyncDispose]: () => resource.close() });
+  return resource;
+}
+
+/** Nothing is read that is written by the same run. @throws OtaError USAGE */
+function requireApart(ids: readonly string[], deadLetterPath: string): void {
+  const all = [...ids, `file:${resolve(deadLetterPath)}`];
+  const twice = all.find((id, index) => all.indexOf(id) !== index);
+  if (twice === undefined) return;
+  throw new OtaError('USAGE', `${escapeText(twice.replace(/^file:/, ''))}: named twice`, [
+    'Sources, --to and --dead-letters must be different.',
+  ]);
+}
+
+/** Raises a signal of its own once live sources were silent for `--until-idle`. */
+function idleWatch({ flags, signal, onEvent }: ReplayRequest): Pick<ReplayRequest, 'signal' | 'onEvent'> {
+  const idleMs = flags['until-idle'];
+  if (idleMs === undefined) return { signal, onEvent };
+  const idle = new AbortController();
+  let [lines, sinceMs] = [-1, 0];
+  return {
+    signal: AbortSignal.any([signal, idle.signal]),
+    onEvent: (event) => {
+      if (event.type === 'progress') {
+        const nowMs = systemPacing.monotonicMs();
+        if (event.counts.lines !== lines) [lines, sinceMs] = [event.counts.lines, nowMs];
+        else if (nowMs - sinceMs >= idleMs) idle.abort();
+      }
+      onEvent(event.type === 'finished' ? { ...event, isInterrupted: signal.aborted } : event);
+    },
+  };
+}

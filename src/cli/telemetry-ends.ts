@@ -1,0 +1,103 @@
+import type { DurableFs } from '../lib/core/durable-fs.js';
+import { OtaError } from '../lib/core/errors.js';
+import type { SinkEndpoint, SourceEndpoint } from '../lib/telemetry/endpoint.js';
+import type { Sink } from '../lib/telemetry/sink.js';
+import type { Source } from '../lib/telemetry/source.js';
+import { secretOfEnvironment } from '../lib/ui/secret.js';
+
+/** How to get into the ends of the stream, as it was typed. */
+export interface ConnectionFlags {
+  'source-username'?: string | undefined;
+  'source-password-env'?: string | undefined;
+  'sink-username'?: string | undefined;
+  'sink-password-env'?: string | undefined;
+  'token-env'?: string | undefined;
+  ca?: string | undefined;
+}
+
+type OnWarning = (code: string, message: string) => void;
+
+/** What an end is opened with: read from the environment once, and never shown. */
+interface Access {
+  username?: string | undefined;
+  password?: string | undefined;
+  caFile?: string | undefined;
+}
+
+/**
+ * Opens a source. What only some of them need is loaded with them.
+ *
+ * @throws OtaError NOT_FOUND, CONFIG_INVALID, USAGE, …
+ */
+export async function openSource(
+  endpoint: SourceEndpoint,
+  flags: ConnectionFlags,
+  onWarning: OnWarning,
+): Promise<Source> {
+  switch (endpoint.kind) {
+    case 'file': {
+      const { openFileSource } = await import('../lib/telemetry/file-source.js');
+      return await openFileSource(endpoint.path);
+    }
+    case 'stdio': {
+      const { stdinSource } = await import('../lib/telemetry/stdin-source.js');
+      return stdinSource(process.stdin);
+    }
+    case 'mqtt': {
+      const { openMqttSource } = await import('../lib/telemetry/mqtt-source.js');
+      return await openMqttSource(endpoint, { ...accessOf('source', flags), onWarning });
+    }
+    default:
+      throw new OtaError('USAGE', `${endpoint.kind}: not wired yet`);
+  }
+}
+
+/** @throws OtaError as openSource */
+export async function openSink(endpoint: SinkEndpoint, flags: ConnectionFlags, fs: DurableFs): Promise<Sink> {
+  switch (endpoint.kind) {
+    case 'file': {
+      const { fileSink } = await import('../lib/telemetry/file-sink.js');
+      return fileSink(fs, endpoint.path);
+    }
+    case 'stdio': {
+      const { stdoutSink } = await import('../lib/telemetry/stdout-sink.js');
+      return stdoutSink(process.stdout);
+    }
+    case 'mqtt': {
+      const { openMqttSink } = await import('../lib/telemetry/mqtt-sink.js');
+      return await openMqttSink(endpoint, accessOf('sink', flags));
+    }
+    default:
+      throw new OtaError('USAGE', `${endpoint.kind}: not wired yet`);
+  }
+}
+
+export function accessOf(role: 'source' | 'sink', flags: ConnectionFlags): Access {
+  const passwordFlag = `${role}-password-env` as const;
+  const variable = flags[passwordFlag];
+  return {
+    username: flags[`${role}-username`],
+    password: variable === undefined ? undefined : secretOfEnvironment(variable, passwordFlag),
+    caFile: flags.ca,
+  };
+}
+
+/** Which flags mean something with these ends, and which were typed for nothing. @throws OtaError USAGE */
+export function requireMeaning(
+  sources: readonly SourceEndpoint[],
+  sink: SinkEndpoint,
+  typed: (flag: string) => boolean,
+): void {
+  const isLive = sources.some(({ kind }) => kind === 'mqtt' || kind === 'kafka');
+  const rules: [flag: string, isMeant: boolean, belongs: string][] = [
+    ['until-idle', isLive, 'a source that never ends: mqtt:// or kafka://'],
+    ['source-username', isLive, 'a source at mqtt:// or kafka://'],
+    ['group', sources.some(({ kind }) => kind === 'kafka'), 'a source at kafka://'],
+    ['token-env', sink.kind === 'http', 'a sink at http:// or https://'],
+    ['sink-username', sink.kind !== 'file' && sink.kind !== 'stdio', 'a sink at an address'],
+  ];
+  const wrong = rules.find(([flag, isMeant]) => !isMeant && typed(flag));
+  if (wrong === undefined) return;
+  const [flag, , belongs] = wrong;
+  throw new OtaError('USAGE', `--${flag} belongs to ${belongs}`, [`Leave --${flag} out.`]);
+}
