@@ -94,10 +94,9 @@ export class JsonLineScanner {
   isNamed(bytes: Uint8Array, member: number, name: MemberName): boolean {
     const start = this.members[member + NAME_START]!;
     const length = this.members[member + NAME_END]! - start;
+    if (length < name.bytes.length || length > MAX_ESCAPE_BYTES * name.bytes.length) return false;
     if ((this.members[member + ESCAPES]! & NAME_ESCAPES) !== 0) {
-      return (
-        length <= MAX_ESCAPE_BYTES * name.bytes.length && jsonStringText(bytes, start, start + length) === name.text
-      );
+      return jsonStringText(bytes, start, start + length) === name.text;
     }
     if (length !== name.bytes.length) return false;
     for (let i = 0; i < length; i++) {
