@@ -14,6 +14,7 @@ import {
   requireMatch,
   tenantDirectory,
 } from './store-file.js';
+import { planWindow } from './window-plan.js';
 
 export interface PartitionedStoreOptions extends StoreOptions {
   /** Whose messages: a store of its own for each. Letters, digits, `.`, `_`, `-`; at most 64. */
@@ -76,6 +77,8 @@ export async function openPartitionedStore(
     digestIgnore: [...(options.digestIgnore ?? [])].sort(),
     sink: sinkId,
   };
+  const share = shareOf(options);
+  planWindow(share.window, share.digestBytes, share.memoryBytes); // refuses before anything is made
   await fs.makeDirectory(tenantDir);
   const file = await readOrMakeStoreFile(tenantDir, expected, fs);
   requireMatch(file, expected, { name: tenantDir, allowOtherSink: newOutput });
@@ -85,7 +88,6 @@ export async function openPartitionedStore(
   try {
     for (const number of numbers) await opened.lock(join(tenantDir, partitionFolder(number)), options);
     if (file.sink !== sinkId) await replaceStoreFile(tenantDir, { ...file, sink: sinkId }, fs);
-    const share = shareOf(options);
     for (const number of numbers) {
       opened.stores.set(number, await openDedupeStore(join(tenantDir, partitionFolder(number)), share));
     }

@@ -1,0 +1,108 @@
+import { hash } from 'node:crypto';
+import { expect } from 'vitest';
+import { type Checkpoint, type DedupeStore, type KeyBatch, VERDICT } from '../../src/lib/dedupe/store.js';
+
+/** A message as the store sees it: which id, and which payload. */
+export interface Message {
+  readonly id: number;
+  readonly payload: number;
+}
+
+/** 16 uniform bytes for an id, as messageKeyer makes them. */
+export function keyOf(id: number): Uint32Array {
+  return new Uint32Array(Uint8Array.from(hash('sha256', `id ${id}`, 'buffer').subarray(0, 16)).buffer);
+}
+
+export function batchOf(messages: readonly Message[], digestBytes: 0 | 8): KeyBatch {
+  const keys = new Uint32Array(messages.length * 4);
+  const digests = new Uint32Array(messages.length * 2);
+  messages.forEach(({ id, payload }, index) => {
+    keys.set(keyOf(id), index * 4);
+    digests.set([payload, ~payload], index * 2);
+  });
+  return { count: messages.length, keys, ...(digestBytes > 0 && { digests }) };
+}
+
+/** The label that a checkpoint was committed with. */
+export function labelOf({ data }: Checkpoint): number {
+  return Number(Buffer.from(data).toString());
+}
+
+export function dataOf(label: number): Uint8Array {
+  return Buffer.from(String(label));
+}
+
+/** What a store with a window has to answer, told from all that was ever inserted. */
+export class StoreModel {
+  /** In the order of insertion, the forgotten ones included. */
+  inserted: Message[] = [];
+  /** How many of them stood at each commit; the first is the empty store. */
+  commits: { label: number; inserted: number }[] = [];
+  /** So many of the oldest are forgotten. */
+  forgotten = 0;
+  readonly digestBytes: 0 | 8;
+
+  constructor(digestBytes: 0 | 8) {
+    this.digestBytes = digestBytes;
+  }
+
+  copy(): StoreModel {
+    const copy = new StoreModel(this.digestBytes);
+    copy.inserted = [...this.inserted];
+    copy.commits = [...this.commits];
+    copy.forgotten = this.forgotten;
+    return copy;
+  }
+
+  /** Has the store judge a batch, and compares. */
+  judge(store: DedupeStore, messages: readonly Message[]): void {
+    this.follow(store);
+    const verdicts = store.seenOrInsert(batchOf(messages, this.digestBytes));
+    const remembered = new Map(this.#remembered().map(({ id, payload }) => [id, payload]));
+    const expected = messages.map((message) => this.#judged(message, remembered));
+    expect(Array.from(verdicts.subarray(0, messages.length))).toEqual(expected);
+  }
+
+  committed(label: number): void {
+    this.commits.push({ label, inserted: this.inserted.length });
+  }
+
+  /** Everything after the newest commit, or after the one with this label, is gone. */
+  backTo(label: number | undefined = this.commits.at(-1)?.label): void {
+    const index = this.commits.findLastIndex((commit) => commit.label === label);
+    this.commits.length = index + 1;
+    this.inserted.length = this.commits.at(-1)?.inserted ?? 0;
+  }
+
+  /** Ageing takes the oldest, and never brings one back. */
+  follow(store: DedupeStore): void {
+    const { keys, insertedKeys } = store.stats();
+    expect(insertedKeys).toBe(this.inserted.length);
+    expect(insertedKeys - keys).toBeGreaterThanOrEqual(Math.min(this.forgotten, insertedKeys));
+    this.forgotten = insertedKeys - keys;
+  }
+
+  /** Looks every id up that could be known, without inserting. */
+  compareAll(store: DedupeStore, highestId: number): void {
+    this.follow(store);
+    const remembered = new Set(this.#remembered().map(({ id }) => id));
+    for (let id = 0; id <= highestId; id++) {
+      expect([id, store.find(keyOf(id)) !== undefined]).toEqual([id, remembered.has(id)]);
+    }
+    expect([...store.checkpoints()].map(labelOf)[0]).toEqual(this.commits.at(-1)?.label);
+  }
+
+  #remembered(): Message[] {
+    return this.inserted.slice(this.forgotten);
+  }
+
+  #judged(message: Message, remembered: Map<number, number>): number {
+    const payload = remembered.get(message.id);
+    if (payload === undefined) {
+      remembered.set(message.id, message.payload);
+      this.inserted.push(message);
+      return VERDICT.new;
+    }
+    return this.digestBytes > 0 && payload !== message.payload ? VERDICT.conflict : VERDICT.duplicate;
+  }
+}
