@@ -1,9 +1,11 @@
 /** A line of the filter is a cache line: 20 fingerprints of 16 bits, 20 tags of 8 bits, and what is noted of it. */
 const LINE_BYTES = 64;
-const LINE_WORDS = LINE_BYTES / 4;
+export const LINE_WORDS = LINE_BYTES / 4;
 const LINE_HALVES = LINE_BYTES / 2;
-const SLOTS = 20;
-const TAGS_AT = SLOTS * 2;
+export const SLOTS = 20;
+export const TAGS_AT = SLOTS * 2;
+/** The word of a line that holds the two bytes below. */
+export const NOTED_AT = 15;
 /** How many slots are taken. */
 const USED_AT = 60;
 /** Tag of the newest key that found this line full and went to the next one. */
@@ -11,6 +13,8 @@ const SPILL_AT = 61;
 /** Keys for each line when the filter is full: of a Poisson distribution around it, 1 in 30 lines has more than 20. */
 const KEYS_PER_LINE = 13.5;
 const MIN_LINES = 64;
+/** Large blocks of memory begin 16 bytes behind a page (glibc's malloc): without this each line would lie in two cache lines. */
+const SHIFT_BYTES = 48;
 
 /** Bytes that a filter for so many keys takes. */
 export function filterBytes(keys: number): number {
@@ -54,10 +58,11 @@ export class FingerprintFilter {
 
   constructor(keys: number, states: Uint8Array) {
     this.#lines = lineCount(keys);
-    const buffer = new ArrayBuffer(this.#lines * LINE_BYTES);
-    this.words = new Int32Array(buffer);
-    this.halves = new Uint16Array(buffer);
-    this.bytes = new Uint8Array(buffer);
+    const bytes = this.#lines * LINE_BYTES;
+    const buffer = new ArrayBuffer(bytes + LINE_BYTES);
+    this.words = new Int32Array(buffer, SHIFT_BYTES, bytes / 4);
+    this.halves = new Uint16Array(buffer, SHIFT_BYTES, bytes / 2);
+    this.bytes = new Uint8Array(buffer, SHIFT_BYTES, bytes);
     this.scale = this.#lines / 2 ** 32;
     this.states = states;
   }
@@ -128,21 +133,36 @@ export class FingerprintFilter {
 }
 
 /**
- * Whether a line holds nothing for a fingerprint, in any generation, and let no living key spill over.
+ * Whether a fingerprint lies in a line, in whatever generation.
  *
  * Ten words of two fingerprints each are compared at once: `(x - 1) & ~x` has the high bit of a half set exactly if
  * some half of x is 0 (Warren, "Hacker's Delight", section 6-1).
  *
  * @param line its number
  */
-export function isAbsent(filter: FingerprintFilter, line: number, fingerprint: number): boolean {
-  const { words } = filter;
+export function hasFingerprint(words: Int32Array, line: number, fingerprint: number): boolean {
   const pattern = fingerprint | (fingerprint << 16);
-  let at = line * LINE_WORDS;
-  let zeros = 0;
-  for (const end = at + SLOTS / 2; at < end; at++) {
-    const difference = words[at]! ^ pattern;
-    zeros |= (difference - 0x10001) & ~difference;
-  }
-  return (zeros & 0x80008000) === 0 && filter.states[filter.bytes[line * LINE_BYTES + SPILL_AT]!] === 0;
+  const at = line * LINE_WORDS;
+  const x0 = words[at]! ^ pattern;
+  const x1 = words[at + 1]! ^ pattern;
+  const x2 = words[at + 2]! ^ pattern;
+  const x3 = words[at + 3]! ^ pattern;
+  const x4 = words[at + 4]! ^ pattern;
+  const x5 = words[at + 5]! ^ pattern;
+  const x6 = words[at + 6]! ^ pattern;
+  const x7 = words[at + 7]! ^ pattern;
+  const x8 = words[at + 8]! ^ pattern;
+  const x9 = words[at + 9]! ^ pattern;
+  const zeros =
+    ((x0 - 0x10001) & ~x0) |
+    ((x1 - 0x10001) & ~x1) |
+    ((x2 - 0x10001) & ~x2) |
+    ((x3 - 0x10001) & ~x3) |
+    ((x4 - 0x10001) & ~x4) |
+    ((x5 - 0x10001) & ~x5) |
+    ((x6 - 0x10001) & ~x6) |
+    ((x7 - 0x10001) & ~x7) |
+    ((x8 - 0x10001) & ~x8) |
+    ((x9 - 0x10001) & ~x9);
+  return (zeros & 0x80008000) !== 0;
 }

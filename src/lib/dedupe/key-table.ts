@@ -20,8 +20,10 @@ export class KeyTable {
   readonly #hasDigests: boolean;
   /** Keys that it holds before it grows. */
   capacity: number;
-  #slots!: Int32Array;
-  #mask!: number;
+  /** Open for look-ups that bring their cache lines in beforehand. */
+  slots!: Int32Array;
+  /** Place of a key in `slots`: its third word with this mask. */
+  mask!: number;
   #indexBits!: number;
   #indexMask!: number;
 
@@ -34,15 +36,15 @@ export class KeyTable {
   }
 
   get byteLength(): number {
-    return this.keys.byteLength + this.digests.byteLength + this.#slots.byteLength;
+    return this.keys.byteLength + this.digests.byteLength + this.slots.byteLength;
   }
 
   /** Number of the key, from 0 in the order of insertion; -1 if it is not here. */
   find(k0: number, k1: number, k2: number, k3: number): number {
-    const slots = this.#slots;
+    const slots = this.slots;
     const keys = this.keys;
     const tag = k3 & (2 ** (32 - this.#indexBits) - 1);
-    for (let place = k2 & this.#mask; ; place = (place + 1) & this.#mask) {
+    for (let place = k2 & this.mask; ; place = (place + 1) & this.mask) {
       const slot = slots[place]!;
       if (slot === 0) return -1;
       if (slot >>> this.#indexBits !== tag) continue;
@@ -71,13 +73,13 @@ export class KeyTable {
   /** Forgets all keys and keeps the memory. */
   clear(): void {
     this.count = 0;
-    this.#slots.fill(0);
+    this.slots.fill(0);
   }
 
   #enter(index: number, k2: number, k3: number): void {
-    const slots = this.#slots;
-    let place = k2 & this.#mask;
-    while (slots[place] !== 0) place = (place + 1) & this.#mask;
+    const slots = this.slots;
+    let place = k2 & this.mask;
+    while (slots[place] !== 0) place = (place + 1) & this.mask;
     slots[place] = (k3 << this.#indexBits) | (index + 1);
   }
 
@@ -96,8 +98,8 @@ export class KeyTable {
 
   #makeSlots(): void {
     const bits = Math.ceil(Math.log2(this.capacity * SLOTS_PER_KEY));
-    this.#slots = new Int32Array(2 ** bits);
-    this.#mask = 2 ** bits - 1;
+    this.slots = new Int32Array(2 ** bits);
+    this.mask = 2 ** bits - 1;
     this.#indexBits = Math.ceil(Math.log2(this.capacity + 1));
     this.#indexMask = 2 ** this.#indexBits - 1;
   }

@@ -1,5 +1,14 @@
 import { CandidateReads, readRecords, recordAmong, UNDECIDED } from './candidate-reads.js';
-import { FingerprintFilter, fingerprintOf, isAbsent, tagOf } from './fingerprint-filter.js';
+import {
+  FingerprintFilter,
+  fingerprintOf,
+  hasFingerprint,
+  LINE_WORDS,
+  NOTED_AT,
+  SLOTS,
+  TAGS_AT,
+  tagOf,
+} from './fingerprint-filter.js';
 import type { KeyTable } from './key-table.js';
 import type { Segment } from './segment.js';
 import { type DamagedBlock, type KeyBatch, VERDICT } from './store.js';
@@ -113,8 +122,11 @@ export class WindowIndex {
 
   #touch(keys: Uint32Array, from: number, to: number): void {
     const { words, scale } = this.#filter;
+    const { slots, mask } = this.#table;
     let touched = 0;
-    for (let key = from; key < to; key++) touched ^= words[((keys[key * 4]! * scale) | 0) * 16]!;
+    for (let at = from * 4; at < to * 4; at += 4) {
+      touched ^= words[((keys[at]! * scale) | 0) * LINE_WORDS]! ^ slots[keys[at + 2]! & mask]!;
+    }
     this.touched ^= touched;
   }
 
@@ -122,17 +134,27 @@ export class WindowIndex {
     const filter = this.#filter;
     const table = this.#table;
     const tag = this.#tag;
-    const { scale } = filter;
+    const states = this.#states;
+    const { scale, words, halves, bytes } = filter;
     for (let key = from; key < to; key++) {
       const k0 = keys[key * 4]!;
       const fingerprint = fingerprintOf(keys[key * 4 + 1]!);
-      if (!isAbsent(filter, (k0 * scale) | 0, fingerprint)) {
+      const line = (k0 * scale) | 0;
+      const noted = words[line * LINE_WORDS + NOTED_AT]!;
+      const used = noted & 0xff;
+      if (states[(noted >>> 8) & 0xff] !== 0 || hasFingerprint(words, line, fingerprint)) {
         const verdict = this.#judgeCandidates(keys, digests, key, fingerprint);
         verdicts[key] = verdict;
         if (verdict !== VERDICT.new) continue;
       }
       verdicts[key] = VERDICT.new;
-      filter.insert(k0, fingerprint, tag);
+      if (used < SLOTS) {
+        halves[line * (LINE_WORDS * 2) + used] = fingerprint;
+        bytes[line * (LINE_WORDS * 4) + TAGS_AT + used] = tag;
+        words[line * LINE_WORDS + NOTED_AT] = noted + 1;
+      } else {
+        filter.insert(k0, fingerprint, tag);
+      }
       const d0 = digests === undefined ? 0 : digests[key * 2]!;
       const d1 = digests === undefined ? 0 : digests[key * 2 + 1]!;
       table.add(k0, keys[key * 4 + 1]!, keys[key * 4 + 2]!, keys[key * 4 + 3]!, d0, d1);
