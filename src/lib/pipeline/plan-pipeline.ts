@@ -37,6 +37,7 @@ export async function planPipeline(options: PipelineOptions): Promise<PipelinePl
   requireDistinct(sources);
   const { checkpoint, isFirst, ...repair } = await recover(options);
   const run = new PipelineRun(options, checkpoint);
+  await run.alignDeadLetters();
   for (const source of sources) {
     if (source.recovery === 'position' && source.isLive !== true) await readFirst(source, run.startOf(source));
   }

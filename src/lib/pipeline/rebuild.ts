@@ -1,6 +1,6 @@
 import { OtaError } from '../core/errors.js';
-import { escapeText } from '../core/text.js';
 import type { RecoverableSink } from '../telemetry/sink.js';
+import { endName } from './end-name.js';
 import type { RecoverOptions, Recovery } from './recover.js';
 import { recover } from './recover.js';
 
@@ -19,11 +19,9 @@ export async function rebuildStore(options: RebuildOptions): Promise<Recovery> {
   for (const store of options.store.stores.values()) {
     const [checkpoint] = store.checkpoints();
     if (checkpoint === undefined) continue;
-    throw new OtaError(
-      'OUTPUT_EXISTS',
-      `${escapeText(options.sink.id)}: its store holds ids already, expected a new one`,
-      ['Remove the store, or name another folder.'],
-    );
+    throw new OtaError('OUTPUT_EXISTS', `${endName(options.sink)}: its store holds ids already, expected a new one`, [
+      'Remove the store, or name another folder.',
+    ]);
   }
   return await recover({ ...options, newOutput: false, rebuild: true });
 }

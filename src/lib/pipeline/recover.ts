@@ -2,12 +2,12 @@ import { isDeepStrictEqual } from 'node:util';
 import { throwIfAborted } from '../core/abort.js';
 import { OtaError } from '../core/errors.js';
 import type { JsonObject } from '../core/strict-json.js';
-import { escapeText } from '../core/text.js';
 import type { PartitionedStore } from '../dedupe/partitioned-store.js';
 import { type CheckpointRecord, type DedupeStore, VERDICT } from '../dedupe/store.js';
 import type { RecoverableSink, Sink } from '../telemetry/sink.js';
 import { decodeCheckpoint, encodeCheckpoint, type PipelineCheckpoint } from './checkpoint.js';
 import type { DecodeOptions } from './decode-lines.js';
+import { endName } from './end-name.js';
 import { judge } from './judge.js';
 import { medianTime } from './median-time.js';
 import { outputTail } from './output-tail.js';
@@ -119,7 +119,7 @@ async function firstStart(sink: RecoverableSink, options: RecoverOptions): Promi
   if (!isEmpty && !options.rebuild) {
     throw new OtaError(
       'OUTPUT_EXISTS',
-      `${escapeText(sink.id)}: holds something already, and the store is new: nobody knows which messages came out`,
+      `${endName(sink)}: holds something already, and the store is new: nobody knows which messages came out`,
       ['Add --rebuild to take up the ids that it holds, or name another output.'],
     );
   }
@@ -240,7 +240,7 @@ async function repair(
 function outputGone(sink: Sink): OtaError {
   return new OtaError(
     'CHECKPOINT_MISMATCH',
-    `${escapeText(sink.id)}: is missing or empty, and the store knows what came out`,
+    `${endName(sink)}: is missing or empty, and the store knows what came out`,
     ['Bring the output back, or add --new-output to go on with a new one.'],
   );
 }
@@ -248,7 +248,7 @@ function outputGone(sink: Sink): OtaError {
 function outputReplaced(sink: Sink): OtaError {
   return new OtaError(
     'CHECKPOINT_MISMATCH',
-    `${escapeText(sink.id)}: does not hold what came out at any checkpoint that the store can go back to`,
+    `${endName(sink)}: does not hold what came out at any checkpoint that the store can go back to`,
     [
       'Bring the output back, or add --new-output if it was replaced on purpose.',
       'Run `fleet dedupe rebuild` to build the store anew from what the output holds.',

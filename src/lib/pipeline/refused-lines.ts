@@ -1,9 +1,10 @@
 import { OtaError } from '../core/errors.js';
-import { escapeText } from '../core/text.js';
 import { VERDICT } from '../dedupe/store.js';
 import type { DeadLetter } from '../telemetry/dead-letter.js';
+import type { Source } from '../telemetry/source.js';
 import type { JudgedBatch } from './accepted-messages.js';
 import type { DecodedBatch, Reject } from './decoded-batch.js';
+import { endName } from './end-name.js';
 import type { InputBatch, InputChunk } from './input-batches.js';
 
 const LINE_FEED = 0x0a;
@@ -53,7 +54,7 @@ export function upToReject({ source, chunks }: InputBatch): {
   const chunk = chunks[index]!;
   const reject = chunk.decoded.rejects[0]!;
   const before = { ...chunk, decoded: messagesBefore(chunk.decoded, reject.start), position: undefined };
-  return { chunks: [...chunks.slice(0, index), before], failure: invalidMessage(source.id, reject) };
+  return { chunks: [...chunks.slice(0, index), before], failure: invalidMessage(source, reject) };
 }
 
 /** The messages that begin before an offset. */
@@ -63,8 +64,8 @@ export function messagesBefore(decoded: DecodedBatch, offset: number): DecodedBa
   return { ...decoded, count, rejects: decoded.rejects.filter(({ start }) => start < offset) };
 }
 
-function invalidMessage(source: string, { line, cause }: Reject): OtaError {
-  return new OtaError('MESSAGE_INVALID', `${escapeText(source)}: line ${line}: ${cause}`, [
+function invalidMessage(source: Source, { line, cause }: Reject): OtaError {
+  return new OtaError('MESSAGE_INVALID', `${endName(source)}: line ${line}: ${cause}`, [
     'Mend the line and run again, or leave out --strict: then such lines go to the dead letters.',
   ]);
 }
@@ -72,7 +73,7 @@ function invalidMessage(source: string, { line, cause }: Reject): OtaError {
 export function conflictingMessage({ source, line }: DeadLetter): OtaError {
   return new OtaError(
     'MESSAGE_CONFLICT',
-    `${escapeText(source)}: line ${line}: another message with this id came out before`,
+    `${endName({ id: source })}: line ${line}: another message with this id came out before`,
     ['Find out who gives two messages one id, or leave out --strict: then such lines go to the dead letters.'],
   );
 }

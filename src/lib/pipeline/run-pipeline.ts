@@ -1,9 +1,9 @@
 import { OtaError } from '../core/errors.js';
 import type { JsonObject } from '../core/strict-json.js';
-import { escapeText } from '../core/text.js';
 import type { LineChunk } from '../telemetry/line-chunk.js';
 import type { Source } from '../telemetry/source.js';
 import { chunkDecoder } from './chunk-decoder.js';
+import { endName } from './end-name.js';
 import { inputBatches } from './input-batches.js';
 import type { PipelineOptions, PipelineSummary } from './pipeline-options.js';
 import { PipelineRun } from './pipeline-run.js';
@@ -80,9 +80,9 @@ function isInterruption(error: unknown, signal: AbortSignal): boolean {
 /** @throws OtaError USAGE for a source that is named twice */
 export function requireDistinct(sources: readonly Source[]): void {
   const ids = sources.map(({ id }) => id);
-  const twice = ids.find((id, index) => ids.indexOf(id) < index);
+  const twice = sources.find(({ id }, index) => ids.indexOf(id) < index);
   if (twice === undefined) return;
-  throw new OtaError('USAGE', `${escapeText(twice)}: is named twice, expected each source once`, [
+  throw new OtaError('USAGE', `${endName(twice)}: is named twice, expected each source once`, [
     'Name it once, or concatenate it into stdin (`-`).',
   ]);
 }

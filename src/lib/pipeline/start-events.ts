@@ -1,3 +1,4 @@
+import { endName } from './end-name.js';
 import type { PipelineEvent } from './events.js';
 import type { PipelineOptions } from './pipeline-options.js';
 import type { Recovery } from './recover.js';
@@ -14,14 +15,17 @@ export function startEvents({ sources, sink }: Ends, isContinued: boolean): Pipe
       ? [
           warning(
             'AT_LEAST_ONCE',
-            `${sink.id}: cannot be asked what it holds; after a crash messages may come out again`,
+            `${endName(sink)}: cannot be asked what it holds; after a crash messages may come out again`,
           ),
         ]
       : []),
     ...sources
       .filter(({ recovery }) => recovery === 'none')
-      .map(({ id }) =>
-        warning('NOT_REPLAYABLE', `${id}: cannot be read again; after a crash its lines must be sent again`),
+      .map((source) =>
+        warning(
+          'NOT_REPLAYABLE',
+          `${endName(source)}: cannot be read again; after a crash its lines must be sent again`,
+        ),
       ),
   ];
 }
@@ -36,24 +40,28 @@ export function recoveryEvents({ sources, sink, store }: Ends, recovery: Recover
     events.push({ type: 'recovered', addedKeys, removedKeys, tailMessages });
   }
   if (isTorn)
-    events.push(warning('OUTPUT_TORN', `${sink.id}: an interrupted write was cut off; its messages come out again`));
+    events.push(
+      warning('OUTPUT_TORN', `${endName(sink)}: an interrupted write was cut off; its messages come out again`),
+    );
   if (foreignLines > 0) {
-    events.push(warning('OUTPUT_FOREIGN', `${sink.id}: ${foreignLines} lines since the checkpoint are no messages`));
+    events.push(
+      warning('OUTPUT_FOREIGN', `${endName(sink)}: ${foreignLines} lines since the checkpoint are no messages`),
+    );
   }
   if (isPartial) {
     events.push(
       warning(
         'OUTPUT_PARTIAL',
-        `${sink.id}: holds more than the store remembers; what is older comes out again if it is read again`,
+        `${endName(sink)}: holds more than the store remembers; what is older comes out again if it is read again`,
       ),
     );
   }
   const unrepeated = removedKeys > 0 ? sources.filter(({ recovery: again }) => again !== 'position') : [];
-  for (const { id } of unrepeated) {
+  for (const source of unrepeated) {
     events.push(
       warning(
         'OUTPUT_SHORTENED',
-        `${sink.id}: lost messages that came out, and ${id} does not send them again by itself`,
+        `${endName(sink)}: lost messages that came out, and ${endName(source)} does not send them again by itself`,
       ),
     );
   }
