@@ -29,6 +29,8 @@ export async function bundle(root, out) {
     target: 'node22.22',
     // Looked for at run time only where installed; bsdiff-node is native and optional.
     external: ['typescript', 'ts-node', 'tsx', '@oclif/table', 'bsdiff-node'],
+    // The Kafka client's own WebAssembly; otherwise it is read from a file beside the client's.
+    alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
     plugins: [leanOclif()],
     legalComments: 'none',
     write: false,
