@@ -1,4 +1,4 @@
-import { Chaskey, mix, permute } from './chaskey.js';
+import { Chaskey } from './chaskey.js';
 
 export type { MessageKeyer };
 
@@ -6,19 +6,21 @@ const UUID_LENGTH = 36;
 const ULID_LENGTH = 26;
 const HYPHEN = 0x2d;
 
-/** Set where a character is no digit: above all that four hexadecimal digits can make, and below the sign. */
+/** Above the value of four hexadecimal digits, and of any digit of base32. */
 const NO_DIGIT = 1 << 16;
 /** Value of each character as a hexadecimal digit, and as one of Crockford's base32. */
 const HEX = digitValues('0123456789abcdef');
 const BASE32 = digitValues('0123456789abcdefghjkmnpqrstvwxyz');
+/** Where four hexadecimal digits follow each other in a UUID. */
+const UUID_QUADS = Uint8Array.of(0, 4, 9, 14, 19, 24, 28, 32);
 
 /**
  * Turns message ids into the keys of a store.
  *
  * UUIDs (8-4-4-4-12 hexadecimal digits) and ULIDs (26 digits of Crockford's base32), in either case, are 128
- * bits; each goes through a permutation that the store's secret selects, so that two of them never share a
- * key. All other ids, and ids of different kinds, share a key by chance only: among n ids with probability
- * n²/2^129, which is 10^-17 for a hundred billion.
+ * bits, and of 128 bits the code is a permutation: two of them never share a key. All other ids, and ids of
+ * different kinds, share a key by chance only: among n ids with probability n²/2^129, which is 10^-17 for a
+ * hundred billion.
  *
  * Without the secret nobody can choose ids whose keys crowd one place of the store.
  *
@@ -29,46 +31,37 @@ export function messageKeyer(secret: Uint8Array): MessageKeyer {
 }
 
 class MessageKeyer {
-  readonly #uuidKey: Int32Array;
-  readonly #ulidKey: Int32Array;
+  readonly #uuidMac: Chaskey;
+  readonly #ulidMac: Chaskey;
   readonly #textMac: Chaskey;
-  readonly #words = new Int32Array(4);
+  readonly #packed = new Uint8Array(16);
 
   constructor(secret: Uint8Array) {
-    this.#uuidKey = derivedKey(secret, 'key of a UUID');
-    this.#ulidKey = derivedKey(secret, 'key of a ULID');
+    this.#uuidMac = new Chaskey(derivedKey(secret, 'key of a UUID'));
+    this.#ulidMac = new Chaskey(derivedKey(secret, 'key of a ULID'));
     this.#textMac = new Chaskey(derivedKey(secret, 'key of other ids'));
   }
 
-  /**
-   * Writes the key of the id `bytes[start..end)`, UTF-8 without JSON escapes, as 4 words to `keys[at..at+4)`.
-   */
+  /** Writes the key of the id `bytes[start..end)`, UTF-8 without JSON escapes, as 4 words to `keys[at..at+4)`. */
   write(bytes: Uint8Array, start: number, end: number, keys: Uint32Array, at: number): void {
-    const length = end - start;
-    let key: Int32Array;
-    if (length === UUID_LENGTH && readUuid(bytes, start, this.#words)) key = this.#permuted(this.#uuidKey);
-    else if (length === ULID_LENGTH && readUlid(bytes, start, this.#words)) key = this.#permuted(this.#ulidKey);
-    else key = this.#textMac.mac(bytes, start, end);
+    const key = this.#key(bytes, start, end);
     keys[at] = key[0]!;
     keys[at + 1] = key[1]!;
     keys[at + 2] = key[2]!;
     keys[at + 3] = key[3]!;
   }
 
-  /** Key of one id. */
+  /** Key of one id: 4 words. */
   keyOf(id: string): Uint32Array {
     const bytes = Buffer.from(id, 'utf8');
-    const key = new Uint32Array(4);
-    this.write(bytes, 0, bytes.length, key, 0);
-    return key;
+    return Uint32Array.from(this.#key(bytes, 0, bytes.length), (word) => word >>> 0);
   }
 
-  /** Even and Mansour, "A Construction of a Cipher from a Single Pseudorandom Permutation" (1997), with one key. */
-  #permuted(key: Int32Array): Int32Array {
-    mix(this.#words, key);
-    permute(this.#words);
-    mix(this.#words, key);
-    return this.#words;
+  #key(bytes: Uint8Array, start: number, end: number): Int32Array {
+    const packed = this.#packed;
+    if (end - start === UUID_LENGTH && packUuid(bytes, start, packed)) return this.#uuidMac.mac(packed, 0, 16);
+    if (end - start === ULID_LENGTH && packUlid(bytes, start, packed)) return this.#ulidMac.mac(packed, 0, 16);
+    return this.#textMac.mac(bytes, start, end);
   }
 }
 
@@ -86,8 +79,8 @@ export function derivedKey(secret: Uint8Array, purpose: string): Int32Array {
   return Int32Array.from(mac.mac(label, 0, label.length));
 }
 
-/** RFC 9562, section 4; any version and variant. `into`: words in the order of the text. */
-function readUuid(bytes: Uint8Array, start: number, into: Int32Array): boolean {
+/** RFC 9562, section 4; any version and variant. `into`: 16 bytes. */
+function packUuid(bytes: Uint8Array, start: number, into: Uint8Array): boolean {
   if (
     bytes[start + 8] !== HYPHEN ||
     bytes[start + 13] !== HYPHEN ||
@@ -96,44 +89,33 @@ function readUuid(bytes: Uint8Array, start: number, into: Int32Array): boolean {
   ) {
     return false;
   }
-  const w0 = hex4(bytes, start);
-  const w1 = hex4(bytes, start + 4);
-  const w2 = hex4(bytes, start + 9);
-  const w3 = hex4(bytes, start + 14);
-  const w4 = hex4(bytes, start + 19);
-  const w5 = hex4(bytes, start + 24);
-  const w6 = hex4(bytes, start + 28);
-  const w7 = hex4(bytes, start + 32);
-  if ((w0 | w1 | w2 | w3 | w4 | w5 | w6 | w7) >= NO_DIGIT) return false;
-  into[0] = (w0 << 16) | w1;
-  into[1] = (w2 << 16) | w3;
-  into[2] = (w4 << 16) | w5;
-  into[3] = (w6 << 16) | w7;
-  return true;
+  let seen = 0;
+  for (let i = 0; i < 8; i++) {
+    const at = start + UUID_QUADS[i]!;
+    const quad =
+      (HEX[bytes[at]!]! << 12) | (HEX[bytes[at + 1]!]! << 8) | (HEX[bytes[at + 2]!]! << 4) | HEX[bytes[at + 3]!]!;
+    into[2 * i] = quad >>> 8;
+    into[2 * i + 1] = quad;
+    seen |= quad;
+  }
+  return seen < NO_DIGIT;
 }
 
-/** Value of four hexadecimal digits; NO_DIGIT or more where one of them is none. */
-function hex4(bytes: Uint8Array, at: number): number {
-  return (HEX[bytes[at]!]! << 12) | (HEX[bytes[at + 1]!]! << 8) | (HEX[bytes[at + 2]!]! << 4) | HEX[bytes[at + 3]!]!;
-}
-
-/** 26 digits of 5 bits are 130 bits, of which the first two are zero. `into`: words in the order of the text. */
-function readUlid(bytes: Uint8Array, start: number, into: Int32Array): boolean {
+/** 26 digits of 5 bits are 130 bits, of which the first two are zero. `into`: 16 bytes. */
+function packUlid(bytes: Uint8Array, start: number, into: Uint8Array): boolean {
   if (BASE32[bytes[start]!]! > 7) return false;
   let seen = 0;
-  let word = 0;
-  let bits = -2;
+  let bits = 0;
+  let bitCount = -2;
   let filled = 0;
   for (let i = 0; i < ULID_LENGTH; i++) {
     const digit = BASE32[bytes[start + i]!]!;
     seen |= digit;
-    bits += 5;
-    if (bits < 32) {
-      word = (word << 5) | digit;
-    } else {
-      bits -= 32;
-      into[filled++] = (word << (5 - bits)) | (digit >>> bits);
-      word = digit; // bits that are used already leave at the top
+    bits = (bits << 5) | digit;
+    bitCount += 5;
+    if (bitCount >= 8) {
+      bitCount -= 8;
+      into[filled++] = bits >>> bitCount; // what is left above was used before, and falls away
     }
   }
   return seen < NO_DIGIT;
