@@ -12,7 +12,8 @@ const shareFlag = Flags.custom<number>({
   parse: async (input) => (await import('../lib/telemetry/drill.js')).parseShare(input),
 });
 
-const storeFlags = {
+/** The store of a replay, and how it is made. */
+export const storeFlags = {
   store: Flags.directory({
     char: 's',
     summary: 'Folder of the store that remembers what came out; made when it is missing.',
@@ -39,10 +40,6 @@ const storeFlags = {
     exclusive: ['window-keys'],
     helpGroup: 'STORE',
   }),
-  'min-window-time': durationFlag({
-    summary: 'Warn when the ids that are remembered span less time than this.',
-    helpGroup: 'STORE',
-  }),
   memory: byteSizeFlag({ summary: 'Memory that the store may take.', helpGroup: 'STORE' }),
   'payload-digest': Flags.boolean({
     summary: 'Also remember a digest of each payload: an id that comes again with another one is a conflict.',
@@ -56,6 +53,14 @@ const storeFlags = {
     dependsOn: ['payload-digest'],
     helpGroup: 'STORE',
   }),
+  'accept-damage': acceptDamageFlag,
+};
+
+const outputFlags = {
+  'min-window-time': durationFlag({
+    summary: 'Warn when the ids that are remembered span less time than this.',
+    helpGroup: 'STORE',
+  }),
   'new-output': Flags.boolean({
     summary: 'Go on into another output, or one that was emptied.',
     default: false,
@@ -67,7 +72,6 @@ const storeFlags = {
     exclusive: ['new-output'],
     helpGroup: 'STORE',
   }),
-  'accept-damage': acceptDamageFlag,
 };
 
 const messageFlags = {
@@ -166,6 +170,7 @@ const connectionFlags = {
 export const replayFlags = {
   to: inputFlag({ char: 't', summary: 'Where each message comes out once.', required: true }),
   ...storeFlags,
+  ...outputFlags,
   ...messageFlags,
   ...paceFlags,
   ...drillFlags,

@@ -4,7 +4,7 @@ import type { PartitionedStoreOptions } from '../lib/dedupe/partitioned-store.js
 import type { Window } from '../lib/dedupe/store.js';
 import { readStoreFile, tenantDirectory } from '../lib/dedupe/store-file.js';
 
-const DEFAULT_WINDOW: Window = { keys: 20_000_000 };
+export const DEFAULT_WINDOW: Window = { keys: 20_000_000 };
 
 /** What was typed about a store; what was not is as the store has it. */
 export interface StoreFlags {

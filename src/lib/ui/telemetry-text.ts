@@ -1,3 +1,4 @@
+import { relative } from 'node:path';
 import { formatByteSize } from '../core/byte-size.js';
 import type { JsonObject } from '../core/strict-json.js';
 import { escapeText } from '../core/text.js';
@@ -21,9 +22,12 @@ export function spanText(spanMs: number): string {
   return spanMs >= 2 * DAY_MS ? `${Number((spanMs / DAY_MS).toFixed(1))} d` : durationText(spanMs / 1000);
 }
 
-/** What a checkpoint knows an end by, as it was typed: a path instead of `file:/…`. */
+/** What a checkpoint knows an end by, as somebody would type it: a path instead of `file:/…`, the shorter one. */
 export function endText(id: string): string {
-  return escapeText(id.startsWith('file:') ? id.slice('file:'.length) : id);
+  if (!id.startsWith('file:')) return escapeText(id);
+  const path = id.slice('file:'.length);
+  const fromHere = relative(process.cwd(), path);
+  return escapeText(fromHere === '' || fromHere.startsWith('..') ? path : fromHere);
 }
 
 /** `fleet replay` begins. */
@@ -71,7 +75,7 @@ function lagText({ amount, unit }: { amount: number; unit: 'bytes' | 'messages' 
 }
 
 function rememberedText({ keys, spanMs }: WindowReport): string {
-  return `${counted(keys, 'id')}${spanMs === undefined ? '' : ` of ${spanText(spanMs)}`}`;
+  return `${counted(keys, 'id')}${spanMs === undefined ? '' : ` over ${spanText(spanMs)}`}`;
 }
 
 export interface ReplayResult {
