@@ -10,8 +10,8 @@ import { scanLog } from './scan-log.js';
 import type { DamagedBlock } from './store.js';
 
 const COPY_BYTES = 2 ** 20;
-/** Each means that the writer sealed, aged or rolled back meanwhile; more than this is no coincidence. */
-const MAX_ATTEMPTS = 50;
+/** Each means that the oldest generation aged, or the writer rolled back; more than this is no coincidence. */
+const MAX_ATTEMPTS = 20;
 
 export interface CopiedPartition {
   readonly files: number;
@@ -50,66 +50,97 @@ export async function removeGenerations(directory: string, fs: DurableFs): Promi
   for (const { name } of await listGenerations(directory, fs)) await fs.remove(join(directory, name));
 }
 
-/** @returns undefined when the files changed meanwhile */
+/**
+ * Takes over all generations that are there now, the oldest first: it is the one that may age.
+ *
+ * @returns undefined when what is there now cannot be what was copied
+ */
 async function tryToCopy(
   from: string,
   to: string,
   fs: DurableFs,
   signal: AbortSignal | undefined,
 ): Promise<CopiedPartition | undefined> {
-  const files = await listGenerations(from, fs);
-  const copies: CopiedFile[] = [];
-  for (const file of files) {
-    throwIfAborted(signal);
-    const copy = await copyFile(file, join(from, file.name), join(to, file.name), fs);
-    if (copy === undefined) return undefined;
-    copies.push(copy);
+  const copies = new Map<number, CopiedFile>();
+  const start = await listGenerations(from, fs);
+  let files = start;
+  const newest = files.at(-1)?.generation ?? 0;
+  // What a writer seals or drops meanwhile is looked for again.
+  for (let todo = start; todo.length > 0; ) {
+    for (const file of todo) {
+      throwIfAborted(signal);
+      const copy = await copyFile(file, join(from, file.name), join(to, file.name), fs);
+      if (copy !== undefined) copies.set(file.generation, copy);
+    }
+    files = await listGenerations(from, fs);
+    todo = files.filter(({ generation }) => generation <= newest && !copies.has(generation));
   }
-  if (!isStill(files, await listGenerations(from, fs))) return undefined;
+  // Where nothing changed, what is missing is missing in the store.
+  const isUnchanged = names(files) === names(start);
+  if (!isUnchanged && !(isWhole(copies, start) && isStill(copies, files))) return undefined;
   return {
-    files: copies.length,
-    bytes: copies.reduce((sum, { bytes }) => sum + bytes, 0),
-    damage: copies.flatMap(({ damage }) => damage),
+    files: copies.size,
+    bytes: [...copies.values()].reduce((sum, { bytes }) => sum + bytes, 0),
+    damage: [...copies.values()].flatMap(({ damage }) => damage),
   };
 }
 
+function names(files: readonly GenerationFile[]): string {
+  return files.map(({ name }) => name).join();
+}
+
+function isWhole(copies: ReadonlyMap<number, CopiedFile>, wanted: readonly GenerationFile[]): boolean {
+  return wanted.every(({ generation }) => copies.has(generation));
+}
+
 /**
- * Whether all files were there at one time: since then logs may have become segments, the oldest
- * may have aged and new ones begun. A segment that became a log again was rolled back.
+ * Whether what was copied was there at one time: since then logs may have become segments, and the
+ * oldest may have aged. A segment that became a log again was rolled back.
  */
-function isStill(copied: readonly GenerationFile[], present: readonly GenerationFile[]): boolean {
+function isStill(copies: ReadonlyMap<number, CopiedFile>, present: readonly GenerationFile[]): boolean {
   const kinds = new Map(present.map(({ generation, kind }) => [generation, kind]));
   const oldest = present[0]?.generation ?? 0;
-  const newest = present.at(-1)?.generation ?? -1;
-  return copied.every(({ generation, kind }) => {
-    if (generation < oldest) return generation < newest;
+  return [...copies].every(([generation, { kind }]) => {
     const now = kinds.get(generation);
-    return now === kind || (kind === 'log' && now === 'segment');
+    return generation < oldest || now === kind || (kind === 'log' && now === 'segment');
   });
 }
 
 interface CopiedFile {
+  readonly kind: GenerationFile['kind'];
   readonly bytes: number;
   readonly damage: readonly DamagedBlock[];
 }
 
+/** @returns undefined when the file has gone, or was cut back meanwhile */
 async function copyFile(
   file: GenerationFile,
   from: string,
   to: string,
   fs: DurableFs,
 ): Promise<CopiedFile | undefined> {
+  if (file.kind === 'segment') {
+    if (!(await linkIfThere(from, to, fs))) return undefined;
+    const linked = await fs.open(to, 'read');
+    await linked.close();
+    return { kind: 'segment', bytes: linked.size, damage: [] };
+  }
   const source = await openIfThere(fs, from);
   if (source === undefined) return undefined;
   try {
-    if (file.kind === 'log') return await copyLog(source, file, to, fs);
-    await fs.link(from, to);
-    return { bytes: source.size, damage: [] };
-  } catch (error) {
-    if (error instanceof OtaError && error.code === 'NOT_FOUND') return undefined;
-    throw error;
+    return await copyLog(source, file, to, fs);
   } finally {
     await source.close();
+  }
+}
+
+async function linkIfThere(from: string, to: string, fs: DurableFs): Promise<boolean> {
+  try {
+    await fs.link(from, to);
+    return true;
+  } catch (error) {
+    if (error instanceof OtaError && error.code === 'NOT_FOUND') return false;
+    throw error;
   }
 }
 
@@ -132,7 +163,11 @@ async function copyLog(
     // Cut back and written again while it was read?
     let present = 0;
     for (const part of parts(source, end)) present = crc32(part, present);
-    return target.size === end && present === copied ? { bytes: end, damage } : undefined;
+    if (target.size !== end || present !== copied) {
+      await fs.remove(to);
+      return undefined;
+    }
+    return { kind: 'log', bytes: end, damage };
   } finally {
     await target.close();
   }

@@ -34,6 +34,6 @@ function requireIntact({ partitions }: StoreVerification, from: string): void {
   throw new OtaError(
     'STORE_DAMAGED',
     `${escapeText(from)}: ${damaged.length} damaged blocks, the first in partition ${first.partition}, ${first.file} at byte ${first.offset}: ${first.cause}`,
-    ['List them with `fleet dedupe verify`.', 'Add --accept-damage to restore the rest.'],
+    ['List them with `fleet dedupe verify SNAPSHOT`.', 'Add --accept-damage to restore the rest.'],
   );
 }

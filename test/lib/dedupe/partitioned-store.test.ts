@@ -10,7 +10,7 @@ import {
 } from '../../../src/lib/dedupe/partitioned-store.js';
 import { VERDICT } from '../../../src/lib/dedupe/store.js';
 import { type TestFolder, testFolder } from '../../support/folder.js';
-import { batchOf, dataOf, keyOf, labelOf } from '../../support/store-model.js';
+import { batchOf, dataOf, keyOf, labelOf } from '../../support/store-messages.js';
 
 let folder: TestFolder;
 let opened: PartitionedStore[];

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { openDedupeStore } from '../../../src/lib/dedupe/dedupe-store.js';
 import type { DedupeStore, StoreOptions } from '../../../src/lib/dedupe/store.js';
 import { RecordedFs } from '../../support/recorded-fs.js';
-import { dataOf, labelOf, type Message, StoreModel } from '../../support/store-model.js';
+import { dataOf, labelOf, type Message } from '../../support/store-messages.js';
+import { StoreModel } from '../../support/store-model.js';
 
 const DIRECTORY = '/store';
 /** Generations have at least 256 keys, so this window holds five or so. */

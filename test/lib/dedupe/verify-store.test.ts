@@ -7,7 +7,7 @@ import { openDurableFs } from '../../../src/lib/core/node-durable-fs.js';
 import { openPartitionedStore, type PartitionedStore } from '../../../src/lib/dedupe/partitioned-store.js';
 import { verifyStore } from '../../../src/lib/dedupe/verify-store.js';
 import { type TestFolder, testFolder } from '../../support/folder.js';
-import { batchOf, dataOf } from '../../support/store-model.js';
+import { batchOf, dataOf } from '../../support/store-messages.js';
 
 let folder: TestFolder;
 beforeEach(async () => {
