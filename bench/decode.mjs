@@ -58,7 +58,7 @@ function decoded(decode) {
 function parsed(chunks) {
   let count = 0;
   for (const chunk of chunks) {
-    for (const line of chunk.toString('utf8').split('\n')) {
+    for (const line of Buffer.from(chunk.buffer).toString('utf8').split('\n')) {
       if (line !== '' && typeof JSON.parse(line).messageId === 'string') count++;
     }
   }
@@ -75,7 +75,7 @@ function chunksOf(count) {
     lines.push(line);
     size += line.length;
     if (size >= CHUNK_BYTES || i === count - 1) {
-      chunks.push(Buffer.concat(lines));
+      chunks.push(new Uint8Array(Buffer.concat(lines)));
       lines = [];
       size = 0;
     }
