@@ -144,7 +144,7 @@ export function requireMatch(
   if (file.partitions !== expected.partitions) {
     refuse(`has ${file.partitions} partitions, not ${expected.partitions}`, [
       `Run with --partitions ${file.partitions}.`,
-      'For another number build a new store from the output: `fleet dedupe rebuild`.',
+      'For another number build a new store from the output: `fleet dedupe rebuild STORE --from OUTPUT`.',
     ]);
   }
   if (file.routing !== expected.routing) {
@@ -218,7 +218,7 @@ export async function requireStoreFile(tenantDir: string, fs: DurableFs): Promis
 
 function secretIsLost(path: string): OtaError {
   return new OtaError('STORE_DAMAGED', `${escapeText(path)}: is missing, and without its secret no id is found again`, [
-    'Restore the store from a snapshot: `fleet dedupe restore`.',
-    'Or build a new one from the output: `fleet dedupe rebuild`.',
+    'Restore the store from a snapshot: `fleet dedupe restore STORE --from SNAPSHOT`.',
+    'Or build a new one from the output: `fleet dedupe rebuild STORE --from OUTPUT`.',
   ]);
 }
