@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { MqttEndpoint } from '../../../src/lib/telemetry/endpoint.js';
 import { parseSink } from '../../../src/lib/telemetry/endpoint.js';
 import { openMqttSink } from '../../../src/lib/telemetry/mqtt-sink.js';
-import type { AcceptedMessages } from '../../../src/lib/telemetry/sink.js';
+import { accepted, someLines } from './accepted.js';
 import { impatient, letIn, type Peer, type Script, serveAedes, serveScript } from './brokers.js';
 
 const INPUT = { source: 'file:x', position: {} };
@@ -14,19 +14,6 @@ const cleanUps: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
   for (const cleanUp of cleanUps.splice(0).reverse()) await cleanUp();
 });
-
-function messages(lines: readonly string[]): AcceptedMessages {
-  return {
-    count: lines.length,
-    runs: [Buffer.from(lines.map((line) => `${line}\n`).join(''))],
-    *messages() {
-      for (const [index, line] of lines.entries()) yield { id: `m${index}`, line: Buffer.from(line) };
-    },
-  };
-}
-
-const some = (count: number) =>
-  Array.from({ length: count }, (_, index) => `{"messageId":"m${index}","deviceId":"d${index}"}`);
 
 type Publish = Extract<Packet, { cmd: 'publish' }>;
 const isPublish = (packet: Packet): packet is Publish => packet.cmd === 'publish';
@@ -54,7 +41,7 @@ describe('publishing', () => {
     const sink = await openSink(broker.endpoint('out/{deviceId}'));
     const lines = ['{"messageId":"1","deviceId":"a"}', '{ "messageId":"2", "vin":"b/c" }'];
     const last = new Promise<void>((resolve) => client.on('message', () => arrived.length === 2 && resolve()));
-    await sink.write(messages(lines), INPUT, signal);
+    await sink.write(accepted(lines), INPUT, signal);
     await last;
     expect(arrived).toEqual([
       ['out/a', lines[0], 1],
@@ -73,7 +60,7 @@ describe('publishing', () => {
     });
     const sink = await openSink(broker.endpoint('out'), impatient({ silenceMs: 90 }));
     let isDone = false;
-    const writing = sink.write(messages(some(3)), INPUT, signal).then(() => {
+    const writing = sink.write(accepted(someLines(3)), INPUT, signal).then(() => {
       isDone = true;
     });
     await allThere.promise;
@@ -100,7 +87,7 @@ describe('publishing', () => {
       },
     });
     const sink = await openSink(broker.endpoint('out'));
-    await sink.write(messages(some(100)), INPUT, signal);
+    await sink.write(accepted(someLines(100)), INPUT, signal);
     expect(most).toBe(7);
     expect(broker.received.filter(isPublish)).toHaveLength(100);
   });
@@ -120,7 +107,7 @@ describe('publishing', () => {
       },
     });
     const sink = await openSink(broker.endpoint('out'));
-    await sink.write(messages(Array.from({ length: 66_000 }, () => '{}')), INPUT, signal);
+    await sink.write(accepted(Array.from({ length: 66_000 }, () => '{}')), INPUT, signal);
     expect(published).toBe(66_000);
     expect(reused).toEqual([]);
   });
@@ -134,20 +121,20 @@ describe('publishing', () => {
       },
     });
     const sink = await openSink(broker.endpoint('out'));
-    const lines = some(5);
-    await sink.write(messages(lines), INPUT, signal);
+    const lines = someLines(5);
+    await sink.write(accepted(lines), INPUT, signal);
     const published = broker.received.filter(isPublish).map(({ payload }) => payload.toString());
     expect(new Set(published)).toEqual(new Set(lines));
     expect(published.slice(-3)).toEqual(lines.slice(2));
-    await sink.write(messages(some(1)), INPUT, signal);
+    await sink.write(accepted(someLines(1)), INPUT, signal);
   });
 
   test('a broker that goes away between two writes is found again', async () => {
     await using broker = await serveScript(obliging);
     const sink = await openSink(broker.endpoint('out'));
-    await sink.write(messages(some(2)), INPUT, signal);
+    await sink.write(accepted(someLines(2)), INPUT, signal);
     broker.disconnectAll();
-    await sink.write(messages(some(2)), INPUT, signal);
+    await sink.write(accepted(someLines(2)), INPUT, signal);
     expect(broker.connections()).toBe(2);
   });
 });
@@ -160,13 +147,13 @@ async function signsOfLife(received: readonly Packet[]): Promise<void> {
 }
 
 describe('a failure', () => {
-  async function failureOf(script: Script, options = impatient(), lines = some(3)) {
+  async function failureOf(script: Script, options = impatient(), lines = someLines(3)) {
     await using broker = await serveScript(script);
     const sink = await openSink(broker.endpoint('out/{deviceId}'), options);
-    const failure = await sink.write(messages(lines), INPUT, signal).catch((error) => error);
+    const failure = await sink.write(accepted(lines), INPUT, signal).catch((error) => error);
     const publishedBefore = broker.received.filter(isPublish).length;
     // A sink that has failed takes no more.
-    await expect(sink.write(messages(some(1)), INPUT, signal)).rejects.toBe(failure);
+    await expect(sink.write(accepted(someLines(1)), INPUT, signal)).rejects.toBe(failure);
     expect(broker.received.filter(isPublish)).toHaveLength(publishedBefore);
     await sink.close();
     return { failure, connections: broker.connections() };
@@ -222,7 +209,9 @@ describe('a failure', () => {
     const abort = new AbortController();
     await using broker = await serveScript({ onPacket: () => abort.abort() });
     const sink = await openSink(broker.endpoint('out'));
-    await expect(sink.write(messages(some(3)), INPUT, abort.signal)).rejects.toMatchObject({ code: 'INTERRUPTED' });
+    await expect(sink.write(accepted(someLines(3)), INPUT, abort.signal)).rejects.toMatchObject({
+      code: 'INTERRUPTED',
+    });
   });
 });
 
