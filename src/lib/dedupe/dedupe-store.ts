@@ -123,7 +123,7 @@ class GenerationStore implements DedupeStore {
       const { generation, end } = position;
       if (end !== undefined) {
         if (generation !== this.#active.generation) throw new Error('the checkpoint was given up meanwhile');
-        await this.#active.cutBack(end);
+        await this.#active.rollBack(end, this.#oldestGeneration);
       } else {
         await this.#removeFrom(generation, checkpoint);
       }
@@ -220,6 +220,8 @@ class GenerationStore implements DedupeStore {
     );
     const index = new WindowIndex(held.reduce((a, b) => a + b, this.#plan.maxKeys));
     throwIfDamaged(directory, damage, this.#options);
+    // A process that was killed may have left names in the cache only, and files: what is built on them would go with them.
+    await fs.syncDirectory(directory);
     const sealed = [...segments];
     // One at a time: two full tables would not fit into one.
     for (const { log } of older) {
@@ -227,7 +229,7 @@ class GenerationStore implements DedupeStore {
       await log.remove();
     }
     sealed.sort((a, b) => a.header.generation - b.header.generation);
-    for (const segment of sealed) damage.push(...index.addSegment(segment));
+    damage.push(...index.addSegments(sealed));
     throwIfDamaged(directory, damage, this.#options);
     this.#oldestGeneration = Math.max(1, scanned.oldestGeneration);
     this.#active = await this.#newestLog(isUnsealed ? logs.at(-1) : undefined, sealed.at(-1), scanned.newestGeneration);
@@ -243,6 +245,7 @@ class GenerationStore implements DedupeStore {
   async #newestLog(found: ScannedLog | undefined, last: Segment | undefined, newest: number): Promise<GenerationLog> {
     if (found !== undefined && found.scan.end > 0) {
       if (found.scan.tornBytes > 0) await found.log.cutBack(found.scan.end);
+      else await found.log.sync();
       return found.log;
     }
     await found?.log.close();

@@ -86,23 +86,28 @@ export class GenerationLog {
 
   /** Writes the log anew with all its keys in one frame: checkpoints in between are given up. */
   async rewrite(oldestGeneration: number): Promise<void> {
-    const { fs, directory } = this.#context;
     const { first, last, insertedBefore, insertedKeys } = this;
+    const context = { from: 0, oldestGeneration };
+    const start = this.#frame({ ...context, number: 0, to: 0, checkpoint: first, insertedKeys: insertedBefore });
+    const merged = this.#frame({ ...context, number: 1, to: this.committed, checkpoint: last, insertedKeys });
+    await this.#replace([...start, ...merged]);
+    this.#starts = [0, byteSum(start)];
+    this.#nextNumber = 2;
+  }
+
+  /** All of the file or nothing of it becomes this. */
+  async #replace(parts: readonly Uint8Array[]): Promise<void> {
+    const { fs, directory } = this.#context;
     const path = join(directory, logName(this.generation));
     const aside = join(directory, asideName(logName(this.generation)));
     await fs.remove(aside);
     const file = await fs.open(aside, 'append');
-    const context = { from: 0, oldestGeneration };
-    const start = this.#frame({ ...context, number: 0, to: 0, checkpoint: first, insertedKeys: insertedBefore });
-    const merged = this.#frame({ ...context, number: 1, to: this.committed, checkpoint: last, insertedKeys });
-    await file.append([...start, ...merged]);
+    await file.append(parts);
     await file.sync();
     await fs.rename(aside, path);
     await fs.syncDirectory(directory);
     await this.#file.close();
     this.#file = file;
-    this.#starts = [0, byteSum(start)];
-    this.#nextNumber = 2;
   }
 
   /** Newest first. */
@@ -116,6 +121,29 @@ export class GenerationLog {
   /** Cuts off the frames behind this place. The table still holds their keys. */
   async cutBack(end: number): Promise<void> {
     await this.#file.truncate(end);
+    await this.#file.sync();
+  }
+
+  /** As cutBack, for frames that may have said which generations have aged: the log goes on saying so. */
+  async rollBack(end: number, oldestGeneration: number): Promise<void> {
+    const start = this.#starts.findLast((one) => one < end)!;
+    const last = this.#readHeader(start);
+    if (last?.oldestGeneration === oldestGeneration) return await this.cutBack(end);
+    const frame = this.#frame({
+      number: (last?.number ?? 0) + 1,
+      from: 0,
+      to: 0,
+      checkpoint: this.#readCheckpoint(start),
+      oldestGeneration,
+      insertedKeys: last?.insertedKeys ?? this.insertedBefore,
+    });
+    const kept = new Uint8Array(end);
+    this.#file.read(kept, 0);
+    await this.#replace([kept, ...frame]);
+  }
+
+  /** Makes what another process may have left in the cache only outlive a power cut. */
+  async sync(): Promise<void> {
     await this.#file.sync();
   }
 
@@ -134,10 +162,14 @@ export class GenerationLog {
     return encodeFrame({ ...part, generation, digestBytes, keys: table.keys, digests: table.digests });
   }
 
-  #readCheckpoint(start: number): Checkpoint | undefined {
+  #readHeader(start: number): FrameHeader | undefined {
     const bytes = new Uint8Array(FRAME_HEADER_BYTES);
     this.#file.read(bytes, start);
-    const header = decodeFrameHeader(bytes);
+    return decodeFrameHeader(bytes);
+  }
+
+  #readCheckpoint(start: number): Checkpoint | undefined {
+    const header = this.#readHeader(start);
     if (header?.dataBytes === undefined) return undefined;
     const data = new Uint8Array(header.dataBytes);
     this.#file.read(data, start + FRAME_HEADER_BYTES + header.keyCount * (16 + header.digestBytes));
