@@ -7,9 +7,16 @@ export interface Message {
   readonly payload: number;
 }
 
+const keys = new Map<number, Uint32Array>();
+
 /** 16 uniform bytes for an id, as messageKeyer makes them. */
 export function keyOf(id: number): Uint32Array {
-  return new Uint32Array(Uint8Array.from(hash('sha256', `id ${id}`, 'buffer').subarray(0, 16)).buffer);
+  let key = keys.get(id);
+  if (key === undefined) {
+    key = new Uint32Array(Uint8Array.from(hash('sha256', `id ${id}`, 'buffer').subarray(0, 16)).buffer);
+    keys.set(id, key);
+  }
+  return key;
 }
 
 export function batchOf(messages: readonly Message[], digestBytes: 0 | 8): KeyBatch {
