@@ -1,7 +1,7 @@
 // Decoding of telemetry lines on one core: messages per second of CPU time, with and without payload digests.
 // JSON.parse of the same lines is measured beside it: what reading them costs without keys, ids and digests.
 // Usage: node bench/decode.mjs [MESSAGES] [RUNS]
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,16 +9,19 @@ import { build } from 'esbuild';
 
 const messages = Number(process.argv[2] ?? 400_000);
 const runs = Number(process.argv[3] ?? 7);
-const CHUNK_BYTES = 1024 * 1024;
 
 const work = mkdtempSync(join(tmpdir(), 'ota-bench-'));
 try {
-  const outfile = join(work, 'decode-lines.mjs');
-  const entryPoints = [join(import.meta.dirname, '../src/lib/pipeline/decode-lines.ts')];
-  await build({ entryPoints, outfile, bundle: true, format: 'esm', platform: 'node', logLevel: 'error' });
-  const { lineDecoder } = await import(outfile);
+  const library = (path) => join(import.meta.dirname, '../src/lib', path);
+  const entryPoints = [library('pipeline/decode-lines.ts'), library('telemetry/generate-telemetry.ts')];
+  const files = { outdir: work, outExtension: { '.js': '.mjs' } };
+  await build({ entryPoints, ...files, bundle: true, format: 'esm', platform: 'node', logLevel: 'error' });
+  const { lineDecoder } = await import(join(work, 'pipeline/decode-lines.mjs'));
+  const { generateTelemetry } = await import(join(work, 'telemetry/generate-telemetry.mjs'));
 
-  const chunks = chunksOf(messages);
+  const faults = { duplicate: 0.006, late: 0.01, conflict: 0, malformed: 0 };
+  const plan = { seed: 1, vehicles: 1000, lines: messages, startMs: Date.UTC(2026, 0, 5), ids: 'uuid', faults };
+  const chunks = Array.from(generateTelemetry(plan), (generated) => generated.bytes);
   const bytes = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
   const options = { secret: randomBytes(16), missingId: 'refuse', digestBytes: 0, digestIgnore: [] };
   const contenders = {
@@ -58,41 +61,9 @@ function decoded(decode) {
 function parsed(chunks) {
   let count = 0;
   for (const chunk of chunks) {
-    for (const line of Buffer.from(chunk.buffer).toString('utf8').split('\n')) {
+    for (const line of new TextDecoder().decode(chunk).split('\n')) {
       if (line !== '' && typeof JSON.parse(line).messageId === 'string') count++;
     }
   }
   return count;
-}
-
-/** Lines as a vehicle sends them, cut into whole chunks. */
-function chunksOf(count) {
-  const chunks = [];
-  let lines = [];
-  let size = 0;
-  for (let i = 0; i < count; i++) {
-    const line = Buffer.from(`${JSON.stringify(message(i))}\n`);
-    lines.push(line);
-    size += line.length;
-    if (size >= CHUNK_BYTES || i === count - 1) {
-      chunks.push(new Uint8Array(Buffer.concat(lines)));
-      lines = [];
-      size = 0;
-    }
-  }
-  return chunks;
-}
-
-function message(i) {
-  return {
-    messageId: randomUUID(),
-    deviceId: `truck-${String(i % 5000).padStart(5, '0')}`,
-    timestamp: new Date(1_790_000_000_000 + 37 * i).toISOString(),
-    type: 'position',
-    tripId: `trip-${i % 90_000}`,
-    lat: Number((48 + (i % 100_000) / 37_000).toFixed(6)),
-    lon: Number((11 + (i % 130_000) / 41_000).toFixed(6)),
-    speedKmh: Number((((i * 7) % 1300) / 10).toFixed(1)),
-    engine: { rpm: 700 + ((i * 31) % 2500), coolantC: 70 + (i % 30) },
-  };
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { messageKeyer } from '../../../src/lib/dedupe/message-key.js';
+import { Chaskey } from '../../../src/lib/dedupe/chaskey.js';
+import { derivedKey, messageKeyer } from '../../../src/lib/dedupe/message-key.js';
 import { type DecodeOptions, lineDecoder } from '../../../src/lib/pipeline/decode-lines.js';
 import type { DecodedBatch } from '../../../src/lib/pipeline/decoded-batch.js';
 import { derivedId } from '../../../src/lib/telemetry/derived-id.js';
@@ -263,6 +264,21 @@ describe('A payload digest', () => {
         fc.pre(isSame(some) !== isSame(others));
         fc.pre(!some.concat(others).some(([name]) => name === 'messageId'));
         expect(digestOf(lineOf(some, 'a'))).not.toBe(digestOf(lineOf(others, 'a')));
+      }),
+    );
+  });
+
+  test('is the documented sum of codes', () => {
+    const mac = new Chaskey(derivedKey(SECRET, 'key of payload digests'));
+    fc.assert(
+      fc.property(members, (entries) => {
+        const line = lineOf(entries, 'a', 99);
+        const sum = entries
+          .filter(([name]) => name !== 'messageId')
+          .map(([name, value]) => Buffer.from(`${JSON.stringify(name)}:${JSON.stringify(value)}`))
+          .map((member) => new BigUint64Array(mac.mac(member, 0, member.length).slice(0, 2).buffer)[0]!)
+          .reduce((total, code) => BigInt.asUintN(64, total + code), 0n);
+        expect(digestOf(line)).toBe(`${sum & 0xffff_ffffn},${sum >> 32n}`);
       }),
     );
   });
