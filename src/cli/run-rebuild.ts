@@ -27,7 +27,7 @@ export async function runRebuild({ output, flags, isDryRun, signal, onTail }: Re
   const sink = await openSink(output, flags, fs);
   try {
     if (!isRecoverable(sink)) throw new TypeError(`${sink.id} cannot be read back`);
-    const settings = await storeSettings(flags, fs);
+    const { settings } = await storeSettings(flags, fs);
     const { digestBytes, digestIgnore } = settings;
     const store = await openPartitionedStore(flags.store, {
       ...settings,

@@ -10,6 +10,7 @@ import { systemPacing } from '../lib/net/pacing.js';
 import type { PipelineEvent } from '../lib/pipeline/events.js';
 import type { PipelineOptions, PipelineSummary } from '../lib/pipeline/pipeline-options.js';
 import { type PipelinePlan, planPipeline } from '../lib/pipeline/plan-pipeline.js';
+import { isRecoverable, outputNotEmpty } from '../lib/pipeline/recover.js';
 import { runPipeline } from '../lib/pipeline/run-pipeline.js';
 import { openDeadLetters } from '../lib/telemetry/dead-letter.js';
 import { type Drill, drillLines } from '../lib/telemetry/drill.js';
@@ -84,12 +85,13 @@ async function openPipeline(request: ReplayRequest, open: ResourceStack, isDryRu
     [...sources, sink].map(({ id }) => id),
     deadLetterPath,
   );
-  const { digestIgnore, ...settings } = await storeSettings(flags, fs);
+  const { settings, isNew } = await storeSettings(flags, fs);
+  // Told before a store is made that would be left behind.
+  if (isNew && !flags.rebuild && isRecoverable(sink) && !(await sink.isEmpty())) throw outputNotEmpty(sink);
   const store = closing(
     open,
     await openPartitionedStore(flags.store, {
       ...settings,
-      digestIgnore,
       sinkId: sink.id,
       newOutput: flags['new-output'],
       fs,
@@ -97,12 +99,13 @@ async function openPipeline(request: ReplayRequest, open: ResourceStack, isDryRu
     }),
   );
   const deadLetters = closing(open, await openDeadLetters(fs, deadLetterPath));
+  const { digestBytes, digestIgnore } = settings;
   return {
     sources,
     sink,
     store,
     deadLetters,
-    decode: { secret: store.secret, missingId: flags['missing-id'], digestBytes: settings.digestBytes, digestIgnore },
+    decode: { secret: store.secret, missingId: flags['missing-id'], digestBytes, digestIgnore },
     threads: flags.threads ?? Math.min(MAX_DEFAULT_THREADS, availableParallelism() - 1),
     strict: flags.strict,
     fromCheckpoint: flags['from-checkpoint'],

@@ -24,16 +24,22 @@ export type StoreSettings = Required<
 > &
   Pick<PartitionedStoreOptions, 'memoryBytes'>;
 
+/** The settings, and whether there is a store to take them from. */
+interface ReadSettings {
+  settings: StoreSettings;
+  isNew: boolean;
+}
+
 /**
  * How a store is to be opened. A second run needs no flag again that the first one had: without them nothing that the
  * store was made with changes, and its window does not shrink.
  *
  * @throws OtaError USAGE for a tenant that is no name; STORE_DAMAGED, STORE_MISMATCH for its store.json
  */
-export async function storeSettings(flags: StoreFlags, fs: DurableFs): Promise<StoreSettings> {
+export async function storeSettings(flags: StoreFlags, fs: DurableFs): Promise<ReadSettings> {
   const { tenant, memory } = flags;
   const present = await readStoreFile(tenantDirectory(flags.store, tenant), fs);
-  return {
+  const settings = {
     tenant,
     partitions: flags.partitions ?? present?.partitions ?? 1,
     digestBytes: flags['payload-digest'] === true ? 8 : (present?.digestBytes ?? 0),
@@ -42,6 +48,7 @@ export async function storeSettings(flags: StoreFlags, fs: DurableFs): Promise<S
     acceptDamage: flags['accept-damage'],
     ...(memory !== undefined && { memoryBytes: memory }),
   };
+  return { settings, isNew: present === undefined };
 }
 
 function windowOf({ 'window-keys': keys, 'window-bytes': bytes }: StoreFlags): Window | undefined {

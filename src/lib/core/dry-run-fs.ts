@@ -88,6 +88,7 @@ class OverlayFs implements DurableFs {
   /** A file that was removed here begins anew. */
   async #appendable(key: string): Promise<OverlayFile> {
     const below = this.#files.has(key) ? undefined : await this.#below(key);
+    if (below === undefined && !this.#directories.has(dirname(key))) await this.#base.syncDirectory(dirname(key)); // is there
     return below ?? { belowBytes: 0, tail: new Uint8Array(0), tailBytes: 0 };
   }
 

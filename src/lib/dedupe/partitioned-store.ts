@@ -12,6 +12,7 @@ import {
   readOrMakeStoreFile,
   replaceStoreFile,
   requireMatch,
+  requireSink,
   tenantDirectory,
 } from './store-file.js';
 import { planWindow } from './window-plan.js';
@@ -81,18 +82,20 @@ export async function openPartitionedStore(
   planWindow(share.window, share.digestBytes, share.memoryBytes); // refuses before anything is made
   await fs.makeDirectory(tenantDir);
   const file = await readOrMakeStoreFile(tenantDir, expected, fs);
-  requireMatch(file, expected, { name: tenantDir, allowOtherSink: newOutput });
+  requireMatch(file, expected, tenantDir);
 
   const numbers = only === undefined ? Array.from({ length: partitions }, (_, number) => number) : [only];
   const opened = new OpenPartitions();
+  let isUsed: boolean;
   try {
     for (const number of numbers) await opened.lock(join(tenantDir, partitionFolder(number)), options);
-    if (file.sink !== sinkId) await replaceStoreFile(tenantDir, { ...file, sink: sinkId }, fs);
     for (const number of numbers) {
       opened.stores.set(number, await openDedupeStore(join(tenantDir, partitionFolder(number)), share));
     }
+    isUsed = [...opened.stores.values()].some(hasCheckpoint);
+    if (isUsed && !newOutput) requireSink(file, sinkId, tenantDir);
     // Only now: a window that could not be opened is not kept.
-    if (!isDeepStrictEqual(file.window, options.window)) {
+    if (file.sink !== sinkId || !isDeepStrictEqual(file.window, options.window)) {
       await replaceStoreFile(tenantDir, { ...file, sink: sinkId, window: options.window }, fs);
     }
   } catch (error) {
@@ -103,12 +106,17 @@ export async function openPartitionedStore(
   return {
     secret: Buffer.from(file.secret, 'hex'),
     partitions,
-    ...(file.sink !== sinkId && { formerSinkId: file.sink }),
+    ...(isUsed && file.sink !== sinkId && { formerSinkId: file.sink }),
     stores: opened.stores,
     seenOrInsert: partitionRouter(stores),
     commit: (checkpoint) => settled(stores.map((store) => store.commit(checkpoint))),
     close: () => opened.close(),
   };
+}
+
+function hasCheckpoint(store: DedupeStore): boolean {
+  for (const _ of store.checkpoints()) return true;
+  return false;
 }
 
 /** Locks and stores that are open so far. */

@@ -126,14 +126,12 @@ export async function replaceStoreFile(tenantDir: string, file: StoreFile, fs: D
 }
 
 /**
- * @param allowOtherSink  the caller binds the store to its own sink
+ * All but the sink, which binds a store only once something came out.
+ *
+ * @param name of the store, for the message
  * @throws OtaError STORE_MISMATCH
  */
-export function requireMatch(
-  file: StoreFile,
-  expected: StoreExpectation,
-  { name, allowOtherSink }: { name: string; allowOtherSink: boolean },
-): void {
+export function requireMatch(file: StoreFile, expected: StoreExpectation, name: string): void {
   const refuse = (what: string, suggestions: string[]) => {
     throw new OtaError('STORE_MISMATCH', `${escapeText(name)}: ${what}`, suggestions);
   };
@@ -142,7 +140,7 @@ export function requireMatch(
     refuse(`is the store of tenant ${file.tenant}, not of ${expected.tenant}`, ['Name another tenant or directory.']);
   }
   if (file.partitions !== expected.partitions) {
-    refuse(`has ${file.partitions} partitions, not ${expected.partitions}`, [
+    refuse(`has ${file.partitions} partition${file.partitions === 1 ? '' : 's'}, not ${expected.partitions}`, [
       `Run with --partitions ${file.partitions}.`,
       'For another number build a new store from the output: `fleet dedupe rebuild STORE --from OUTPUT`.',
     ]);
@@ -163,12 +161,24 @@ export function requireMatch(
       'Give the same --digest-ignore as when the store was made.',
     ]);
   }
-  if (file.sink !== expected.sink && !allowOtherSink) {
-    refuse(`belongs to the output ${escapeText(file.sink)}, not to ${escapeText(expected.sink)}`, [
+}
+
+/** @throws OtaError STORE_MISMATCH for a store that belongs to another output */
+export function requireSink(file: StoreFile, sink: string, name: string): void {
+  if (file.sink === sink) return;
+  throw new OtaError(
+    'STORE_MISMATCH',
+    `${escapeText(name)}: belongs to the output ${sinkName(file.sink)}, not to ${sinkName(sink)}`,
+    [
       'What this store drops came out there: give the same --to, or another --store.',
       'Add --new-output if the messages are to go on into the new output.',
-    ]);
-  }
+    ],
+  );
+}
+
+/** A path as somebody would type it. */
+function sinkName(sink: string): string {
+  return escapeText(sink.replace(/^file:/, ''));
 }
 
 async function writeAside(tenantDir: string, file: StoreFile, fs: DurableFs): Promise<string> {

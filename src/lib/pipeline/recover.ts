@@ -116,13 +116,7 @@ async function firstStart(sink: RecoverableSink, options: RecoverOptions): Promi
   const { store } = options;
   const first: PipelineCheckpoint = { sequence: 1, sink: sink.id, inputs: [] };
   const isEmpty = await sink.isEmpty();
-  if (!isEmpty && !options.rebuild) {
-    throw new OtaError(
-      'OUTPUT_EXISTS',
-      `${endName(sink)}: holds something already, and the store is new: nobody knows which messages came out`,
-      ['Add --rebuild to take up the ids that it holds, or name another output.'],
-    );
-  }
+  if (!isEmpty && !options.rebuild) throw outputNotEmpty(sink);
   const output = isEmpty ? await sink.end() : await sink.newest(windowKeys(store));
   const checkpoint = output === undefined ? first : { ...first, output };
   await store.commit({ data: encodeCheckpoint(checkpoint) });
@@ -253,5 +247,14 @@ function outputReplaced(sink: Sink): OtaError {
       'Bring the output back, or add --new-output if it was replaced on purpose.',
       'Run `fleet dedupe rebuild` to build the store anew from what the output holds.',
     ],
+  );
+}
+
+/** A new store in front of an output that it knows nothing of. */
+export function outputNotEmpty(sink: Sink): OtaError {
+  return new OtaError(
+    'OUTPUT_EXISTS',
+    `${endName(sink)}: holds something already, and the store is new: nobody knows which messages came out`,
+    ['Add --rebuild to take up the ids that it holds, or name another output.'],
   );
 }

@@ -136,7 +136,7 @@ describe('a run that does not fit the store is refused, and changes nothing', ()
     ['another routing', { only: 1 }, 'is partitioned by the ids themselves'],
     ['no payload digests', { digestBytes: 0 }, 'was made with payload digests'],
     ['digests of other members', { digestIgnore: [] }, 'ignore receivedAt, not no member'],
-    ['another output', { sinkId: 'file:/other' }, 'belongs to the output file:/out.ndjson, not to file:/other'],
+    ['another output', { sinkId: 'file:/other' }, 'belongs to the output /out.ndjson, not to /other'],
   ])('%s', async (_, options, message) => {
     const before = await folder.state();
     await expect(open({ ...FITTING, ...options })).rejects.toMatchObject({
@@ -185,6 +185,15 @@ describe('a run that does not fit the store is refused, and changes nothing', ()
 });
 
 describe('another output', () => {
+  test('is no other one where nothing came out yet', async () => {
+    await close(await open());
+    const store = await open({ sinkId: 'file:/new' });
+    expect(store.formerSinkId).toBeUndefined();
+    await store.commit({ data: dataOf(1) });
+    await close(store);
+    await expect(open()).rejects.toMatchObject({ code: 'STORE_MISMATCH' });
+  });
+
   test('is taken when it is asked for, and from then on it is the one', async () => {
     const first = await open();
     first.seenOrInsert(batchOf(ids(0, 10), 0));
@@ -201,6 +210,21 @@ describe('another output', () => {
     expect(
       third.stores.get(0)!.find(keyOf(0)) ?? third.stores.get(1)!.find(keyOf(0)) ?? third.stores.get(2)!.find(keyOf(0)),
     ).toBeDefined();
+  });
+});
+
+describe('the window', () => {
+  const windowInFile = async () => JSON.parse(await readFile(storeJson(), 'utf8')).window;
+
+  test('is kept for runs that say nothing about it, and replaced by another one', async () => {
+    await close(await open({ window: { keys: 5000 } }));
+    expect(await windowInFile()).toEqual({ keys: 5000 });
+    await close(await open({ window: { bytes: 5_000_000 } }));
+    expect(await windowInFile()).toEqual({ bytes: 5_000_000 });
+    await expect(open({ window: { bytes: 5_000_000 }, memoryBytes: 1 })).rejects.toMatchObject({
+      code: 'LIMIT_EXCEEDED',
+    });
+    expect(await windowInFile()).toEqual({ bytes: 5_000_000 });
   });
 });
 
