@@ -8,7 +8,7 @@ export const UNDECIDED = 3;
 /** Records this close together are read at once: copying them costs less than another system call. */
 const MAX_GAP_BYTES = 8_192;
 const MAX_READ_BYTES = 262_144;
-// A place to read is one number, so that places are sorted natively: tag, record, and number of the candidate.
+// What candidates are sorted by is one number, so that it is done natively: tag, first record, number of the candidate.
 const RECORD_UNIT = 2 ** 20;
 const TAG_UNIT = 2 ** 45;
 
@@ -18,88 +18,98 @@ const TAG_UNIT = 2 ** 45;
  */
 export class CandidateReads {
   readonly #segments: readonly (Segment | undefined)[];
-  #places = new Float64Array(1024);
-  #keys = new Uint32Array(1024);
-  #count = 0;
+  #capacity = 1024;
+  #places = new Float64Array(this.#capacity);
+  #keys = new Uint32Array(this.#capacity);
+  #tags = new Uint8Array(this.#capacity);
+  /** The records that begin like the candidate's key. */
+  #starts = new Uint32Array(this.#capacity);
+  #ends = new Uint32Array(this.#capacity);
   #halves = new Uint16Array(MAX_READ_BYTES / 2);
+  #bytes = new Uint8Array(this.#halves.buffer);
+  count = 0;
 
   /** @param segments by tag */
   constructor(segments: readonly (Segment | undefined)[]) {
     this.#segments = segments;
   }
 
-  get count(): number {
-    return this.#count;
-  }
-
   add(keyNumber: number, tag: number, k0: number): void {
-    if (this.#count === this.#places.length) this.#grow();
-    const record = this.#segments[tag]!.firstRecord(k0);
-    this.#places[this.#count] = tag * TAG_UNIT + record * RECORD_UNIT + this.#count;
-    this.#keys[this.#count++] = keyNumber;
-  }
-
-  /** Forgets candidates from this one on. */
-  cutBack(count: number): void {
-    this.#count = count;
+    if (this.count === this.#capacity) this.#grow();
+    const segment = this.#segments[tag]!;
+    const start = segment.firstRecord(k0);
+    const end = start + segment.recordCount(k0);
+    if (start === end) return;
+    this.#places[this.count] = tag * TAG_UNIT + start * RECORD_UNIT + this.count;
+    this.#starts[this.count] = start;
+    this.#ends[this.count] = end;
+    this.#tags[this.count] = tag;
+    this.#keys[this.count++] = keyNumber;
   }
 
   /** Decides the keys that are found; others stay undecided. Forgets all candidates. */
   resolve(batch: KeyBatch, verdicts: Uint8Array): void {
-    const places = this.#places.subarray(0, this.#count).sort();
-    this.#count = 0;
+    const places = this.#places.subarray(0, this.count).sort();
+    this.count = 0;
     for (let from = 0; from < places.length; ) from = this.#readRun(places, from, batch, verdicts);
   }
 
   /** @returns the first place that was too far away for this read */
-  #readRun(places: Float64Array, from: number, batch: KeyBatch, verdicts: Uint8Array): number {
-    const tag = Math.floor(places[from]! / TAG_UNIT);
+  #readRun(places: Float64Array, from: number, { keys, digests }: KeyBatch, verdicts: Uint8Array): number {
+    const tag = this.#tags[candidateOf(places[from]!)]!;
     const segment = this.#segments[tag]!;
-    const first = recordOf(places[from]!);
+    const first = this.#starts[candidateOf(places[from]!)]!;
     const near = MAX_GAP_BYTES / segment.recordBytes;
     const most = MAX_READ_BYTES / segment.recordBytes;
     let end = first;
     let to = from;
-    for (; to < places.length && places[to]! < (tag + 1) * TAG_UNIT; to++) {
-      const record = recordOf(places[to]!);
-      const recordEnd = record + segment.recordCount(batch.keys[this.#keyOf(places[to]!) * 4]!);
-      if (to > from && (record > end + near || recordEnd - first > most)) break;
-      end = Math.max(end, recordEnd);
+    for (; to < places.length; to++) {
+      const candidate = candidateOf(places[to]!);
+      if (this.#tags[candidate] !== tag) break;
+      const candidateEnd = this.#ends[candidate]!;
+      if (to > from && (this.#starts[candidate]! > end + near || candidateEnd - first > most)) break;
+      end = Math.max(end, candidateEnd);
     }
-    const halves = this.#read(segment, first, end);
+    this.#read(segment, first, end);
     for (let at = from; at < to; at++) {
-      const key = this.#keyOf(places[at]!);
+      const candidate = candidateOf(places[at]!);
+      const key = this.#keys[candidate]!;
       if (verdicts[key] !== UNDECIDED) continue;
-      const start = recordOf(places[at]!) - first;
-      const found = recordAmong(halves, segment, start, batch.keys, key * 4);
-      if (found !== -1) verdicts[key] = judged(halves, segment, found, batch.digests, key);
+      const [start, stop] = [this.#starts[candidate]! - first, this.#ends[candidate]! - first];
+      const found = recordAmong(this.#halves, segment, start, stop, keys, key * 4);
+      if (found !== -1) verdicts[key] = judged(this.#halves, segment, found, digests, key);
     }
     return to;
   }
 
-  #keyOf(place: number): number {
-    return this.#keys[place % RECORD_UNIT]!;
-  }
-
-  #read(segment: Segment, first: number, end: number): Uint16Array {
+  #read(segment: Segment, first: number, end: number): void {
     const bytes = (end - first) * segment.recordBytes;
-    if (bytes > this.#halves.byteLength) this.#halves = new Uint16Array(bytes / 2);
-    readRecords(segment, first, new Uint8Array(this.#halves.buffer, 0, bytes));
-    return this.#halves;
+    if (bytes > this.#halves.byteLength) {
+      this.#halves = new Uint16Array(bytes / 2);
+      this.#bytes = new Uint8Array(this.#halves.buffer);
+    }
+    readRecords(segment, first, this.#bytes.subarray(0, bytes));
   }
 
   #grow(): void {
     const { length } = this.#places;
-    const [places, keys] = [this.#places, this.#keys];
-    this.#places = new Float64Array(length * 4);
-    this.#places.set(places);
-    this.#keys = new Uint32Array(length * 4);
-    this.#keys.set(keys);
+    this.#capacity = length * 4;
+    this.#places = grown(this.#places, new Float64Array(length * 4));
+    this.#keys = grown(this.#keys, new Uint32Array(length * 4));
+    this.#tags = grown(this.#tags, new Uint8Array(length * 4));
+    this.#starts = grown(this.#starts, new Uint32Array(length * 4));
+    this.#ends = grown(this.#ends, new Uint32Array(length * 4));
   }
 }
 
-function recordOf(place: number): number {
-  return Math.floor((place % TAG_UNIT) / RECORD_UNIT);
+/** Number of a candidate, in the low bits of its place. Division by a power of two is exact; `%` is ten times slower. */
+function candidateOf(place: number): number {
+  return place - Math.floor(place / RECORD_UNIT) * RECORD_UNIT;
+}
+
+function grown<T extends Float64Array | Uint32Array | Uint8Array>(from: T, to: T): T {
+  to.set(from);
+  return to;
 }
 
 /** @throws OtaError STORE_DAMAGED if the file got shorter since it was opened */
@@ -115,12 +125,14 @@ export function readRecords(segment: Segment, first: number, into: Uint8Array): 
  * Looks for a key among records that begin like it.
  *
  * @param start number of the first of them, counted from the beginning of `halves`
+ * @param stop number behind the last of them
  * @returns where its record begins in `halves`, or -1
  */
 export function recordAmong(
   halves: Uint16Array,
   segment: Segment,
   start: number,
+  stop: number,
   keys: Uint32Array,
   keyAt: number,
 ): number {
@@ -132,7 +144,7 @@ export function recordAmong(
   // The upper half of the first word is left out, or known to be equal in its upper byte only.
   const skipped = segment.directoryBits < 16 ? 1 : 0;
   const low = k0 & 0xffff;
-  const end = (start + segment.recordCount(k0)) * recordHalves;
+  const end = stop * recordHalves;
   for (let record = start * recordHalves; record < end; record += recordHalves) {
     if (halves[record] !== low) continue;
     if (skipped === 1 && halves[record + 1] !== k0 >>> 16) continue;

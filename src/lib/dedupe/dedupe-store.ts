@@ -352,21 +352,25 @@ class GenerationStore implements DedupeStore {
     if (log.bytes > keyBytes + this.#plan.maxLogBytes / 4) await log.rewrite(this.#oldestGeneration);
   }
 
-  /** Removes a generation and all newer ones, the newest first, and begins it anew. */
+  /**
+   * Begins a generation anew and removes all newer ones, the newest first. Its new log stands before its segment
+   * goes: there is no moment at which a crash leaves less than was asked for.
+   */
   async #removeFrom(generation: number, first: Checkpoint): Promise<void> {
     const { fs, directory } = this.#context;
-    await fs.syncDirectory(directory);
-    await this.#active.remove();
-    await fs.syncDirectory(directory);
-    for (let newest = this.#active.generation - 1; newest >= generation; newest--) {
-      const segment = this.#segments.at(-1);
-      if (segment?.header.generation === newest) await this.#segments.pop()!.close();
-      await fs.remove(join(directory, segmentName(newest)));
-      await fs.syncDirectory(directory);
-    }
     const table = new KeyTable(this.#tableKeys(), this.#options.digestBytes > 0);
     const start = { generation, table, first, insertedBefore: first.insertedKeys };
-    this.#active = await createGenerationLog(this.#context, start, this.#oldestGeneration);
+    const log = await createGenerationLog(this.#context, start, this.#oldestGeneration);
+    const newest = this.#active.generation;
+    await this.#active.remove();
+    this.#active = log;
+    await fs.syncDirectory(directory);
+    for (let removed = newest - 1; removed >= generation; removed--) {
+      const segment = this.#segments.at(-1);
+      if (segment?.header.generation === removed) await this.#segments.pop()!.close();
+      await fs.remove(join(directory, segmentName(removed)));
+      await fs.syncDirectory(directory);
+    }
   }
 
   *#startOf(generation: number, first: Checkpoint | undefined): Iterable<Checkpoint> {

@@ -54,9 +54,11 @@ export class FingerprintFilter {
   readonly scale: number;
   /** By tag; not 0 while the generation is in the window. The values are the owner's. */
   readonly states: Uint8Array;
+  /** By tag: which generation it stands for. */
+  readonly #generations: Uint32Array;
   readonly #lines: number;
 
-  constructor(keys: number, states: Uint8Array) {
+  constructor(keys: number, states: Uint8Array, generations: Uint32Array) {
     this.#lines = lineCount(keys);
     const bytes = this.#lines * LINE_BYTES;
     const buffer = new ArrayBuffer(bytes + LINE_BYTES);
@@ -65,6 +67,7 @@ export class FingerprintFilter {
     this.bytes = new Uint8Array(buffer, SHIFT_BYTES, bytes);
     this.scale = this.#lines / 2 ** 32;
     this.states = states;
+    this.#generations = generations;
   }
 
   get byteLength(): number {
@@ -76,7 +79,7 @@ export class FingerprintFilter {
     return this.#lines * 16;
   }
 
-  /** Enters a key of the generation with this tag, which must be the newest whose keys spill. */
+  /** Enters a key of the generation with this tag. */
   insert(k0: number, fingerprint: number, tag: number): void {
     const { bytes, halves } = this;
     for (let line = (k0 * this.scale) | 0; ; line = line + 1 === this.#lines ? 0 : line + 1) {
@@ -89,7 +92,9 @@ export class FingerprintFilter {
         bytes[start + USED_AT] = used + 1;
         return;
       }
-      bytes[start + SPILL_AT] = tag;
+      const spilled = bytes[start + SPILL_AT]!;
+      const isNewer = this.states[spilled] === 0 || this.#generations[spilled]! < this.#generations[tag]!;
+      if (isNewer) bytes[start + SPILL_AT] = tag;
     }
   }
 

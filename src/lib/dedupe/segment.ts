@@ -7,11 +7,10 @@ import {
   NO_DATA,
   type RecordLayout,
   recordBytes,
-  recordsPerBlock,
   SEGMENT_HEADER_BYTES,
   SEGMENT_MAGIC,
 } from './segment-layout.js';
-import type { Checkpoint, DamagedBlock } from './store.js';
+import type { Checkpoint } from './store.js';
 
 /** What a segment says of its generation. */
 export interface SegmentHeader {
@@ -31,7 +30,6 @@ export interface SegmentHeader {
 
 /** Places of the directory between two remembered sums. */
 const GROUP_PLACES = 64;
-const BLOCKS_PER_READ = 64;
 
 /** A sealed generation: its records stay in the file, its directory in memory. */
 export class Segment {
@@ -42,9 +40,11 @@ export class Segment {
   readonly recordBytes: number;
   /** Where the records begin in the file. */
   readonly recordsAt: number;
-  readonly #counts: Uint8Array | Uint16Array | Uint32Array;
+  /** How many records there are for each place of the directory. */
+  readonly counts: Uint8Array | Uint16Array | Uint32Array;
   readonly #groups: Uint32Array;
-  readonly #checksums: Uint32Array;
+  /** CRC-32 of each block. */
+  readonly checksums: Uint32Array;
 
   constructor(file: DurableFile, header: SegmentHeader, recordsAt: number, index: Uint8Array<ArrayBuffer>) {
     this.file = file;
@@ -56,16 +56,16 @@ export class Segment {
     const places = 2 ** this.directoryBits;
     const directory = { 1: Uint8Array, 2: Uint16Array, 4: Uint32Array }[header.layout.countBytes];
     const checksumsAt = places * header.layout.countBytes;
-    this.#counts = new directory(index.buffer, 0, places);
-    this.#checksums = new Uint32Array(index.buffer.slice(checksumsAt, index.byteLength));
+    this.counts = new directory(index.buffer, 0, places);
+    this.checksums = new Uint32Array(index.buffer.slice(checksumsAt, index.byteLength));
     this.#groups = new Uint32Array(places / GROUP_PLACES);
-    for (let place = 0, sum = 0; place < places; sum += this.#counts[place++]!) {
+    for (let place = 0, sum = 0; place < places; sum += this.counts[place++]!) {
       if (place % GROUP_PLACES === 0) this.#groups[place / GROUP_PLACES] = sum;
     }
   }
 
   get memoryBytes(): number {
-    return this.#counts.buffer.byteLength + this.#groups.byteLength + this.#checksums.byteLength;
+    return this.counts.buffer.byteLength + this.#groups.byteLength + this.checksums.byteLength;
   }
 
   async close(): Promise<void> {
@@ -76,65 +76,13 @@ export class Segment {
   firstRecord(k0: number): number {
     const place = k0 >>> (32 - this.directoryBits);
     let record = this.#groups[place >>> 6]!;
-    for (let at = place & ~(GROUP_PLACES - 1); at < place; at++) record += this.#counts[at]!;
+    for (let at = place & ~(GROUP_PLACES - 1); at < place; at++) record += this.counts[at]!;
     return record;
   }
 
   /** How many records begin like this key. */
   recordCount(k0: number): number {
-    return this.#counts[k0 >>> (32 - this.directoryBits)]!;
-  }
-
-  /**
-   * Reads all records, block by block.
-   *
-   * @param onKey first word, and the high half of the second, of each key whose block is intact
-   * @returns blocks that are not
-   */
-  scan(name: string, onKey?: (k0: number, highHalf: number) => void): DamagedBlock[] {
-    const damage: DamagedBlock[] = [];
-    const perBlock = recordsPerBlock(this.header.layout);
-    const blockBytes = perBlock * this.recordBytes;
-    const buffer = new ArrayBuffer(Math.min(this.#checksums.length, BLOCKS_PER_READ) * blockBytes);
-    const halves = new Uint16Array(buffer);
-    const walk = { place: -1, end: 0 };
-    for (let block = 0; block < this.#checksums.length; block += BLOCKS_PER_READ) {
-      const got = this.file.read(new Uint8Array(buffer), this.recordsAt + block * blockBytes);
-      const last = Math.min(this.#checksums.length, block + BLOCKS_PER_READ);
-      for (let number = block; number < last; number++) {
-        const from = number * perBlock;
-        const keys = Math.min(perBlock, this.keyCount - from);
-        const start = (number - block) * blockBytes;
-        const bytes = keys * this.recordBytes;
-        const isIntact =
-          start + bytes <= got && crc32(new Uint8Array(buffer, start, bytes)) === this.#checksums[number];
-        if (isIntact && onKey !== undefined) this.#visit(halves, start / 2, from, keys, walk, onKey);
-        if (isIntact) continue;
-        const cause = start + bytes <= got ? 'the checksum is wrong' : 'the file ends early';
-        damage.push({ file: name, offset: this.recordsAt + from * this.recordBytes, bytes, keys, cause });
-      }
-    }
-    return damage;
-  }
-
-  #visit(
-    halves: Uint16Array,
-    start: number,
-    from: number,
-    keys: number,
-    walk: { place: number; end: number },
-    onKey: (k0: number, highHalf: number) => void,
-  ): void {
-    const recordHalves = this.recordBytes / 2;
-    const hasWholeKeys = this.directoryBits < 16;
-    let { place, end } = walk;
-    for (let record = from, at = start; record < from + keys; record++, at += recordHalves) {
-      while (record >= end) end += this.#counts[++place]!;
-      if (hasWholeKeys) onKey(((halves[at + 1]! << 16) | halves[at]!) >>> 0, halves[at + 3]!);
-      else onKey(((place << 16) | halves[at]!) >>> 0, halves[at + 2]!);
-    }
-    walk.place = place;
-    walk.end = end;
+    return this.counts[k0 >>> (32 - this.directoryBits)]!;
   }
 }
 

@@ -4,6 +4,7 @@ import { openIfThere } from '../core/durable-read.js';
 import type { GenerationFile } from './generation-files.js';
 import { type ScannedFrame, scanLog } from './scan-log.js';
 import { readSegment, type Segment } from './segment.js';
+import { damagedBlocks } from './segment-reader.js';
 import { blockCount } from './segment-layout.js';
 import type { DamagedBlock } from './store.js';
 import { logName } from './store-names.js';
@@ -44,7 +45,7 @@ export async function verifyGeneration(
   try {
     if (file.kind === 'log') return { ...about, ...verifyLog(open, file, isNewest) };
     const segment = readSegment(open, file.generation);
-    if (typeof segment !== 'string') return { ...about, ...verifySegment(segment, file.name) };
+    if (typeof segment !== 'string') return { ...about, ...verifySegment(segment) };
     // A log that was not removed yet says the same.
     const log = { ...file, kind: 'log', name: logName(file.generation) } as const;
     return (await verifyGeneration(directory, log, { fs, isNewest })) ?? { ...about, ...unreadable(about, segment) };
@@ -83,9 +84,9 @@ function verifyLog(log: DurableFile, { name, generation }: GenerationFile, isNew
   };
 }
 
-function verifySegment(segment: Segment, name: string): Content {
+function verifySegment(segment: Segment): Content {
   const { keyCount, insertedBefore, insertedKeys, layout } = segment.header;
-  const damage = segment.scan(name);
+  const damage = damagedBlocks(segment);
   const lost = damage.reduce((sum, { keys = 0 }) => sum + keys, 0);
   return {
     blocks: 1 + blockCount(keyCount, layout),

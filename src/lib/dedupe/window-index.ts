@@ -1,4 +1,5 @@
 import { CandidateReads, readRecords, recordAmong, UNDECIDED } from './candidate-reads.js';
+import { fillFilter } from './fill-filter.js';
 import {
   FingerprintFilter,
   fingerprintOf,
@@ -12,7 +13,6 @@ import {
 import type { KeyTable } from './key-table.js';
 import type { Segment } from './segment.js';
 import { type DamagedBlock, type KeyBatch, VERDICT } from './store.js';
-import { segmentName } from './store-names.js';
 
 /** States of a tag. 0: its generation is not in the window. */
 const IN_MEMORY = 1;
@@ -45,7 +45,7 @@ export class WindowIndex {
   touched = 0;
 
   constructor(expectedKeys: number) {
-    this.#filter = new FingerprintFilter(expectedKeys, this.#states);
+    this.#filter = new FingerprintFilter(expectedKeys, this.#states, this.#generations);
   }
 
   get filterBytes(): number {
@@ -53,17 +53,19 @@ export class WindowIndex {
   }
 
   /**
-   * Adds a sealed generation, in the order of generations.
+   * Adds the sealed generations.
    *
-   * @returns its damaged blocks, whose keys are not known
+   * @returns their damaged blocks, whose keys are not known
    */
-  addSegment(segment: Segment): DamagedBlock[] {
-    const { generation } = segment.header;
-    const tag = tagOf(generation);
-    this.#generations[tag] = generation;
-    this.#states[tag] = SEALED;
-    this.#segments[tag] = segment;
-    return this.#enterSegment(segment, tag);
+  addSegments(segments: readonly Segment[]): DamagedBlock[] {
+    for (const segment of segments) {
+      const { generation } = segment.header;
+      const tag = tagOf(generation);
+      this.#generations[tag] = generation;
+      this.#states[tag] = SEALED;
+      this.#segments[tag] = segment;
+    }
+    return fillFilter(this.#filter, segments);
   }
 
   /** Adds the generation that takes new keys from now on. */
@@ -173,7 +175,7 @@ export class WindowIndex {
       }
       const verdict = judgedByTable(this.#tables[tag]!, keys, digests, key);
       if (verdict === VERDICT.new) continue;
-      this.#reads.cutBack(reads);
+      this.#reads.count = reads;
       return verdict;
     }
     return this.#reads.count > reads ? UNDECIDED : VERDICT.new;
@@ -201,26 +203,12 @@ export class WindowIndex {
     for (const table of this.#tables) held += table?.count ?? 0;
     for (const segment of this.#segments) held += segment?.keyCount ?? 0;
     if (held <= this.#filter.capacity) return;
-    this.#filter = new FingerprintFilter(held * 2, this.#states);
-    const generations = [...this.#tables.entries()].map(([tag, table]) => ({
-      tag,
-      table,
-      segment: this.#segments[tag],
-    }));
-    // From the oldest to the newest one, which alone is what insert() asks for
-    const newest = this.#tag;
-    generations.sort((a, b) => ((newest - b.tag + 255) % 255) - ((newest - a.tag + 255) % 255));
-    for (const { tag, table, segment } of generations) {
-      if (segment !== undefined) this.#enterSegment(segment, tag);
-      else if (table !== undefined) this.#enterTable(table, tag);
-    }
-  }
-
-  #enterSegment(segment: Segment, tag: number): DamagedBlock[] {
-    const filter = this.#filter;
-    return segment.scan(segmentName(segment.header.generation), (k0, highHalf) =>
-      filter.insert(k0, highHalf || 1, tag),
+    this.#filter = new FingerprintFilter(held * 2, this.#states, this.#generations);
+    fillFilter(
+      this.#filter,
+      this.#segments.filter((segment) => segment !== undefined),
     );
+    for (const [tag, table] of this.#tables.entries()) if (table !== undefined) this.#enterTable(table, tag);
   }
 
   #enterTable({ keys, count }: KeyTable, tag: number): void {
@@ -243,9 +231,10 @@ function digestInTable(table: KeyTable, k0: number, k1: number, k2: number, k3: 
 }
 
 function digestInSegment(segment: Segment, key: Uint32Array): Uint32Array | undefined {
-  const halves = new Uint16Array((segment.recordCount(key[0]!) * segment.recordBytes) / 2);
+  const records = segment.recordCount(key[0]!);
+  const halves = new Uint16Array((records * segment.recordBytes) / 2);
   readRecords(segment, segment.firstRecord(key[0]!), new Uint8Array(halves.buffer));
-  const found = recordAmong(halves, segment, 0, key, 0);
+  const found = recordAmong(halves, segment, 0, records, key, 0);
   if (found === -1) return undefined;
   const digestAt = found + segment.recordBytes / 2 - segment.header.layout.digestBytes / 2;
   return new Uint32Array(halves.slice(digestAt, found + segment.recordBytes / 2).buffer);
