@@ -4,8 +4,8 @@ import { openIfThere } from '../core/durable-read.js';
 import type { GenerationFile } from './generation-files.js';
 import { type ScannedFrame, scanLog } from './scan-log.js';
 import { readSegment, type Segment } from './segment.js';
-import { damagedBlocks } from './segment-reader.js';
 import { blockCount } from './segment-layout.js';
+import { damagedBlocks } from './segment-reader.js';
 import type { DamagedBlock } from './store.js';
 import { logName } from './store-names.js';
 
