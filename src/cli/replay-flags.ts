@@ -135,6 +135,28 @@ const drillFlags = {
   seed: Flags.integer({ summary: 'Chooses which ones.', helpValue: 'N', default: 1, helpGroup: 'DRILL' }),
 };
 
+/** How to get into an output. */
+export const sinkFlags = {
+  'sink-username': Flags.string({ summary: 'User at the sink.', helpValue: 'NAME', helpGroup: 'CONNECTION' }),
+  'sink-password-env': Flags.string({
+    summary: 'Environment variable that holds the password for the sink.',
+    helpValue: 'NAME',
+    dependsOn: ['sink-username'],
+    helpGroup: 'CONNECTION',
+  }),
+  sasl: Flags.option({
+    summary: 'How Kafka asks for user and password.',
+    options: ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const,
+    default: 'SCRAM-SHA-512',
+    helpGroup: 'CONNECTION',
+  })(),
+  ca: Flags.file({
+    summary: 'Certificate authorities (PEM) to trust instead of the public ones.',
+    helpValue: 'FILE',
+    helpGroup: 'CONNECTION',
+  }),
+};
+
 const connectionFlags = {
   group: Flags.string({
     summary: 'Consumer group of a Kafka source [default: fleet-TENANT].',
@@ -148,21 +170,9 @@ const connectionFlags = {
     dependsOn: ['source-username'],
     helpGroup: 'CONNECTION',
   }),
-  'sink-username': Flags.string({ summary: 'User at the sink.', helpValue: 'NAME', helpGroup: 'CONNECTION' }),
-  'sink-password-env': Flags.string({
-    summary: 'Environment variable that holds the password for the sink.',
-    helpValue: 'NAME',
-    dependsOn: ['sink-username'],
-    helpGroup: 'CONNECTION',
-  }),
   'token-env': Flags.string({
     summary: 'Environment variable that holds the bearer token for an HTTP sink.',
     helpValue: 'NAME',
-    helpGroup: 'CONNECTION',
-  }),
-  ca: Flags.file({
-    summary: 'Certificate authorities (PEM) to trust instead of the public ones.',
-    helpValue: 'FILE',
     helpGroup: 'CONNECTION',
   }),
 };
@@ -175,6 +185,7 @@ export const replayFlags = {
   ...paceFlags,
   ...drillFlags,
   ...connectionFlags,
+  ...sinkFlags,
   threads: Flags.integer({
     summary: 'Threads that decode [default: one for each core but one].',
     helpValue: 'N',

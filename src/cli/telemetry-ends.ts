@@ -1,5 +1,6 @@
 import type { DurableFs } from '../lib/core/durable-fs.js';
 import { OtaError } from '../lib/core/errors.js';
+import { httpPolicyFromEnvironment } from '../lib/net/http-policy.js';
 import type { SinkEndpoint, SourceEndpoint } from '../lib/telemetry/endpoint.js';
 import type { Sink } from '../lib/telemetry/sink.js';
 import type { Source } from '../lib/telemetry/source.js';
@@ -13,6 +14,10 @@ export interface ConnectionFlags {
   'sink-password-env'?: string | undefined;
   'token-env'?: string | undefined;
   ca?: string | undefined;
+  sasl: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
+  tenant: string;
+  group?: string | undefined;
+  'from-checkpoint'?: boolean;
 }
 
 type OnWarning = (code: string, message: string) => void;
@@ -47,8 +52,16 @@ export async function openSource(
       const { openMqttSource } = await import('../lib/telemetry/mqtt-source.js');
       return await openMqttSource(endpoint, { ...accessOf('source', flags), onWarning });
     }
-    default:
-      throw new OtaError('USAGE', `${endpoint.kind}: not wired yet`);
+    case 'kafka': {
+      const { kafkaAccess } = await import('./kafka-access.js');
+      const { openKafkaSource } = await import('../lib/telemetry/kafka-source.js');
+      return await openKafkaSource({
+        ...(await kafkaAccess(endpoint, 'source', flags)),
+        topic: endpoint.topic,
+        group: groupOf(flags),
+        ...(flags['from-checkpoint'] === false && { from: 'start' }),
+      });
+    }
   }
 }
 
@@ -67,9 +80,38 @@ export async function openSink(endpoint: SinkEndpoint, flags: ConnectionFlags, f
       const { openMqttSink } = await import('../lib/telemetry/mqtt-sink.js');
       return await openMqttSink(endpoint, accessOf('sink', flags));
     }
-    default:
-      throw new OtaError('USAGE', `${endpoint.kind}: not wired yet`);
+    case 'http': {
+      const { openHttpSink } = await import('../lib/telemetry/http-sink.js');
+      const { username, password, caFile } = accessOf('sink', flags);
+      const policy = httpPolicyFromEnvironment(process.env);
+      const tokenName = flags['token-env'];
+      const token = tokenName === undefined ? undefined : secretOfEnvironment(tokenName, 'token-env');
+      return await openHttpSink(endpoint, {
+        username,
+        password,
+        policy: {
+          ...policy,
+          ...(caFile !== undefined && { caFile }),
+          ...(token !== undefined && { credential: { origin: endpoint.url.origin, token } }),
+        },
+      });
+    }
+    case 'kafka': {
+      const { kafkaAccess } = await import('./kafka-access.js');
+      const { openKafkaSink } = await import('../lib/telemetry/kafka-sink.js');
+      return await openKafkaSink({
+        ...(await kafkaAccess(endpoint, 'sink', flags)),
+        topic: endpoint.topic,
+        // One writer for each tenant: a later one shuts the earlier one out.
+        transactionalId: `fleet-${flags.tenant}.${endpoint.topic}`,
+      });
+    }
   }
+}
+
+/** The consumer group of a Kafka source. */
+export function groupOf({ group, tenant }: ConnectionFlags): string {
+  return group ?? `fleet-${tenant}`;
 }
 
 export function accessOf(role: 'source' | 'sink', flags: ConnectionFlags): Access {
@@ -92,6 +134,7 @@ export function requireMeaning(
   const rules: [flag: string, isMeant: boolean, belongs: string][] = [
     ['until-idle', isLive, 'a source that never ends: mqtt:// or kafka://'],
     ['source-username', isLive, 'a source at mqtt:// or kafka://'],
+    ['sasl', [...sources, sink].some(({ kind }) => kind === 'kafka'), 'kafka:// addresses'],
     ['group', sources.some(({ kind }) => kind === 'kafka'), 'a source at kafka://'],
     ['token-env', sink.kind === 'http', 'a sink at http:// or https://'],
     ['sink-username', sink.kind !== 'file' && sink.kind !== 'stdio', 'a sink at an address'],

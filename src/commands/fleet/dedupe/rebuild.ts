@@ -1,4 +1,4 @@
-import { storeFlags } from '../../../cli/replay-flags.js';
+import { sinkFlags, storeFlags } from '../../../cli/replay-flags.js';
 import { storeArg } from '../../../cli/store-flags.js';
 import { OtaError } from '../../../lib/core/errors.js';
 import { parseSink } from '../../../lib/telemetry/endpoint.js';
@@ -32,6 +32,7 @@ export default class DedupeRebuild extends BaseCommand {
   static override flags = {
     from: inputFlag({ summary: 'The output: a path or kafka://HOST/TOPIC.', helpValue: 'PATH|URL', required: true }),
     ...makingFlags,
+    ...sinkFlags,
     'dry-run': dryRunFlag,
   };
 
