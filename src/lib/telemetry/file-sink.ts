@@ -44,8 +44,10 @@ class FileSink implements RecoverableSink {
 
   async write({ runs }: AcceptedMessages): Promise<FilePosition> {
     const output = await this.#opened();
-    await output.append(runs);
-    await output.sync();
+    if (runs.length > 0) {
+      await output.append(runs);
+      await output.sync();
+    }
     return await positionAt(output, output.size);
   }
 

@@ -21,11 +21,19 @@ export interface RunOptions extends Partial<Omit<PipelineOptions, 'store' | 'dec
   readonly store?: Partial<PartitionedStoreOptions>;
   readonly decode?: Partial<DecodeOptions>;
   readonly hasDeadLetters?: boolean;
+  readonly run?: typeof runPipeline;
 }
 
 /** One life of a process on a disk: opens everything, runs to the end of its input, closes. */
 export async function runOn(fs: DurableFs, options: RunOptions): Promise<PipelineSummary> {
-  const { sink = fileSink(fs, OUTPUT), store: storeOptions, decode, hasDeadLetters, newOutput = false } = options;
+  const {
+    sink = fileSink(fs, OUTPUT),
+    store: storeOptions,
+    decode,
+    hasDeadLetters,
+    newOutput = false,
+    run = runPipeline,
+  } = options;
   const digestBytes = storeOptions?.digestBytes ?? 0;
   const store = await openPartitionedStore('/data/store', {
     fs,
@@ -42,7 +50,7 @@ export async function runOn(fs: DurableFs, options: RunOptions): Promise<Pipelin
   let deadLetters: DeadLetters | undefined;
   try {
     if (hasDeadLetters) deadLetters = await openDeadLetters(fs, DEAD_LETTERS);
-    return await runPipeline({
+    return await run({
       threads: 0,
       strict: false,
       fromCheckpoint: true,
