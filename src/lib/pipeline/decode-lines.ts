@@ -1,5 +1,6 @@
 import { type MessageKeyer, messageKeyer } from '../dedupe/message-key.js';
 import { derivedId } from '../telemetry/derived-id.js';
+import { skipSpace } from '../telemetry/json-bytes.js';
 import {
   ESCAPES,
   JsonLineScanner,
@@ -8,7 +9,6 @@ import {
   type MemberName,
   memberName,
   NAME_START,
-  skipSpace,
   VALUE_END,
   VALUE_ESCAPES,
   VALUE_START,

@@ -1,3 +1,4 @@
+import { isDigit } from './json-bytes.js';
 import { jsonStringText } from './json-text.js';
 
 const QUOTE = 0x22;
@@ -109,8 +110,4 @@ function unusualNumber(bytes: Uint8Array, start: number, end: number): number {
   if (end - start > 64 || !(isDigit(bytes[start]!) || bytes[start] === HYPHEN)) return Number.NaN;
   const value = Number(Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1'));
   return Number.isInteger(value) && Math.abs(value) <= 8.64e15 ? value : Number.NaN;
-}
-
-function isDigit(byte: number): boolean {
-  return byte >= 0x30 && byte <= 0x39;
 }

@@ -7,5 +7,7 @@ test('An id is made as RFC 9562 shows it', () => {
 });
 
 test('The id of a message is the same on every machine and in every version', () => {
-  expect(derivedId(Buffer.from('{"deviceId":"truck-7","speed":80}'))).toMatchInlineSnapshot(`"b6fe0d46-11ce-87e9-9c3b-9b6ff4189831"`);
+  expect(derivedId(Buffer.from('{"deviceId":"truck-7","speed":80}'))).toMatchInlineSnapshot(
+    `"b6fe0d46-11ce-87e9-9c3b-9b6ff4189831"`,
+  );
 });
