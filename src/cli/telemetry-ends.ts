@@ -134,7 +134,6 @@ export function requireMeaning(
   const rules: [flag: string, isMeant: boolean, belongs: string][] = [
     ['until-idle', isLive, 'a source that never ends: mqtt:// or kafka://'],
     ['source-username', isLive, 'a source at mqtt:// or kafka://'],
-    ['sasl', [...sources, sink].some(({ kind }) => kind === 'kafka'), 'kafka:// addresses'],
     ['group', sources.some(({ kind }) => kind === 'kafka'), 'a source at kafka://'],
     ['token-env', sink.kind === 'http', 'a sink at http:// or https://'],
     ['sink-username', sink.kind !== 'file' && sink.kind !== 'stdio', 'a sink at an address'],
