@@ -18,7 +18,7 @@ export async function testBroker(): Promise<TestBroker> {
   const folder: TestFolder = await testFolder();
   let kafka: RunningKafka = await startKafka(folder.path);
   const { address, loginAddress } = kafka;
-  const client = { clientId: 'test', bootstrapBrokers: [address], retries: 20, retryDelay: 200 };
+  const client = { clientId: 'test', bootstrapBrokers: [address], retries: 300, retryDelay: 100 };
   const admin = new Admin(client);
   const producer = new Producer({ ...client, idempotent: true });
   let topics = 0;

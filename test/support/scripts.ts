@@ -38,7 +38,10 @@ export async function bundleScript(name: string): Promise<Script> {
     platform: 'node',
     target: 'node22.22',
     external: ['typescript', 'ts-node', 'tsx', '@oclif/table'],
-    banner: { js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);" },
+    alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
+    banner: {
+      js: "import { createRequire as requireFrom } from 'node:module';\nconst require = requireFrom(import.meta.url);",
+    },
     define: { __dirname: 'import.meta.dirname', __filename: 'import.meta.filename' },
     logLevel: 'error',
   });

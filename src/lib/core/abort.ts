@@ -9,6 +9,11 @@ export function abortError(signal: AbortSignal): OtaError {
   return new OtaError('INTERRUPTED', 'Interrupted before it was done', [], { cause: signal.reason });
 }
 
+/** Whether something ended because the signal was raised, and for no reason of its own. */
+export function isInterruption(error: unknown, signal: AbortSignal): boolean {
+  return signal.aborted && error instanceof OtaError && (error.code === 'INTERRUPTED' || error.code === 'TERMINATED');
+}
+
 /** @throws OtaError INTERRUPTED or TERMINATED once the signal was raised */
 export function throwIfAborted(signal?: AbortSignal): void {
   if (signal?.aborted) throw abortError(signal);

@@ -1,3 +1,4 @@
+import { isInterruption } from '../core/abort.js';
 import { OtaError } from '../core/errors.js';
 import type { JsonObject } from '../core/strict-json.js';
 import type { LineChunk } from '../telemetry/line-chunk.js';
@@ -71,10 +72,6 @@ function linesOf(
   const lines = source.read(from, signal);
   const drilled = drill === undefined ? lines : drill(lines, source.id, signal);
   return pacing === undefined ? drilled : pacing(drilled, source.id, signal);
-}
-
-function isInterruption(error: unknown, signal: AbortSignal): boolean {
-  return signal.aborted && error instanceof OtaError && (error.code === 'INTERRUPTED' || error.code === 'TERMINATED');
 }
 
 /** @throws OtaError USAGE for a source that is named twice */

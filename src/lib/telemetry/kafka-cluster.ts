@@ -3,7 +3,7 @@ import type { Connection } from '@platformatic/kafka';
 import { throwIfAborted } from '../core/abort.js';
 import { OtaError } from '../core/errors.js';
 import type { Pacing } from '../net/pacing.js';
-import { isPassing, kafkaErrorNames, kafkaFailure } from './kafka-failure.js';
+import { isPassing, isUnknownTopic, kafkaErrorNames, kafkaFailure } from './kafka-failure.js';
 import { brokerAddress, DEFAULT_PATIENCE_MS, type KafkaOptions, pacingOf } from './kafka-options.js';
 
 /** The client library: its protocol and its connections. Its consumer hands out records of aborted transactions. */
@@ -51,6 +51,8 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** A broker holds a join back for as long as the rebalance may take. */
 const WAITING_TIMEOUT_MS = 120_000;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** How long a topic that was never seen may be unknown before it is taken for missing. */
+const NEW_BROKER_MS = 3_000;
 
 /**
  * Reaches a cluster. The first contact is tried once with each broker: a wrong address is told at once.
@@ -78,6 +80,7 @@ class Cluster implements KafkaCluster {
   #brokers = new Map<number, string>();
   readonly #topics = new Map<string, KafkaTopic & { readonly leaders: ReadonlyMap<number, number> }>();
   readonly #coordinators = new Map<string, number>();
+  #hasKnownTopics = false;
   #isClosed = false;
 
   constructor(client: KafkaClient, options: KafkaOptions) {
@@ -141,8 +144,14 @@ class Cluster implements KafkaCluster {
     for (const { name, topicId, partitions } of found) {
       if (name === null || name === undefined) continue;
       const leaders = new Map(partitions.map(({ partitionIndex, leaderId }) => [partitionIndex, leaderId]));
+      this.#hasKnownTopics = true;
       this.#topics.set(name, { name, id: topicId, partitions: partitions.length, leaders });
     }
+  }
+
+  /** A broker that has just started knows no topics for a moment. */
+  get #unknownTopicMs(): number {
+    return this.#hasKnownTopics ? Number.POSITIVE_INFINITY : NEW_BROKER_MS;
   }
 
   async #known(topic: string) {
@@ -241,15 +250,17 @@ class Cluster implements KafkaCluster {
   ): Promise<T> {
     const { patienceMs = DEFAULT_PATIENCE_MS } = this.#options;
     const pacing = pacingOf(this.#options);
-    const end = pacing.monotonicMs() + patienceMs;
+    const startMs = pacing.monotonicMs();
     for (let count = 0; ; count++) {
       throwIfAborted(signal);
       try {
         return await attempt();
       } catch (error) {
-        if (!isPassing(error) || this.#isClosed) throw kafkaFailure(error, what);
+        const isUnknown = isUnknownTopic(error);
+        const longestMs = isUnknown ? Math.min(patienceMs, this.#unknownTopicMs) : patienceMs;
+        if (!(isUnknown || isPassing(error)) || this.#isClosed) throw kafkaFailure(error, what);
         forget(error);
-        if (pacing.monotonicMs() > end) throw kafkaFailure(error, what);
+        if (pacing.monotonicMs() - startMs > longestMs) throw kafkaFailure(error, what);
         const firstMs = kafkaErrorNames(error).includes('CONCURRENT_TRANSACTIONS') ? 1 : 20;
         await pause(firstMs * 2 ** count, pacing, signal);
       }

@@ -57,6 +57,10 @@ export function isFenced(error: unknown): boolean {
   return kafkaErrorNames(error).some((name) => FENCED.has(name));
 }
 
+export function isUnknownTopic(error: unknown): boolean {
+  return kafkaErrorNames(error).includes('UNKNOWN_TOPIC_OR_PARTITION');
+}
+
 /** Whether the same request may succeed later. Anything about the connection may, but for a refused login or certificate. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof OtaError) return false;
@@ -111,7 +115,7 @@ export function kafkaFailure(error: unknown, what: string): OtaError {
       cause,
     );
   }
-  if (names.includes('UNKNOWN_TOPIC_OR_PARTITION') || names.includes('UNKNOWN_TOPIC_ID')) {
+  if (isUnknownTopic(error)) {
     return new OtaError('NOT_FOUND', `${what}: the cluster has no such topic`, ['Create the topic first.'], cause);
   }
   if (names.includes('MESSAGE_TOO_LARGE') || names.includes('RECORD_LIST_TOO_LARGE')) {

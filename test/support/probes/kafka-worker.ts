@@ -1,0 +1,32 @@
+import { openDurableFs } from '../../../src/lib/core/node-durable-fs.js';
+import { systemPacing } from '../../../src/lib/net/pacing.js';
+import { runKafkaWorkers } from '../../../src/lib/pipeline/kafka-workers.js';
+
+/** One member of a group, until SIGTERM: `ADDRESS INPUT OUTPUT GROUP STORE`. Tells on stdout what its workers do. */
+const [address = '', input = '', output = '', group = '', directory = ''] = process.argv.slice(2);
+const stop = new AbortController();
+process.on('SIGTERM', () => stop.abort());
+const kafka = { brokers: [address], clientId: 'kafka-worker' };
+
+const { counts, misrouted } = await runKafkaWorkers({
+  input: { ...kafka, topic: input, group, sessionTimeoutMs: 1000 },
+  output: { ...kafka, topic: output },
+  store: {
+    directory,
+    fs: openDurableFs(),
+    tenant: 'default',
+    window: { keys: 1_000_000 },
+    digestBytes: 0,
+    sealing: 'inline',
+  },
+  missingId: 'refuse',
+  pipeline: { threads: 0, strict: false, time: systemPacing },
+  signal: stop.signal,
+  onEvent: (partition, event) => {
+    if (event.type === 'warning') process.stdout.write(`${partition} warning ${event.code}: ${event.message}\n`);
+    else if (event.type === 'started') process.stdout.write(`${partition} started\n`);
+    else if (event.type === 'recovered') process.stdout.write(`${partition} recovered ${event.tailMessages}\n`);
+    else if (event.type === 'finished') process.stdout.write(`${partition} finished\n`);
+  },
+});
+process.stdout.write(`${JSON.stringify({ ...counts, misrouted })}\n`);
