@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { copyPartition } from '../../../src/lib/dedupe/copy-partition.js';
 import { openDedupeStore } from '../../../src/lib/dedupe/dedupe-store.js';
 import type { DedupeStore, StoreOptions } from '../../../src/lib/dedupe/store.js';
 import { RecordedFs } from '../../support/recorded-fs.js';
@@ -13,7 +14,7 @@ const HIGHEST_ID = 3000;
 
 type Step =
   | { kind: 'commit' | 'overlap' | 'kill'; messages: Message[] }
-  | { kind: 'close' | 'seal' }
+  | { kind: 'close' | 'seal' | 'snapshot' }
   | { kind: 'age'; keys: number }
   | { kind: 'rollBack'; back: number };
 
@@ -33,7 +34,7 @@ const messages: fc.Arbitrary<Message[]> = fc
 const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ kind: fc.constantFrom('commit', 'overlap'), messages }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('kill'), messages }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constantFrom('close', 'seal') }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constantFrom('close', 'seal', 'snapshot') }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('age'), keys: fc.nat(1500) }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('rollBack'), back: fc.nat(6) }) },
 ) as fc.Arbitrary<Step>;
@@ -74,6 +75,8 @@ class Run {
       await this.store.close();
       this.model.backTo();
       await this.open();
+    } else if (step.kind === 'snapshot') {
+      await this.#snapshot();
     } else if (step.kind === 'seal') {
       await this.#commit();
       await this.store.seal();
@@ -92,6 +95,20 @@ class Run {
       expect(this.store.stats().insertedKeys).toBe(checkpoint.insertedKeys);
     }
     this.model.follow(this.store);
+  }
+
+  /** Of what is committed; that more was judged meanwhile does not reach it. */
+  async #snapshot(): Promise<void> {
+    const expected = this.model.copy();
+    expected.backTo();
+    this.model.judge(this.store, [{ id: HIGHEST_ID + ++this.#label, payload: 0 }]);
+    const fs = this.disk.process();
+    const directory = `/snapshot${this.#label}`;
+    await fs.makeDirectory(directory);
+    await copyPartition(DIRECTORY, directory, { fs });
+    const copy = await openDedupeStore(directory, { ...this.#options, fs });
+    expected.compareAll(copy, HIGHEST_ID);
+    await copy.close();
   }
 
   requireWindow(): void {
@@ -122,7 +139,7 @@ describe('a store', () => {
         run.model.compareAll(run.store, HIGHEST_ID);
         await run.store.close();
       }),
-      { numRuns: 25 },
+      { numRuns: 60 },
     );
   });
 
