@@ -200,32 +200,37 @@ class GenerationStore implements DedupeStore {
   /** Reads what lies in the folder and goes on with it. */
   async load(): Promise<void> {
     const scanned = await scanStore(this.#context, this.#tableKeys(), 'append');
+    const opened = [...scanned.segments, ...scanned.logs.map(({ log }) => log)];
     try {
-      await this.#adopt(scanned);
+      await this.#adopt(scanned, opened);
     } catch (error) {
-      await Promise.allSettled(
-        [...scanned.segments, ...scanned.logs.map(({ log }) => log)].map((file) => file.close()),
-      );
+      await Promise.allSettled(opened.map((file) => file.close()));
       throw error;
     }
   }
 
-  async #adopt({ segments, logs, leftovers, ...scanned }: ScannedStore): Promise<void> {
+  /** @param opened gets what is opened meanwhile, to be closed after a failure */
+  async #adopt(
+    { segments, logs, leftovers, ...scanned }: ScannedStore,
+    opened: { close(): Promise<void> }[],
+  ): Promise<void> {
     const { fs, directory } = this.#context;
     const damage = [...scanned.damage];
     const isUnsealed = scanned.newestGeneration === logs.at(-1)?.log.generation;
     const older = isUnsealed ? logs.slice(0, -1) : logs;
-    const held = [...segments, ...logs.map(({ log }) => log.table)].map((part) =>
-      'count' in part ? part.count : part.keyCount,
-    );
-    const index = new WindowIndex(held.reduce((a, b) => a + b, this.#plan.maxKeys));
+    const held =
+      segments.reduce((sum, { keyCount }) => sum + keyCount, 0) +
+      logs.reduce((sum, { log }) => sum + log.table.count, 0);
+    const index = new WindowIndex(Math.max(held, this.#plan.maxKeys));
     throwIfDamaged(directory, damage, this.#options);
     // A process that was killed may have left names in the cache only, and files: what is built on them would go with them.
     await fs.syncDirectory(directory);
     const sealed = [...segments];
     // One at a time: two full tables would not fit into one.
     for (const { log } of older) {
-      sealed.push(await sealGeneration(this.#context, this.#sealer, log));
+      const segment = await sealGeneration(this.#context, this.#sealer, log);
+      sealed.push(segment);
+      opened.push(segment);
       await log.remove();
     }
     sealed.sort((a, b) => a.header.generation - b.header.generation);
@@ -233,6 +238,7 @@ class GenerationStore implements DedupeStore {
     throwIfDamaged(directory, damage, this.#options);
     this.#oldestGeneration = Math.max(1, scanned.oldestGeneration);
     this.#active = await this.#newestLog(isUnsealed ? logs.at(-1) : undefined, sealed.at(-1), scanned.newestGeneration);
+    opened.push(this.#active);
     for (const name of leftovers) await fs.remove(join(directory, name));
     index.addTable(this.#active.generation, this.#active.table);
     this.#index = index;

@@ -192,11 +192,16 @@ export async function createGenerationLog(
 ): Promise<GenerationLog> {
   const { fs, directory } = context;
   const file = await fs.open(join(directory, logName(start.generation)), 'append');
-  await file.truncate(0);
-  const log = new GenerationLog(context, file, start);
-  await log.append(0, start.first, oldestGeneration);
-  await fs.syncDirectory(directory);
-  return log;
+  try {
+    await file.truncate(0);
+    const log = new GenerationLog(context, file, start);
+    await log.append(0, start.first, oldestGeneration);
+    await fs.syncDirectory(directory);
+    return log;
+  } catch (error) {
+    await file.close().catch(() => {});
+    throw error;
+  }
 }
 
 export function checkpointOf(header: FrameHeader, data: Uint8Array): Checkpoint {
