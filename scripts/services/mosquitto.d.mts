@@ -6,7 +6,11 @@ export interface RunningMosquitto {
   /** `host:port` of the listener with login. */
   readonly loginAddress: string;
   readonly pid: number;
+  /** Writes sessions and queues to the disk; resolves when they are there. */
+  save(): Promise<void>;
+  /** Saves them and ends. */
   stop(): Promise<void>;
+  /** Ends it without a chance to save anything. */
   kill(): Promise<void>;
 }
 

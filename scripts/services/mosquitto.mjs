@@ -1,8 +1,9 @@
 // A real Mosquitto for the service suite: on free loopback ports, with its persistence in a directory of its own.
 //   node scripts/services/mosquitto.mjs DIRECTORY    starts it there, prints its address, and stops it on Ctrl-C
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { accepts, freePorts } from './ports.mjs';
 
 const START_MS = 10_000;
@@ -14,8 +15,7 @@ export const LOGIN = { username: 'fleet', password: 'loopback-only' };
  *
  * @param {string} directory
  * @param {{ settings?: string[] }} [options] further lines of mosquitto.conf
- * @returns {Promise<{ address: string, loginAddress: string, pid: number, stop(): Promise<void>, kill(): Promise<void> }>}
- *   `host:port` of a listener for everybody and of one with login
+ * @returns {Promise<import('./mosquitto.mjs').RunningMosquitto>}
  */
 export async function startMosquitto(directory, { settings = [] } = {}) {
   const config = join(directory, 'mosquitto.conf');
@@ -53,19 +53,24 @@ export async function startMosquitto(directory, { settings = [] } = {}) {
     address: `127.0.0.1:${port}`,
     loginAddress: `127.0.0.1:${loginPort}`,
     pid: child.pid,
+    save: async () => {
+      const file = join(directory, 'mosquitto.db');
+      const before = versionOf(file);
+      child.kill('SIGUSR1');
+      while (versionOf(file) === before) await delay(10);
+    },
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
   };
 }
 
-/** Every change is saved at once: what was acknowledged to a publisher must outlive a SIGKILL of the broker. */
+/** It saves when it is told to and when it is stopped: saving after each change takes all of its time. */
 function configuration(directory, [port, loginPort], passwords, settings) {
   return [
     'per_listener_settings true',
     'persistence true',
     `persistence_location ${directory}/`,
-    'autosave_on_changes true',
-    'autosave_interval 1',
+    'autosave_interval 0',
     'max_queued_messages 0',
     ...(process.getuid?.() === 0 ? ['user root'] : []),
     ...settings,
@@ -76,6 +81,11 @@ function configuration(directory, [port, loginPort], passwords, settings) {
     `password_file ${passwords}`,
     '',
   ].join('\n');
+}
+
+/** Each save is a new file with the old name. */
+function versionOf(file) {
+  return statSync(file, { throwIfNoEntry: false })?.ino;
 }
 
 /** Debian keeps the broker out of everybody's PATH. */
