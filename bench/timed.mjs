@@ -4,11 +4,11 @@ import { spawnSync } from 'node:child_process';
 /** Runs a command to its end. Peak is that of its largest process. */
 export function timed(command) {
   const started = performance.now();
-  const { status, stderr } = spawnSync('/usr/bin/time', ['-f', '%U %S %M', ...command], { encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync('/usr/bin/time', ['-f', '%U %S %M', ...command], { encoding: 'utf8' });
   const wallMs = performance.now() - started;
   if (status !== 0) throw new Error(`${command.join(' ')}: ${stderr}`);
   const [user, system, kibibytes] = stderr.trim().split('\n').at(-1).split(' ').map(Number);
-  return { wallMs, cpuMs: (user + system) * 1000, peakMiB: kibibytes / 1024 };
+  return { wallMs, cpuMs: (user + system) * 1000, peakMiB: kibibytes / 1024, stdout };
 }
 
 /** Medians of times, the largest of peaks. */
