@@ -28,18 +28,14 @@ export type PipelineCheckpoint = Omit<z.infer<typeof checkpoint>, 'spec'>;
 
 /**
  * @returns canonical JSON
- * @throws OtaError LIMIT_EXCEEDED when so many sources do not fit into the 64 KiB of a commit
+ * @throws OtaError LIMIT_EXCEEDED when positions are so long that they do not fit into the 64 KiB of a commit
  */
 export function encodeCheckpoint(value: PipelineCheckpoint): Buffer {
   const bytes = canonicalJson({ spec: 'ota-fleet-checkpoint/1', ...value } as unknown as JsonValue);
-  if (bytes.length > MAX_BYTES) {
-    throw new OtaError(
-      'LIMIT_EXCEEDED',
-      `checkpoint: ${value.inputs.length} sources take ${bytes.length} bytes, at most ${MAX_BYTES} fit`,
-      ['Replay fewer sources in one run, or concatenate them into stdin (`-`).'],
-    );
-  }
-  return bytes;
+  if (bytes.length <= MAX_BYTES) return bytes;
+  throw new OtaError('LIMIT_EXCEEDED', `checkpoint: takes ${bytes.length} bytes, at most ${MAX_BYTES} fit`, [
+    'Replay fewer sources in one run.',
+  ]);
 }
 
 /** @throws OtaError CHECKPOINT_MISMATCH for one that this version did not write */
@@ -49,8 +45,25 @@ export function decodeCheckpoint(data: Uint8Array): PipelineCheckpoint {
   return decoded;
 }
 
-/** Sources that a checkpoint remembers although the run does not read them. */
-const MAX_OTHER_INPUTS = 100;
+/** What the sources that a run reads may take, and those that it does not read; the rest is for output and dead letters. */
+const MAX_READ_BYTES = 40 * 1024;
+const MAX_OTHER_BYTES = 12 * 1024;
+/** Bytes of a position of a file, generously. */
+const POSITION_BYTES = 150;
+
+/**
+ * Says before anything is done that a checkpoint has no room for so many sources.
+ *
+ * @throws OtaError LIMIT_EXCEEDED
+ */
+export function requireRoom(sources: readonly { readonly id: string }[]): void {
+  const bytes = sources.reduce((sum, { id }) => sum + JSON.stringify(id).length + POSITION_BYTES, 0);
+  if (bytes <= MAX_READ_BYTES) return;
+  const room = Math.floor((sources.length * MAX_READ_BYTES) / bytes);
+  throw new OtaError('LIMIT_EXCEEDED', `${sources.length} sources: a checkpoint has room for about ${room} of them`, [
+    'Replay fewer sources in one run, or concatenate them into stdin (`-`).',
+  ]);
+}
 
 /**
  * The inputs once `source` was read up to `position`. Of sources that are not read in this run those that moved
@@ -64,7 +77,14 @@ export function withInput(
   position: JsonObject,
   isRead: (source: string) => boolean,
 ): PipelineCheckpoint['inputs'] {
-  const others = inputs.filter((input) => input.source !== source);
-  const kept = others.filter((input) => !isRead(input.source)).slice(-MAX_OTHER_INPUTS);
-  return [...others.filter((input) => isRead(input.source) || kept.includes(input)), { source, position }];
+  let otherBytes = 0;
+  const others = inputs
+    .filter((input) => input.source !== source)
+    .toReversed()
+    .filter((input) => {
+      if (isRead(input.source)) return true;
+      otherBytes += JSON.stringify(input).length;
+      return otherBytes <= MAX_OTHER_BYTES;
+    });
+  return [...others.reverse(), { source, position }];
 }

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../core/strict-json.js';
 import type { Source } from '../telemetry/source.js';
+import { requireRoom } from './checkpoint.js';
 import type { PipelineEvent, WindowReport } from './events.js';
 import type { PipelineOptions } from './pipeline-options.js';
 import { PipelineRun } from './pipeline-run.js';
@@ -35,6 +36,7 @@ export interface PipelinePlan {
 export async function planPipeline(options: PipelineOptions): Promise<PipelinePlan> {
   const { sink, sources, store } = options;
   requireDistinct(sources);
+  requireRoom(sources);
   const { checkpoint, isFirst, ...repair } = await recover(options);
   const run = new PipelineRun(options, checkpoint);
   await run.alignDeadLetters();

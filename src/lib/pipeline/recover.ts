@@ -74,8 +74,8 @@ export function isRecoverable(sink: Sink): sink is RecoverableSink {
 interface Standing {
   readonly checkpoint: PipelineCheckpoint;
   readonly removedKeys: number;
-  /** No commit stands behind it that could have been left out. */
-  readonly isNewest: boolean;
+  /** For one that knows more. */
+  readonly rollBack?: () => Promise<void>;
 }
 
 function newestCheckpoint(store: DedupeStore): PipelineCheckpoint | undefined {
@@ -120,7 +120,7 @@ async function firstStart(sink: RecoverableSink, options: RecoverOptions): Promi
   const output = isEmpty ? await sink.end() : await sink.newest(windowKeys(store));
   const checkpoint = output === undefined ? first : { ...first, output };
   await store.commit({ data: encodeCheckpoint(checkpoint) });
-  const standing = { checkpoint, removedKeys: 0, isNewest: true };
+  const standing = { checkpoint, removedKeys: 0 };
   const isPartial = !isEmpty && output !== undefined;
   return { ...(await repair(sink, [standing], options)), isFirst: true, isPartial };
 }
@@ -136,16 +136,17 @@ function windowKeys({ stores }: PartitionedStore): number {
   return keys;
 }
 
+/** Finds for every partition where the output reaches it, and only then rolls back those that know more. */
 async function reachableCheckpoints(sink: RecoverableSink, options: RecoverOptions): Promise<Standing[]> {
   const isEmpty = await sink.isEmpty();
   const standings: Standing[] = [];
   for (const store of options.store.stores.values()) {
     standings.push(await reachableCheckpoint(store, sink, isEmpty, options.newOutput));
   }
+  for (const { rollBack } of standings) await rollBack?.();
   return standings;
 }
 
-/** Rolls one partition back to where the output reaches it. */
 async function reachableCheckpoint(
   store: DedupeStore,
   sink: RecoverableSink,
@@ -155,21 +156,24 @@ async function reachableCheckpoint(
   let newestKeys: number | undefined;
   for (const candidate of store.checkpoints()) {
     const checkpoint = decodeCheckpoint(candidate.data);
-    const isNewest = newestKeys === undefined;
-    newestKeys ??= candidate.insertedKeys;
     const isOfOutput = checkpoint.sink === sink.id;
-    if (isOfOutput && (checkpoint.output === undefined || (await sink.reaches(checkpoint.output)))) {
-      if (!isNewest) await store.rollBackTo(candidate);
-      return { checkpoint, removedKeys: newestKeys - candidate.insertedKeys, isNewest };
+    const isReached = isOfOutput && (checkpoint.output === undefined || (await sink.reaches(checkpoint.output)));
+    if (newestKeys === undefined) {
+      newestKeys = candidate.insertedKeys;
+      if (isReached) return { checkpoint, removedKeys: 0 };
+      // The store is bound to this output now, or was a moment before it died: all that the output holds counts.
+      if (newOutput || !isOfOutput) return { checkpoint: ofNewOutput(checkpoint, sink), removedKeys: 0 };
+      if (isEmpty) throw outputGone(sink);
+      if (!((await sink.beginsAs?.(checkpoint.output!)) ?? true)) throw outputReplaced(sink);
+    } else if (isReached) {
+      const removedKeys = newestKeys - candidate.insertedKeys;
+      return { checkpoint, removedKeys, rollBack: () => store.rollBackTo(candidate) };
     }
-    // The store was bound to this output a moment ago, or is now: all that the output holds counts.
-    if (isNewest && (newOutput || !isOfOutput))
-      return { checkpoint: ofNewOutput(checkpoint, sink), removedKeys: 0, isNewest };
-    if (isEmpty || !isOfOutput) break;
+    if (!isOfOutput) break;
   }
   // Its first commit was cut short, before anything came out.
-  if (newestKeys === undefined) return { checkpoint: { ...NOWHERE, sink: sink.id }, removedKeys: 0, isNewest: true };
-  throw isEmpty ? outputGone(sink) : outputReplaced(sink);
+  if (newestKeys === undefined) return { checkpoint: { ...NOWHERE, sink: sink.id }, removedKeys: 0 };
+  throw outputReplaced(sink);
 }
 
 function ofNewOutput({ output: _, ...checkpoint }: PipelineCheckpoint, sink: Sink): PipelineCheckpoint {

@@ -3,6 +3,7 @@ import { OtaError } from '../core/errors.js';
 import type { JsonObject } from '../core/strict-json.js';
 import type { LineChunk } from '../telemetry/line-chunk.js';
 import type { Source } from '../telemetry/source.js';
+import { requireRoom } from './checkpoint.js';
 import { chunkDecoder } from './chunk-decoder.js';
 import { endName } from './end-name.js';
 import { inputBatches } from './input-batches.js';
@@ -31,6 +32,7 @@ const BATCH_BYTES = 4 * 1024 * 1024;
 export async function runPipeline(options: PipelineOptions): Promise<PipelineSummary> {
   const { sources, signal, store, threads, batchBytes = BATCH_BYTES, onEvent } = options;
   requireDistinct(sources);
+  requireRoom(sources);
   const recovery = await recover(options);
   const run = new PipelineRun(options, recovery.checkpoint);
   const isContinued = sources.some((source) => run.startOf(source) !== undefined);

@@ -2,9 +2,10 @@ import { dirname, resolve } from 'node:path';
 import * as z from 'zod/mini';
 import type { DurableFile, DurableFs } from '../core/durable-fs.js';
 import { OtaError } from '../core/errors.js';
+import type { HeldLock, TakeLock } from '../core/lock.js';
 import { checkSchema } from '../core/schema.js';
 import type { JsonObject } from '../core/strict-json.js';
-import { filePrint } from './file-print.js';
+import { filePrint, firstLinePrint } from './file-print.js';
 import type { LineChunk } from './line-chunk.js';
 import { LineSplitter } from './line-splitter.js';
 import { MAX_LINE_BYTES } from './message.js';
@@ -13,11 +14,20 @@ import type { AcceptedMessages, RecoverableSink } from './sink.js';
 const BLOCK_BYTES = 1024 * 1024;
 const LINE_FEED = 0x0a;
 
+const print = z.string().check(z.regex(/^[0-9a-f]{32}$/));
 const filePosition = z.strictObject({
   bytes: z.number().check(z.int(), z.nonnegative()),
-  print: z.string().check(z.regex(/^[0-9a-f]{32}$/)),
+  /** Of everything before it. */
+  print,
+  /** Of the first line, which is left when most of the file was cut off. */
+  first: z.optional(print),
 });
 type FilePosition = z.infer<typeof filePosition>;
+
+export interface FileSinkOptions {
+  /** Keeps other processes that lock from writing to the file as long as it is open; a dry run takes none. */
+  readonly takeLock?: TakeLock;
+}
 
 /**
  * NDJSON at the end of a file that only this sink writes to, exactly once: each write is synced before it is
@@ -25,8 +35,8 @@ type FilePosition = z.infer<typeof filePosition>;
  *
  * The file is made (mode 0600) by `end` or the first `write`; everything else only reads.
  */
-export function fileSink(fs: DurableFs, path: string): RecoverableSink {
-  return new FileSink(fs, resolve(path));
+export function fileSink(fs: DurableFs, path: string, options: FileSinkOptions = {}): RecoverableSink {
+  return new FileSink(fs, resolve(path), options);
 }
 
 class FileSink implements RecoverableSink {
@@ -34,9 +44,12 @@ class FileSink implements RecoverableSink {
   readonly guarantee = 'exactly-once';
   readonly #fs: DurableFs;
   readonly #path: string;
+  readonly #takeLock: TakeLock | undefined;
+  #lock: HeldLock | undefined;
   #output: DurableFile | undefined;
 
-  constructor(fs: DurableFs, path: string) {
+  constructor(fs: DurableFs, path: string, { takeLock }: FileSinkOptions) {
+    this.#takeLock = takeLock;
     this.id = `file:${path}`;
     this.#fs = fs;
     this.#path = path;
@@ -69,6 +82,15 @@ class FileSink implements RecoverableSink {
     return await this.#reading(async (file) => {
       if (file === undefined || file.size < bytes) return bytes === 0;
       return (await positionAt(file, bytes)).print === print;
+    });
+  }
+
+  async beginsAs(position: JsonObject): Promise<boolean> {
+    const { first } = this.#checked(position);
+    if (first === undefined) return true;
+    return await this.#reading(async (file) => {
+      if (file === undefined) return false;
+      return (await firstLinePrint((into, at) => file.read(into, at))) === first;
     });
   }
 
@@ -108,12 +130,18 @@ class FileSink implements RecoverableSink {
   }
 
   async close(): Promise<void> {
-    await this.#output?.close();
-    this.#output = undefined;
+    try {
+      await this.#output?.close();
+    } finally {
+      await this.#lock?.release();
+      this.#output = undefined;
+      this.#lock = undefined;
+    }
   }
 
   async #opened(): Promise<DurableFile> {
     if (this.#output !== undefined) return this.#output;
+    this.#lock ??= await this.#takeLock?.(`${this.#path}.lock`);
     this.#output = await this.#fs.open(this.#path, 'append');
     // A synced line is worth nothing under a name that a power cut takes away.
     await this.#fs.syncDirectory(dirname(this.#path));
@@ -144,7 +172,9 @@ class FileSink implements RecoverableSink {
 }
 
 async function positionAt(file: DurableFile, bytes: number): Promise<FilePosition> {
-  return { bytes, print: await filePrint((into, position) => file.read(into, position), bytes) };
+  const read = (into: Uint8Array, position: number) => file.read(into, position);
+  const first = bytes === 0 ? undefined : await firstLinePrint(read);
+  return { bytes, print: await filePrint(read, bytes), ...(first !== undefined && { first }) };
 }
 
 /** Where the last whole line ends. */

@@ -41,6 +41,11 @@ export interface RecoverableSink extends Sink {
   end(): Promise<JsonObject>;
   /** Whether the output still holds what it held at `position`. */
   reaches(position: JsonObject): Promise<boolean>;
+  /**
+   * Whether the output begins as it did at `position`, however much of it was cut off since: otherwise another
+   * output stands in its place. Missing where that cannot happen.
+   */
+  beginsAs?(position: JsonObject): Promise<boolean>;
   /** Everything between `from` (the start where undefined) and the end. */
   tail(from: JsonObject | undefined, signal: AbortSignal): AsyncIterable<LineChunk>;
   /** Where to read from to see at least the newest `messages`; for a store that is built anew. */

@@ -125,6 +125,24 @@ describe('an output that is not what the store knows', () => {
     }
   });
 
+  test('is refused when another one stands in its place', async () => {
+    const first = await live(nothing, { sources: source(0, 50), store: { partitions: 2 } });
+    const others = [messages(50, 100), messages(20, 50), [`${message(0)} `, ...messages(1, 50)]];
+    for (const lines of others) {
+      const replaced = withOutput(first, () => Buffer.from(lines.map((line) => `${line}\n`).join('')));
+      const error = await refused(replaced, { sources: source(0, 60), store: { partitions: 2 } });
+      expect(error).toMatchObject({ code: 'CHECKPOINT_MISMATCH' });
+      expect(error.suggestions.join()).toContain('fleet dedupe rebuild');
+    }
+  });
+
+  test('is refused when more was cut off from it than the store can go back', async () => {
+    const store = { window: { keys: 100 }, partitions: 2 };
+    const first = await live(nothing, { sources: source(0, 2000), store });
+    const cut = withOutput(first, (bytes) => bytes.subarray(0, bytes.length / 2));
+    expect(await refused(cut, { sources: source(0, 2010), store })).toMatchObject({ code: 'CHECKPOINT_MISMATCH' });
+  });
+
   test('is gone on with when it is a new one on purpose', async () => {
     const first = await live(nothing, { sources: source(0, 50) });
     const without = new Map(first.files);

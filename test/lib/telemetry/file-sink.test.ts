@@ -1,7 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
+import { takeLock } from '../../../src/lib/core/lock.js';
+import { openDurableFs } from '../../../src/lib/core/node-durable-fs.js';
 import type { JsonObject } from '../../../src/lib/core/strict-json.js';
 import { fileSink } from '../../../src/lib/telemetry/file-sink.js';
 import type { RecoverableSink } from '../../../src/lib/telemetry/sink.js';
+import { testFolder } from '../../support/folder.js';
 import { RecordedFs } from '../../support/recorded-fs.js';
 
 const never = new AbortController().signal;
@@ -97,6 +101,35 @@ describe('a position', () => {
     const { sink } = await sinkOn('one\n');
     await expect(sink.reaches({ offsets: [1] })).rejects.toMatchObject({ code: 'CHECKPOINT_MISMATCH' });
   });
+});
+
+test('it begins as before however much was cut off, unless another file stands there', async () => {
+  const { sink, disk } = await sinkOn(undefined);
+  await write(sink, 'one');
+  const position = await write(sink, 'two');
+  expect(await sink.beginsAs!(position)).toBe(true);
+  disk.damage(PATH, (bytes) => bytes.subarray(0, 5));
+  expect(await sink.beginsAs!(position)).toBe(true);
+  for (const other of ['', 'on', 'One\ntwo\n']) {
+    disk.damage(PATH, () => Buffer.from(other));
+    expect(await sink.beginsAs!(position)).toBe(false);
+  }
+});
+
+test('two processes that lock do not write to one file at the same time', async () => {
+  await using folder = await testFolder();
+  const path = folder.file('out.ndjson');
+  const [first, second] = [
+    fileSink(openDurableFs(), path, { takeLock }),
+    fileSink(openDurableFs(), path, { takeLock }),
+  ];
+  await write(first, 'one');
+  await expect(write(second, 'two')).rejects.toMatchObject({ code: 'LOCKED' });
+  await first.close();
+  await write(second, 'two');
+  await second.close();
+  expect(Object.keys(await folder.state())).toEqual([path]);
+  expect(await readFile(path, 'utf8')).toBe('one\ntwo\n');
 });
 
 test('the tail begins behind a position, and each of its positions is one of the file', async () => {
