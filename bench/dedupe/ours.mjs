@@ -2,6 +2,7 @@
 // reopening, storms of duplicates and ageing; every verdict is checked.
 // Usage: taskset -c 0 node --expose-gc bench/dedupe/ours.mjs [--keys N] [--window N] [--batch N] [--inline] [--digests]
 //   [--directory DIR] [--memory BYTES]
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +18,7 @@ const { values } = parseArgs({
     digests: { type: 'boolean', default: false },
     directory: { type: 'string', default: tmpdir() },
     memory: { type: 'string' },
+    reopen: { type: 'string' },
   },
 });
 const total = Number(values.keys);
@@ -34,13 +36,18 @@ try {
     sealing: values.inline ? 'inline' : 'worker',
     ...(values.memory === undefined ? {} : { memoryBytes: Number(values.memory) }),
   };
-  const directory = join(work, 'store');
+  if (values.reopen === undefined) await measure(openDedupeStore, join(work, 'store'), options);
+  else await reopen(openDedupeStore, values.reopen, options);
+} finally {
+  rmSync(work, { recursive: true });
+}
 
+async function measure(openDedupeStore, directory, options) {
   const generating = spent(() => {
     const stream = new Stream(windowKeys, 0);
     while (stream.inserted < total) stream.next();
   });
-  let store = await openDedupeStore(directory, options);
+  const store = await openDedupeStore(directory, options);
   const stream = new Stream(windowKeys, 0);
   const verdicts = new Uint8Array(batchKeys);
   const latencies = [];
@@ -78,22 +85,21 @@ try {
     `  filter       ${(stats.filter.bytes / windowKeys).toFixed(2)} bytes a key, all memory ${mib(stats.memoryBytes)}`,
   );
   await store.close();
-  store = undefined;
-  await new Promise(setImmediate);
-  globalThis.gc?.();
+  // In a process of its own, as after a restart
+  const again = [...process.execArgv, ...process.argv.slice(1), '--reopen', directory];
+  spawnSync(process.execPath, again, { stdio: 'inherit' });
+}
 
-  const reopened = usage();
-  store = await openDedupeStore(directory, options);
-  const opening = difference(reopened);
-  const perMillion = (opening.cpuMs / stats.keys) * 1e6;
-  console.log(`reopening      ${opening.cpuMs.toFixed(0)} ms CPU, ${(perMillion / 1000).toFixed(4)} s a million keys`);
-  await storm('afterwards', store, random, 100_000);
-  await store.close();
+async function reopen(openDedupeStore, directory, options) {
+  const started = usage();
+  const store = await openDedupeStore(directory, options);
+  const { cpuMs } = difference(started);
+  const { keys } = store.stats();
   console.log(
-    `  memory       RSS ${mib(process.memoryUsage.rss())}, peak ${mib(process.resourceUsage().maxRSS * 1024)}`,
+    `reopening      ${cpuMs.toFixed(0)} ms CPU, ${(cpuMs / (keys / 1e6) / 1000).toFixed(4)} s a million keys`,
   );
-} finally {
-  rmSync(work, { recursive: true });
+  console.log(`  memory       peak ${mib(process.resourceUsage().maxRSS * 1024)}`);
+  await store.close();
 }
 
 async function storm(name, store, next, count) {

@@ -28,6 +28,8 @@ export class CandidateReads {
   #halves = new Uint16Array(MAX_READ_BYTES / 2);
   #bytes = new Uint8Array(this.#halves.buffer);
   count = 0;
+  /** Keeps the touching from being optimised away. */
+  touched = 0;
 
   /** @param segments by tag */
   constructor(segments: readonly (Segment | undefined)[]) {
@@ -36,22 +38,29 @@ export class CandidateReads {
 
   add(keyNumber: number, tag: number, k0: number): void {
     if (this.count === this.#capacity) this.#grow();
-    const segment = this.#segments[tag]!;
-    const start = segment.firstRecord(k0);
-    const end = start + segment.recordCount(k0);
-    if (start === end) return;
-    this.#places[this.count] = tag * TAG_UNIT + start * RECORD_UNIT + this.count;
-    this.#starts[this.count] = start;
-    this.#ends[this.count] = end;
     this.#tags[this.count] = tag;
     this.#keys[this.count++] = keyNumber;
+    this.touched ^= this.#segments[tag]!.touch(k0);
   }
 
   /** Decides the keys that are found; others stay undecided. Forgets all candidates. */
   resolve(batch: KeyBatch, verdicts: Uint8Array): void {
+    this.#locate(batch.keys);
     const places = this.#places.subarray(0, this.count).sort();
     this.count = 0;
     for (let from = 0; from < places.length; ) from = this.#readRun(places, from, batch, verdicts);
+  }
+
+  #locate(keys: Uint32Array): void {
+    for (let candidate = 0; candidate < this.count; candidate++) {
+      const tag = this.#tags[candidate]!;
+      const segment = this.#segments[tag]!;
+      const k0 = keys[this.#keys[candidate]! * 4]!;
+      const start = segment.firstRecord(k0);
+      this.#starts[candidate] = start;
+      this.#ends[candidate] = start + segment.recordCount(k0);
+      this.#places[candidate] = tag * TAG_UNIT + start * RECORD_UNIT + candidate;
+    }
   }
 
   /** @returns the first place that was too far away for this read */

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { OtaError } from '../core/errors.js';
 import { escapeText } from '../core/text.js';
+import { filterBytes } from './fingerprint-filter.js';
 import { createGenerationLog, type GenerationLog, type LogContext } from './generation-log.js';
 import { KeyTable } from './key-table.js';
 import { frameBytes, MAX_DATA_BYTES } from './log-frame.js';
@@ -184,7 +185,7 @@ class GenerationStore implements DedupeStore {
         ...logs.map((log) => log.table.byteLength),
         ...segments.map(({ memoryBytes }) => memoryBytes),
       ]),
-      filter: { kind: 'fingerprints of 16 bits', bytes: this.#index.filterBytes },
+      filter: { kind: '16-bit fingerprints', bytes: this.#index.filterBytes },
       ...(oldestTimeMs === undefined ? {} : { oldestTimeMs }),
       ...(newestTimeMs === undefined ? {} : { newestTimeMs }),
       damage: this.#damage,
@@ -221,7 +222,7 @@ class GenerationStore implements DedupeStore {
     const held =
       segments.reduce((sum, { keyCount }) => sum + keyCount, 0) +
       logs.reduce((sum, { log }) => sum + log.table.count, 0);
-    const index = new WindowIndex(Math.max(held, this.#plan.maxKeys));
+    const index = new WindowIndex(filterBytes(Math.max(held, this.#plan.maxKeys), this.#plan.keysPerLine));
     throwIfDamaged(directory, damage, this.#options);
     // A process that was killed may have left names in the cache only, and files: what is built on them would go with them.
     await fs.syncDirectory(directory);

@@ -12,17 +12,25 @@ const USED_AT = 60;
 const SPILL_AT = 61;
 /** Keys for each line when the filter is full: of a Poisson distribution around it, 1 in 30 lines has more than 20. */
 const KEYS_PER_LINE = 13.5;
+/** The same when memory is scarce: 1 in 5 lines has more than 20. */
+export const MAX_KEYS_PER_LINE = 17;
 const MIN_LINES = 64;
 /** Large blocks of memory begin 16 bytes behind a page (glibc's malloc): without this each line would lie in two cache lines. */
 const SHIFT_BYTES = 48;
 
 /** Bytes that a filter for so many keys takes. */
-export function filterBytes(keys: number): number {
-  return lineCount(keys) * LINE_BYTES;
+export function filterBytes(keys: number, perLine: number): number {
+  return lineCount(keys, perLine) * LINE_BYTES;
 }
 
-function lineCount(keys: number): number {
-  return Math.max(MIN_LINES, Math.ceil(keys / KEYS_PER_LINE));
+/** @returns how dense a filter has to be to fit; undefined if it does not */
+export function keysPerLine(keys: number, bytes: number): number | undefined {
+  const needed = Math.max(KEYS_PER_LINE, keys / Math.max(1, Math.floor(bytes / LINE_BYTES)));
+  return needed <= MAX_KEYS_PER_LINE && MIN_LINES * LINE_BYTES <= bytes ? needed : undefined;
+}
+
+function lineCount(keys: number, perLine: number): number {
+  return Math.max(MIN_LINES, Math.ceil(keys / perLine));
 }
 
 /** Generations are told apart by tags from 1 to 255; 0 is nobody's. */
@@ -58,9 +66,8 @@ export class FingerprintFilter {
   readonly #generations: Uint32Array;
   readonly #lines: number;
 
-  constructor(keys: number, states: Uint8Array, generations: Uint32Array) {
-    this.#lines = lineCount(keys);
-    const bytes = this.#lines * LINE_BYTES;
+  constructor(bytes: number, states: Uint8Array, generations: Uint32Array) {
+    this.#lines = bytes / LINE_BYTES;
     const buffer = new ArrayBuffer(bytes + LINE_BYTES);
     this.words = new Int32Array(buffer, SHIFT_BYTES, bytes / 4);
     this.halves = new Uint16Array(buffer, SHIFT_BYTES, bytes / 2);
@@ -76,7 +83,7 @@ export class FingerprintFilter {
 
   /** Keys that it takes before chains of full lines get long. */
   get capacity(): number {
-    return this.#lines * 16;
+    return this.#lines * (MAX_KEYS_PER_LINE + 1);
   }
 
   /** Enters a key of the generation with this tag. */

@@ -80,6 +80,12 @@ export class Segment {
     return record;
   }
 
+  /** Brings in what the two look-ups around it need, while others wait for the same. */
+  touch(k0: number): number {
+    const place = k0 >>> (32 - this.directoryBits);
+    return this.#groups[place >>> 6]! ^ this.counts[place]!;
+  }
+
   /** How many records begin like this key. */
   recordCount(k0: number): number {
     return this.counts[k0 >>> (32 - this.directoryBits)]!;

@@ -2,9 +2,11 @@ import { CandidateReads, readRecords, recordAmong, UNDECIDED } from './candidate
 import { fillFilter } from './fill-filter.js';
 import {
   FingerprintFilter,
+  filterBytes,
   fingerprintOf,
   hasFingerprint,
   LINE_WORDS,
+  MAX_KEYS_PER_LINE,
   NOTED_AT,
   SLOTS,
   TAGS_AT,
@@ -44,8 +46,8 @@ export class WindowIndex {
   /** Keeps the touching loop from being optimised away. */
   touched = 0;
 
-  constructor(expectedKeys: number) {
-    this.#filter = new FingerprintFilter(expectedKeys, this.#states, this.#generations);
+  constructor(bytes: number) {
+    this.#filter = new FingerprintFilter(bytes, this.#states, this.#generations);
   }
 
   get filterBytes(): number {
@@ -203,7 +205,7 @@ export class WindowIndex {
     for (const table of this.#tables) held += table?.count ?? 0;
     for (const segment of this.#segments) held += segment?.keyCount ?? 0;
     if (held <= this.#filter.capacity) return;
-    this.#filter = new FingerprintFilter(held * 2, this.#states, this.#generations);
+    this.#filter = new FingerprintFilter(filterBytes(held, MAX_KEYS_PER_LINE / 2), this.#states, this.#generations);
     fillFilter(
       this.#filter,
       this.#segments.filter((segment) => segment !== undefined),

@@ -1,5 +1,5 @@
 import { OtaError } from '../core/errors.js';
-import { filterBytes } from './fingerprint-filter.js';
+import { filterBytes, keysPerLine, MAX_KEYS_PER_LINE } from './fingerprint-filter.js';
 import { recordBytes, segmentBytes } from './segment-layout.js';
 import type { Window } from './store.js';
 
@@ -21,38 +21,51 @@ export interface WindowPlan {
   readonly maxKeys: number;
   /** A log that gets longer, although its generation is not full, is written anew. */
   readonly maxLogBytes: number;
+  /** How dense the filter is when the window is full. */
+  readonly keysPerLine: number;
   /** Memory of filter, tables and directories. */
   readonly memoryBytes: number;
 }
 
-/** @throws OtaError LIMIT_EXCEEDED if the window is larger or smaller than the store can do, or needs more memory */
+/**
+ * Plans for fast look-ups, and makes the filter denser where the memory demands it.
+ *
+ * @throws OtaError LIMIT_EXCEEDED if the window is larger or smaller than the store can do, or needs more memory
+ */
 export function planWindow(window: Window, digestBytes: 0 | 8, memoryBytes = Number.POSITIVE_INFINITY): WindowPlan {
-  const plan = 'keys' in window ? planKeys(window.keys, digestBytes) : planBytes(window.bytes, digestBytes);
-  if (plan.memoryBytes > memoryBytes) {
+  const { maxKeys, generationKeys, maxLogBytes } =
+    'keys' in window ? planKeys(window.keys, digestBytes) : planBytes(window.bytes, digestBytes);
+  const otherBytes = memoryBesideFilter(maxKeys, generationKeys, digestBytes);
+  const fitting = keysPerLine(maxKeys, memoryBytes - otherBytes);
+  if (fitting === undefined) {
+    const least = otherBytes + filterBytes(maxKeys, MAX_KEYS_PER_LINE);
     throw new OtaError(
       'LIMIT_EXCEEDED',
-      `the window of ${plan.maxKeys} keys needs ${plan.memoryBytes} bytes of memory, got ${memoryBytes}`,
+      `the window of ${maxKeys} keys needs ${least} bytes of memory, got ${memoryBytes}`,
       ['Allow more memory, choose a smaller window, or spread the store over machines by partitions.'],
     );
   }
-  return plan;
+  const neededBytes = otherBytes + filterBytes(maxKeys, fitting);
+  return { generationKeys, maxKeys, maxLogBytes, keysPerLine: fitting, memoryBytes: neededBytes };
 }
 
-function planKeys(keys: number, digestBytes: 0 | 8): WindowPlan {
+type Sizes = Pick<WindowPlan, 'generationKeys' | 'maxKeys' | 'maxLogBytes'>;
+
+function planKeys(keys: number, digestBytes: 0 | 8): Sizes {
   if (!(keys >= 1 && keys <= MAX_WINDOW_KEYS)) throw outOfRange('keys', keys, 1, MAX_WINDOW_KEYS);
   const generationKeys = generationSize(keys);
   const maxKeys = keys + 3 * generationKeys;
   const maxLogBytes = 2 * generationKeys * (16 + digestBytes) + 2 ** 20;
-  return { generationKeys, maxKeys, maxLogBytes, memoryBytes: memoryFor(maxKeys, generationKeys, digestBytes) };
+  return { generationKeys, maxKeys, maxLogBytes };
 }
 
-function planBytes(bytes: number, digestBytes: 0 | 8): WindowPlan {
+function planBytes(bytes: number, digestBytes: 0 | 8): Sizes {
   if (!(bytes >= MIN_WINDOW_BYTES)) throw outOfRange('bytes', bytes, MIN_WINDOW_BYTES, Number.MAX_SAFE_INTEGER);
   const maxKeys = Math.ceil(bytes / recordBytes({ directoryBits: 16, digestBytes }));
   if (maxKeys > MAX_WINDOW_KEYS) throw outOfRange('bytes', bytes, MIN_WINDOW_BYTES, MAX_WINDOW_KEYS * 14);
   const generationKeys = generationSize(maxKeys);
   const maxLogBytes = generationKeys * (16 + digestBytes) + Math.floor(bytes / 32);
-  return { generationKeys, maxKeys, maxLogBytes, memoryBytes: memoryFor(maxKeys, generationKeys, digestBytes) };
+  return { generationKeys, maxKeys, maxLogBytes };
 }
 
 function generationSize(keys: number): number {
@@ -60,14 +73,14 @@ function generationSize(keys: number): number {
   return Math.max(size, Math.ceil(keys / (MAX_GENERATIONS - 2 * GENERATIONS)));
 }
 
-function memoryFor(maxKeys: number, generationKeys: number, digestBytes: 0 | 8): number {
+function memoryBesideFilter(maxKeys: number, generationKeys: number, digestBytes: 0 | 8): number {
   const slotBytes = 4 * 2 ** Math.ceil(Math.log2(generationKeys * 2.5));
   const tableBytes = generationKeys * 1.25 * (16 + digestBytes) + slotBytes;
   const directoryBytes = segmentBytes(generationKeys, digestBytes) - generationKeys * (14 + digestBytes);
   const generations = Math.ceil(maxKeys / generationKeys);
   // Two generations in memory, and one that is being packed
   const packingBytes = segmentBytes(generationKeys, digestBytes);
-  return Math.ceil(filterBytes(maxKeys) + 2 * tableBytes + packingBytes + generations * directoryBytes);
+  return Math.ceil(2 * tableBytes + packingBytes + generations * directoryBytes);
 }
 
 function outOfRange(unit: string, got: number, least: number, most: number): OtaError {

@@ -8,6 +8,7 @@ import { openDurableFs } from '../../../src/lib/core/node-durable-fs.js';
 import { randomNumbers } from '../../../src/lib/core/random-numbers.js';
 import { openDedupeStore } from '../../../src/lib/dedupe/dedupe-store.js';
 import { type DedupeStore, type KeyBatch, type StoreOptions, VERDICT } from '../../../src/lib/dedupe/store.js';
+import { planWindow } from '../../../src/lib/dedupe/window-plan.js';
 
 let directory: string;
 let open: DedupeStore[];
@@ -287,6 +288,19 @@ test.each([
   const all: StoreOptions = { fs: openDurableFs(), digestBytes: 0, sealing: 'inline', ...options };
   await expect(openDedupeStore(folder, all)).rejects.toThrow(message);
   expect(await readdir(directory)).toEqual([]);
+});
+
+test('little memory makes the filter denser, and the answers are the same', async () => {
+  const window = { keys: 100_000 };
+  const roomy = planWindow(window, 0);
+  const store = await opened({ window, memoryBytes: roomy.memoryBytes * 0.9, fs: unsynced() });
+  for (let from = 0; from < 200_000; from += 5_000) {
+    expect(store.seenOrInsert(batchOf(range(from, from + 5_000))).every((verdict) => verdict === 0)).toBe(true);
+    await store.commit(checkpoint(from));
+  }
+  expect(store.stats().memoryBytes).toBeLessThanOrEqual(roomy.memoryBytes * 0.9);
+  expect(store.seenOrInsert(batchOf(range(100_000, 200_000))).every((verdict) => verdict === 1)).toBe(true);
+  expect(store.seenOrInsert(batchOf(range(0, 90_000))).every((verdict) => verdict === 0)).toBe(true);
 });
 
 test('ageing by hand leaves what was asked for, over a restart', async () => {
