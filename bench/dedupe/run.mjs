@@ -75,6 +75,7 @@ async function run(contender, keys, window, loop) {
 
 function table(keys, window) {
   const rows = results.filter((result) => result.keys === keys && result.window === window);
+  if (rows.length === 0) return;
   const size = window < keys ? `${keys / 1e6} M ids through a window of ${window / 1e6} M` : `${keys / 1e6} M ids`;
   console.log(`\n${size}\n`);
   console.log('| store | k ids/CPU-s | k ids/s | p50 ms | p99 ms | max ms | B/key open | closed | peak MiB |');
