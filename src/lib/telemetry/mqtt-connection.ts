@@ -2,10 +2,10 @@ import net, { type Socket } from 'node:net';
 import tls from 'node:tls';
 import { generate, type IConnackPacket, type Packet, type Parser, parser } from 'mqtt-packet';
 import { abortError, throwIfAborted } from '../core/abort.js';
-import { formatByteSize } from '../core/byte-size.js';
 import { OtaError } from '../core/errors.js';
-import { AttemptFailure, connectionFailure } from '../net/attempt-failure.js';
+import { AttemptFailure } from '../net/attempt-failure.js';
 import type { MqttBroker } from './mqtt-access.js';
+import { acknowledgesNothing, networkFailure, noMqtt, packetTooLarge, socketFailure } from './mqtt-failure.js';
 import { connackReason, connectionRefused, disconnected, refusesVersion } from './mqtt-reasons.js';
 
 export interface MqttClient {
@@ -73,7 +73,7 @@ export class MqttConnection {
     this.#version = version;
     this.#parser = parser({ protocolVersion: version });
     this.#parser.on('packet', (packet) => this.#receive(packet));
-    this.#parser.on('error', () => this.#fail(this.#noMqtt('what the broker sent is no MQTT')));
+    this.#parser.on('error', () => this.#fail(noMqtt(this.#broker.name, 'what the broker sent is no MQTT')));
     this.#socket = openSocket(broker);
     this.#socket.setNoDelay(true);
     this.#socket.on(broker.isTls ? 'secureConnect' : 'connect', () => this.#greet());
@@ -81,7 +81,7 @@ export class MqttConnection {
     this.#socket.on('drain', () => client.onDrain?.());
     this.#socket.on('error', (error) => this.#fail(socketFailure(error, broker.name)));
     this.#socket.on('close', () => {
-      this.#fail(this.#networkFailure('the broker closed the connection'));
+      this.#fail(networkFailure(this.#broker.name, 'the broker closed the connection'));
       this.#closed.resolve();
     });
   }
@@ -90,7 +90,7 @@ export class MqttConnection {
   async open(signal: AbortSignal): Promise<MqttConnection | undefined> {
     const { connectTimeoutMs } = this.#broker.limits;
     const fact = `no answer from the broker within ${connectTimeoutMs} ms`;
-    const timer = setTimeout(() => this.#fail(this.#networkFailure(fact)), connectTimeoutMs);
+    const timer = setTimeout(() => this.#fail(networkFailure(this.#broker.name, fact)), connectTimeoutMs);
     const onAbort = () => this.#fail(abortError(signal));
     signal.addEventListener('abort', onAbort, { once: true });
     try {
@@ -177,16 +177,18 @@ export class MqttConnection {
     try {
       // A packet is collected until it is whole, and may announce 256 MiB.
       const heldBytes = this.#parser.parse(bytes);
-      if (heldBytes > this.#broker.limits.packetBytes) this.#fail(this.#tooLarge());
+      if (heldBytes > this.#broker.limits.packetBytes)
+        this.#fail(packetTooLarge(this.#broker.name, this.#broker.limits.packetBytes));
     } catch (failure) {
       const isOurs = failure instanceof AttemptFailure || failure instanceof OtaError;
-      this.#fail(isOurs ? failure : this.#noMqtt('what the broker sent is no MQTT'));
+      this.#fail(isOurs ? failure : noMqtt(this.#broker.name, 'what the broker sent is no MQTT'));
     }
   }
 
   #receive(packet: Packet): void {
     if (this.#state === 'connecting') {
-      if (packet.cmd !== 'connack') this.#fail(this.#noMqtt(`the broker answers CONNECT with ${packet.cmd}`));
+      if (packet.cmd !== 'connack')
+        this.#fail(noMqtt(this.#broker.name, `the broker answers CONNECT with ${packet.cmd}`));
       else this.#admit(packet);
     } else if (this.#state === 'open') {
       if (packet.cmd === 'disconnect') this.#fail(disconnected(packet.reasonCode ?? 0, this.#broker.name));
@@ -203,7 +205,7 @@ export class MqttConnection {
       return;
     }
     if (reason !== 0) this.#fail(connectionRefused(reason, this.#broker.name));
-    else if (packet.properties?.maximumQoS === 0) this.#fail(this.#noAcknowledgements());
+    else if (packet.properties?.maximumQoS === 0) this.#fail(acknowledgesNothing(this.#broker.name));
     else this.#open(packet);
   }
 
@@ -220,7 +222,7 @@ export class MqttConnection {
 
   #askForLife(): void {
     this.#silentTicks += this.#socket.isPaused() ? 0 : 1;
-    if (this.#silentTicks > 3) this.#fail(this.#networkFailure('the broker is silent'));
+    if (this.#silentTicks > 3) this.#fail(networkFailure(this.#broker.name, 'the broker is silent'));
     else this.send({ cmd: 'pingreq' });
   }
 
@@ -233,29 +235,6 @@ export class MqttConnection {
     if (state === 'connecting') this.#opened.reject(failure);
     else this.#client.onLost(failure);
   }
-
-  #networkFailure(fact: string): AttemptFailure {
-    return networkFailure(this.#broker.name, fact);
-  }
-
-  /** The next connection may go better: bytes get lost on the way, brokers are replaced. */
-  #noMqtt(fact: string): AttemptFailure {
-    return new AttemptFailure(
-      new OtaError('NETWORK_FAILED', `${this.#broker.name}: ${fact}`, ['Check that host and port are a broker’s.']),
-    );
-  }
-
-  #noAcknowledgements(): OtaError {
-    const fact = 'the broker knows quality of service 0 only, which acknowledges nothing';
-    return new OtaError('BROKER_REFUSED', `${this.#broker.name}: ${fact}`, ['Use another broker.']);
-  }
-
-  #tooLarge(): OtaError {
-    const limit = formatByteSize(this.#broker.limits.packetBytes);
-    return new OtaError('LIMIT_EXCEEDED', `${this.#broker.name}: the broker sends a packet of more than ${limit}`, [
-      'Limit the size of messages at the broker (message_size_limit of Mosquitto), or publish smaller ones.',
-    ]);
-  }
 }
 
 function openSocket({ host, port, isTls, authorities }: MqttBroker): Socket {
@@ -267,22 +246,4 @@ function openSocket({ host, port, isTls, authorities }: MqttBroker): Socket {
     ...(net.isIP(host) === 0 ? { servername: host } : {}),
     ...(authorities === undefined ? {} : { ca: authorities }),
   });
-}
-
-/** Unlike downloads, a refused connection is no reason to give up: a broker that is restarted is away for a while. */
-function socketFailure(error: Error, broker: string): AttemptFailure | OtaError {
-  const failure = connectionFailure(error, broker);
-  if (failure instanceof OtaError && failure.code === 'TLS_FAILED') {
-    return new OtaError('TLS_FAILED', failure.message, [
-      'Check the host name and the date of this machine.',
-      'For a private certificate authority give its PEM file with --ca.',
-    ]);
-  }
-  const { code } = error as NodeJS.ErrnoException;
-  return networkFailure(broker, `the connection failed (${code ?? 'unknown failure'})`);
-}
-
-export function networkFailure(broker: string, fact: string): AttemptFailure {
-  const suggestion = 'Check host and port, and that the broker runs.';
-  return new AttemptFailure(new OtaError('NETWORK_FAILED', `${broker}: ${fact}`, [suggestion]));
 }

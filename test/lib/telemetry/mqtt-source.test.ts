@@ -225,6 +225,34 @@ describe('acknowledgements', () => {
   });
 });
 
+describe('an abort', () => {
+  test.each([
+    ['the broker says nothing', { onConnect: () => undefined }],
+    ['the subscription is not answered', onSubscribe(() => undefined)],
+    ['nothing is published', {}],
+  ])('ends reading quietly, also while %s', async (_, script: Script) => {
+    const abort = new AbortController();
+    const asked = Promise.withResolvers<void>();
+    await using broker = await serveScript({
+      ...script,
+      onConnect: (peer) => {
+        (script.onConnect ?? letIn)(peer);
+        if (script.onConnect) asked.resolve();
+      },
+      onPacket: (packet, peer) => {
+        script.onPacket?.(packet, peer);
+        asked.resolve();
+      },
+    });
+    const source = await openMqttSource(broker.endpoint('fleet/#'), impatient());
+    const reading = source.read(undefined, abort.signal)[Symbol.asyncIterator]().next();
+    await asked.promise;
+    abort.abort();
+    expect((await reading).done).toBe(true);
+    await source.close();
+  });
+});
+
 describe('the session', () => {
   test('is one that the broker keeps for ever, with a name that every run on the topic has', async () => {
     const connects: unknown[] = [];
@@ -397,9 +425,6 @@ function onSubscribe(answer: (peer: Peer) => void): Script {
 
 describe('a hostile broker', () => {
   test.each([
-    ['says nothing', { onConnect: () => undefined }, 'no answer from the broker'],
-    ['never answers the subscription', onSubscribe(() => undefined), 'no answer to the subscription'],
-    ['falls silent', { answersPings: false }, 'the broker is silent'],
     ['hangs up', { onConnect: (peer: Peer) => peer.socket.destroy() }, 'closed the connection'],
     ['speaks HTTP', { onConnect: (peer: Peer) => peer.socket.write('HTTP/1.1 400 Bad Request\r\n\r\n') }, 'no MQTT'],
     [
@@ -420,11 +445,21 @@ describe('a hostile broker', () => {
     ],
     ['sends garbage after a while', onSubscribe((peer) => peer.socket.write(Buffer.alloc(100, 0xff))), 'no MQTT'],
   ])('%s: the run ends after a bounded number of attempts', async (_, script, fact) => {
-    const options = impatient({ connectTimeoutMs: 60, silenceMs: 30 });
-    const { failure, broker } = await failureOf(script, options);
+    const { failure, broker } = await failureOf(script);
     expect(failure).toMatchObject({ exitCode: 7, message: expect.stringContaining(fact) });
     expect(broker.connections()).toBeLessThanOrEqual(5);
     expect(broker.connections()).toBeGreaterThan(1);
+  });
+
+  test.each([
+    ['says nothing', { onConnect: () => undefined }, 'no answer from the broker'],
+    ['never answers the subscription', onSubscribe(() => undefined), 'no answer to the subscription'],
+    ['falls silent', { answersPings: false }, 'the broker is silent'],
+  ])('%s: it is left after a while, and not asked without end', async (_, script, fact) => {
+    const options = impatient({ connectTimeoutMs: 300, silenceMs: 60, firstAttempts: 2, attempts: 2 });
+    const { failure, broker } = await failureOf(script, options);
+    expect(failure).toMatchObject({ exitCode: 7, message: expect.stringContaining(fact) });
+    expect(broker.connections()).toBe(2);
   });
 
   test('announces a packet of 256 MiB: nothing of it is collected beyond the limit', async () => {

@@ -1,0 +1,192 @@
+import type { IPublishPacket, ISubackPacket, Packet } from 'mqtt-packet';
+import { throwIfAborted } from '../core/abort.js';
+import { OtaError } from '../core/errors.js';
+import type { AttemptFailure } from '../net/attempt-failure.js';
+import { repeatAttempts } from '../net/repeated-attempts.js';
+import { type RetryLimits, retryDelayMs } from '../net/retry-delay.js';
+import type { MqttBroker } from './mqtt-access.js';
+import { connectMqtt, type MqttConnection } from './mqtt-connection.js';
+import { networkFailure } from './mqtt-failure.js';
+import { requestRefused } from './mqtt-reasons.js';
+
+export interface MqttSubscriber {
+  /** The name of the session, which the broker keeps. */
+  readonly clientId: string;
+  readonly filter: string;
+  /** What it throws ends the connection. */
+  onMessage(packet: IPublishPacket): void;
+  /** The connection has ended, and with it the meaning of its packet identifiers. */
+  onLost(): void;
+}
+
+/** Messages that the broker may send ahead of the acknowledgements. */
+const RECEIVE_MAXIMUM = 16_384;
+const REFUSED = 0x80;
+const SUBSCRIBE_ID = 1;
+
+/** A subscription with quality of service 1, over one connection after the other. */
+export class MqttSubscription {
+  readonly #broker: MqttBroker;
+  readonly #subscriber: MqttSubscriber;
+  #connection: MqttConnection | undefined;
+  #loss: AttemptFailure | OtaError | undefined;
+  #granted = Promise.withResolvers<void>();
+  #connectedMs = 0;
+  /** Connections in a row that ended soon, before anything was acknowledged on them. */
+  #fruitless = 0;
+
+  constructor(broker: MqttBroker, subscriber: MqttSubscriber) {
+    this.#broker = broker;
+    this.#subscriber = subscriber;
+  }
+
+  /** The connection has ended, and no other one was made yet. */
+  get isLost(): boolean {
+    return this.#loss !== undefined;
+  }
+
+  /**
+   * @param needsSession the broker has to know this client
+   * @throws OtaError CHECKPOINT_MISMATCH when it does not; AUTHENTICATION_FAILED, BROKER_REFUSED, PERMISSION_DENIED,
+   *   TLS_FAILED, NETWORK_FAILED, LIMIT_EXCEEDED
+   */
+  async open(needsSession: boolean, signal: AbortSignal): Promise<void> {
+    const { pacing, limits } = this.#broker;
+    const retry = { ...this.#retryLimits(), attempts: limits.firstAttempts };
+    await repeatAttempts(() => this.#connectOnce(needsSession, signal), { limits: retry, pacing, signal });
+  }
+
+  /**
+   * Connects again after a loss, and waits before that.
+   *
+   * @returns whether the broker still knew the session
+   * @throws OtaError as `open`; the loss itself where another connection would mend nothing
+   */
+  async reopen(signal: AbortSignal): Promise<boolean> {
+    const loss = this.#loss!;
+    if (loss instanceof OtaError) throw loss;
+    const { pacing } = this.#broker;
+    const limits = this.#retryLimits();
+    // A broker that lets this client in and throws it out at once must not be asked without end, or without a pause.
+    if (this.#fruitless >= limits.attempts) throw loss.reason;
+    await pacing.delay(retryDelayMs(this.#fruitless, undefined, limits, pacing), signal);
+    await repeatAttempts(() => this.#connectOnce(false, signal), { limits, pacing, signal });
+    return this.#connection!.isSessionPresent;
+  }
+
+  acknowledge(packetIds: readonly number[]): void {
+    const connection = this.#connection;
+    if (connection === undefined || packetIds.length === 0) return;
+    this.#fruitless = 0;
+    connection.sendTogether(() => {
+      // MQTT 5.0, section 4.6: in the order in which the messages arrived.
+      for (const messageId of packetIds) connection.send({ cmd: 'puback', messageId });
+    });
+  }
+
+  /** Holds the broker back by TCP. */
+  pause(): void {
+    this.#connection?.pause();
+  }
+
+  resume(): void {
+    this.#connection?.resume();
+  }
+
+  async close(): Promise<void> {
+    await this.#connection?.end();
+    this.#connection = undefined;
+  }
+
+  #retryLimits(): RetryLimits {
+    const { attempts, retryDelayMs, retryDelayLimitMs } = this.#broker.limits;
+    return { attempts, retryDelayMs, retryAfterLimitMs: retryDelayLimitMs };
+  }
+
+  async #connectOnce(needsSession: boolean, signal: AbortSignal): Promise<void> {
+    this.#loss = undefined;
+    this.#granted = Promise.withResolvers<void>();
+    this.#granted.promise.catch(() => {}); // also told to whoever waits below, if anybody does
+    const connection = await connectMqtt(
+      this.#broker,
+      {
+        clientId: this.#subscriber.clientId,
+        isPersistent: true,
+        receiveMaximum: RECEIVE_MAXIMUM,
+        onPacket: (packet) => this.#receive(packet),
+        onLost: (failure) => this.#lose(failure),
+      },
+      signal,
+    );
+    if (needsSession && !connection.isSessionPresent) {
+      await connection.end();
+      await this.#forgetSession(signal);
+      throw this.#sessionMissing();
+    }
+    this.#connection = connection;
+    this.#connectedMs = this.#broker.pacing.monotonicMs();
+    await this.#subscribe(connection, signal);
+  }
+
+  async #subscribe(connection: MqttConnection, signal: AbortSignal): Promise<void> {
+    const { connectTimeoutMs } = this.#broker.limits;
+    const silent = networkFailure(this.#broker.name, `no answer to the subscription within ${connectTimeoutMs} ms`);
+    const timer = setTimeout(() => connection.abandon(silent), connectTimeoutMs);
+    const onAbort = () => this.#granted.reject(signal.reason);
+    signal.addEventListener('abort', onAbort);
+    // In a session that is there already too: the filter may be another one now. `rh`: retained messages only once.
+    const subscriptions = [{ topic: this.#subscriber.filter, qos: 1 as const, rh: 1 }];
+    connection.send({ cmd: 'subscribe', messageId: SUBSCRIBE_ID, subscriptions });
+    try {
+      await this.#granted.promise;
+    } catch (error) {
+      throwIfAborted(signal);
+      throw error;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** The attempt to go on has made a session: a second attempt would find it, and miss the messages in silence. */
+  async #forgetSession(signal: AbortSignal): Promise<void> {
+    const { clientId } = this.#subscriber;
+    const client = { clientId, isPersistent: false, receiveMaximum: 1, onPacket() {}, onLost() {} };
+    const connection = await connectMqtt(this.#broker, client, signal);
+    await connection.end();
+  }
+
+  #sessionMissing(): OtaError {
+    const fact = `the broker does not know client ${this.#subscriber.clientId}, whose session the checkpoint goes on with`;
+    return new OtaError('CHECKPOINT_MISMATCH', `${this.#broker.name}: ${fact}`, [
+      'What the broker held for it may be lost: check that the broker keeps sessions (persistence true of Mosquitto).',
+      'Run with --no-from-checkpoint to begin a new session.',
+    ]);
+  }
+
+  #lose(failure: AttemptFailure | OtaError): void {
+    const { pacing, limits } = this.#broker;
+    const hasLasted = pacing.monotonicMs() - this.#connectedMs > limits.retryDelayLimitMs;
+    this.#fruitless = hasLasted ? 1 : this.#fruitless + 1;
+    this.#loss = failure;
+    this.#granted.reject(failure);
+    this.#subscriber.onLost();
+  }
+
+  #receive(packet: Packet): void {
+    if (packet.cmd === 'publish') this.#subscriber.onMessage(packet);
+    else if (packet.cmd === 'suback') this.#checkSubscription(packet);
+  }
+
+  #checkSubscription({ granted }: ISubackPacket): void {
+    const code = Number(granted[0] ?? REFUSED);
+    const what = `${this.#broker.name}: the broker refuses to subscribe to ${this.#subscriber.filter}`;
+    if (code >= REFUSED) throw requestRefused(code, what);
+    if (code === 0) {
+      throw new OtaError('BROKER_REFUSED', `${what} with quality of service 1, it grants 0`, [
+        'Without acknowledgements messages would be lost; ask the operator of the broker.',
+      ]);
+    }
+    this.#granted.resolve();
+  }
+}
