@@ -27,7 +27,7 @@ const BATCH_BYTES = 4 * 1024 * 1024;
  *
  * @throws OtaError USAGE for a source that is named twice; MESSAGE_INVALID, MESSAGE_CONFLICT with `strict`;
  *   OUTPUT_EXISTS, CHECKPOINT_MISMATCH when store, output and sources do not belong together; LIMIT_EXCEEDED for too
- *   many sources; or what source, sink and store throw
+ *   many sources; INTERRUPTED, TERMINATED while it still repairs; or what source, sink and store throw
  */
 export async function runPipeline(options: PipelineOptions): Promise<PipelineSummary> {
   const { sources, signal, store, threads, batchBytes = BATCH_BYTES, onEvent } = options;

@@ -21,6 +21,8 @@ export interface RunOptions extends Partial<Omit<PipelineOptions, 'store' | 'dec
   readonly store?: Partial<PartitionedStoreOptions>;
   readonly decode?: Partial<DecodeOptions>;
   readonly hasDeadLetters?: boolean;
+  /** Of the store. */
+  readonly directory?: string;
   readonly run?: typeof runPipeline;
 }
 
@@ -35,7 +37,7 @@ export async function runOn(fs: DurableFs, options: RunOptions): Promise<Pipelin
     run = runPipeline,
   } = options;
   const digestBytes = storeOptions?.digestBytes ?? 0;
-  const store = await openPartitionedStore('/data/store', {
+  const store = await openPartitionedStore(options.directory ?? '/data/store', {
     fs,
     tenant: 'default',
     partitions: 1,
