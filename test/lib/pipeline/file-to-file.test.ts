@@ -1,0 +1,43 @@
+import { appendFile, readFile, writeFile } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { openDurableFs } from '../../../src/lib/core/node-durable-fs.js';
+import { fileSink } from '../../../src/lib/telemetry/file-sink.js';
+import { openFileSource } from '../../../src/lib/telemetry/file-source.js';
+import { type TestFolder, testFolder } from '../../support/folder.js';
+import { runOn } from './pipeline-fixture.js';
+
+const line = (id: number) => `{"messageId":"m${id}","pad":"${'x'.repeat(200)}"}\n`;
+
+async function replay(folder: TestFolder, { endsEarly = false } = {}) {
+  const ended = new AbortController();
+  const source = await openFileSource(folder.file('in.ndjson'));
+  try {
+    return await runOn(openDurableFs(), {
+      sources: [{ ...source, committed: async () => (endsEarly ? ended.abort() : undefined) }],
+      sink: fileSink(openDurableFs(), folder.file('out.ndjson')),
+      store: { sealing: 'worker', window: { keys: 100_000 } },
+      directory: folder.file('store'),
+      threads: 2,
+      batchBytes: 500_000,
+      signal: ended.signal,
+      onEvent: () => {},
+    });
+  } finally {
+    await source.close();
+  }
+}
+
+test('a large file comes out in order, decoded by several threads, and goes on where it was interrupted', async () => {
+  await using folder = await testFolder();
+  const ids = Array.from({ length: 40_000 }, (_, at) => (at % 10 === 9 ? Math.floor(at / 2) : at));
+  const expected = [...new Set(ids)].map(line).join('');
+  await writeFile(folder.file('in.ndjson'), ids.map(line).join(''));
+  const first = await replay(folder, { endsEarly: true });
+  expect(first).toMatchObject({ isInterrupted: true });
+  const second = await replay(folder);
+  expect(first.counts.lines + second.counts.lines).toBe(ids.length);
+  expect((await readFile(folder.file('out.ndjson'), 'utf8')) === expected).toBe(true);
+  await appendFile(folder.file('in.ndjson'), line(7) + line(1_000_000));
+  const third = await replay(folder);
+  expect(third.counts).toMatchObject({ lines: 2, written: 1, duplicates: 1 });
+});
