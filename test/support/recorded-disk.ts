@@ -64,7 +64,7 @@ export function applied(disk: Disk, operation: DiskOperation): Disk {
 /**
  * What a power cut after these operations may leave, one of the possible ways: everything that was
  * synced, and any part of the rest in any order. Bytes that were not synced can be lost, torn at any
- * byte, or be there in some sectors only, while zeros or garbage stand in the others.
+ * byte, or be there in some sectors only, while zeros, garbage or old parts of the file stand in the others.
  */
 export function survivors(start: Disk, operations: readonly DiskOperation[], random: Random): Disk {
   const syncedFiles = new Map<number, number>();
@@ -104,10 +104,15 @@ function partlyAppended(
     return withContent(disk, file, written(content, position, bytes.subarray(0, random() * bytes.length)));
   if (share < 0.6) return withContent(disk, file, written(content, position, bytes));
   const torn = Uint8Array.from(bytes);
-  const isGarbage = random() < 0.3;
+  const fill = random();
   for (let at = 0; at < torn.length; ) {
     const end = Math.min(torn.length, at + SECTOR_BYTES - ((position + at) % SECTOR_BYTES));
-    if (random() < 0.5) for (let i = at; i < end; i++) torn[i] = isGarbage ? random() * 256 : 0;
+    if (random() < 0.5) {
+      // What stood in this place of the disk before may be an earlier part of the same file.
+      const stale = Math.floor((random() * content.length) / SECTOR_BYTES) * SECTOR_BYTES;
+      for (let i = at; i < end; i++)
+        torn[i] = fill < 0.5 ? 0 : fill < 0.7 ? random() * 256 : (content[stale + i - at] ?? 0);
+    }
     at = end;
   }
   return withContent(disk, file, written(content, position, torn));

@@ -44,23 +44,24 @@ export function scanLog(
   const reader = new FrameReader(log, generation);
   const damage: DamagedBlock[] = [];
   let end = 0;
-  let expectedNumber = 0;
+  let isBehindDamage = false;
   while (end < log.size) {
     const frame = reader.read(end);
     if (frame !== undefined) {
-      const lost = frame.header.number - expectedNumber;
-      if (lost > 0 && damage.at(-1)?.offset !== end) {
+      const lost = frame.header.number - reader.nextNumber;
+      if (lost > 0 && !isBehindDamage) {
         damage.push({ file, offset: end, bytes: 0, cause: `${lost} frames are missing` });
       }
       onFrame(frame);
-      expectedNumber = frame.header.number + 1;
+      reader.nextNumber = frame.header.number + 1;
+      isBehindDamage = false;
       end = frame.end;
       continue;
     }
     const next = reader.findNext(end + 1);
     if (next === undefined) break;
     damage.push({ file, offset: end, bytes: next - end, ...lostKeys(reader, end), cause: 'the checksum is wrong' });
-    expectedNumber = Number.POSITIVE_INFINITY;
+    isBehindDamage = true;
     end = next;
   }
   return { end, tornBytes: log.size - end, damage };
@@ -74,6 +75,8 @@ function lostKeys(reader: FrameReader, start: number): { keys?: number } {
 class FrameReader {
   readonly #log: DurableFile;
   readonly #generation: number;
+  /** Frames with lower numbers are what stood in this place of the disk before: they would bring old checkpoints back. */
+  nextNumber = 0;
   readonly #header = new Uint8Array(FRAME_HEADER_BYTES);
   #body = new ArrayBuffer(1 << 17);
 
@@ -93,7 +96,7 @@ class FrameReader {
 
   read(start: number): ScannedFrame | undefined {
     const header = this.header(start);
-    if (header === undefined) return undefined;
+    if (header === undefined || header.number < this.nextNumber) return undefined;
     const bytes = frameBytes(header) - FRAME_HEADER_BYTES;
     if (bytes > this.#body.byteLength) this.#body = new ArrayBuffer(bytes);
     const body = new Uint8Array(this.#body, 0, bytes);

@@ -126,6 +126,33 @@ describe('a snapshot', () => {
     await writer.close();
   });
 
+  test('holds a whole window also if all of it ages while it is taken', async () => {
+    const writer = await open();
+    for (let from = 0; from < 4000; from += 100) await insert(writer, from, 100);
+    let links = 0;
+    const fs: DurableFs = {
+      ...HERE.fs,
+      link: async (from, to) => {
+        if (++links === 3) for (let next = 4000; next < 9000; next += 100) await insert(writer, next, 100);
+        await HERE.fs.link(from, to);
+      },
+    };
+    await snapshotStore(store, folder.file('snapshot'), { ...HERE, fs });
+    await requireConsistent(folder.file('snapshot'), 9000);
+    await writer.close();
+  });
+
+  test('leaves out what is half-written at the end of a log', async () => {
+    await fill(4000);
+    const partition = join(store, 'default', 'p0000');
+    const [log] = (await HERE.fs.list(partition)).filter((name) => name.endsWith('.log'));
+    const bytes = await readFile(join(partition, log!));
+    await writeFile(join(partition, log!), Buffer.concat([bytes, bytes.subarray(0, 100)]));
+    await snapshotStore(store, folder.file('snapshot'), HERE);
+    expect(await readFile(join(folder.file('snapshot'), 'default', 'p0000', log!))).toEqual(bytes);
+    await requireConsistent(folder.file('snapshot'), 4000);
+  });
+
   test('is taken from a store that another process writes to, and the process may be killed then', async () => {
     const writer = script.start([store, String(WINDOW_KEYS)], { stdin: null });
     await writer.seen('\n6400\n');

@@ -50,7 +50,7 @@ class Life {
   async live(store: DedupeStore, steps: number): Promise<void> {
     for (let step = 0; step < steps; step++) {
       const choice = this.#random();
-      if (choice < 0.85) await this.#commit(store);
+      if (choice < 0.8) await this.#commit(store);
       else if (choice < 0.9) await this.#step(store, (model) => this.#rollBack(store, model));
       else if (choice < 0.95) await this.#step(store, () => store.seal());
       else await this.#step(store, () => store.age(WINDOW_KEYS));
@@ -70,7 +70,9 @@ class Life {
   }
 
   async #rollBack(store: DedupeStore, model: StoreModel): Promise<void> {
-    const checkpoint = [...store.checkpoints()][Math.floor(this.#random() * 4)];
+    const checkpoints = [...store.checkpoints()];
+    // Mostly a little way, and now and then over sealed generations.
+    const checkpoint = checkpoints[Math.floor(this.#random() ** 2 * checkpoints.length)];
     if (checkpoint === undefined) return;
     model.backTo(labelOf(checkpoint));
     await store.rollBackTo(checkpoint);
