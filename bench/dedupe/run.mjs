@@ -104,7 +104,7 @@ function targets() {
     results.find((one) => one.contender === contender && one.keys === millions * M && one.window === window * M);
   const ratio = (millions, window, peers) => {
     const rates = peers.map((peer) => of(peer, millions, window)?.kPerCpuSecond).filter((rate) => rate !== undefined);
-    return of('generations', millions, window)?.kPerCpuSecond / Math.max(...rates);
+    return rates.length === 0 ? undefined : of('generations', millions, window)?.kPerCpuSecond / Math.max(...rates);
   };
   const [small, middle, large, ageing] = [
     of('generations', 5),

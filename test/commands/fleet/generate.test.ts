@@ -33,7 +33,9 @@ describe('fleet generate', () => {
       malformed: 0,
       bytes: written.length,
     });
-    expect(toStdout.stderr).toBe(`3000 lines: ${messages} messages, ${3000 - messages} duplicates\n`);
+    expect(toStdout.stderr).toBe(
+      `3,000 lines: ${messages.toLocaleString('en-US')} messages, ${3000 - messages} duplicates\n`,
+    );
   });
 
   test('a dry run counts and writes nothing', async () => {
