@@ -4,11 +4,10 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { hash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer } from 'node:net';
 import { homedir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { accepts, freePorts } from './ports.mjs';
 
 const POM = join(import.meta.dirname, 'kafka/pom.xml');
 const START_MS = 60_000;
@@ -46,7 +45,7 @@ export async function startKafka(directory) {
   process.once('exit', orphan);
   ended.then(() => process.off('exit', orphan));
   await Promise.race([
-    accepts(port),
+    accepts(port, START_MS),
     ended.then((status) => {
       throw new Error(`Kafka ended with status ${status}\n${Buffer.concat(output)}`);
     }),
@@ -152,30 +151,6 @@ transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
 `;
-}
-
-/** Ports that nobody listens on at the moment. */
-async function freePorts(count) {
-  const servers = Array.from({ length: count }, () => createServer());
-  const ports = await Promise.all(
-    servers.map((server) => new Promise((done) => server.listen(0, '127.0.0.1', () => done(server.address().port)))),
-  );
-  await Promise.all(servers.map((server) => new Promise((done) => server.close(done))));
-  return ports;
-}
-
-async function accepts(port) {
-  const end = performance.now() + START_MS;
-  while (performance.now() < end) {
-    const isOpen = await new Promise((done) => {
-      const socket = connect(port, '127.0.0.1', () => done(true)).on('error', () => done(false));
-      socket.unref();
-      setTimeout(() => socket.destroy(), 1000).unref();
-    });
-    if (isOpen) return;
-    await delay(50);
-  }
-  throw new Error(`Kafka does not accept connections on port ${port} after ${START_MS / 1000} s`);
 }
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === import.meta.filename) {

@@ -3,7 +3,7 @@ import { isLoopback } from '../lib/net/http-policy.js';
 import { readPem } from '../lib/net/pem-file.js';
 import type { KafkaEndpoint } from '../lib/telemetry/endpoint.js';
 import { brokerAddress, type KafkaOptions } from '../lib/telemetry/kafka-options.js';
-import { accessOf, type ConnectionFlags } from './telemetry-ends.js';
+import { accessOf, type ConnectionFlags } from './connection-flags.js';
 
 /** The cluster of a `kafka://` address, with what was typed to get into it. @throws OtaError CONFIG_INVALID, USAGE */
 export async function kafkaAccess(

@@ -17,8 +17,10 @@ import { type Drill, drillLines } from '../lib/telemetry/drill.js';
 import type { SinkEndpoint, SourceEndpoint } from '../lib/telemetry/endpoint.js';
 import { type Pace, paceLines } from '../lib/telemetry/pacing.js';
 import type { Sink } from '../lib/telemetry/sink.js';
+import type { ConnectionFlags } from './connection-flags.js';
+import type { KafkaTopics } from './run-kafka-replay.js';
 import { type StoreFlags, storeSettings, takeNoLock } from './store-settings.js';
-import { type ConnectionFlags, openSink, openSource } from './telemetry-ends.js';
+import { openSink, openSource } from './telemetry-ends.js';
 
 export interface ReplayRequest {
   sources: readonly SourceEndpoint[];
@@ -54,6 +56,13 @@ export function deadLettersOf({ store, tenant, 'dead-letters': path }: StoreFlag
  */
 export async function runReplay(request: ReplayRequest): Promise<PipelineSummary & Pick<Sink, 'guarantee'>> {
   const idle = idleWatch(request);
+  const topics = kafkaTopics(request);
+  if (topics !== undefined) {
+    const { runKafkaReplay } = await import('./run-kafka-replay.js');
+    const replay = { ...request, ...topics, onEvent: idle.onEvent, signal: idle.signal };
+    const summary = await runKafkaReplay(replay, deadLettersOf(request.flags));
+    return { ...summary, guarantee: 'exactly-once', isInterrupted: request.signal.aborted };
+  }
   await using open = new ResourceStack();
   const options = await openPipeline({ ...request, onEvent: idle.onEvent, signal: idle.signal }, open, false);
   const summary = await runPipeline(options);
@@ -67,8 +76,30 @@ export async function runReplay(request: ReplayRequest): Promise<PipelineSummary
 
 /** What `runReplay` would do first: everything is opened over a disk that keeps changes in memory. */
 export async function planReplay(request: ReplayRequest): Promise<PipelinePlan> {
+  if (kafkaTopics(request) !== undefined) {
+    throw new OtaError('USAGE', '--dry-run: what a member of a Kafka group does depends on the other members', [
+      'Leave --dry-run out; a second member with --group NAME and another output changes nothing for the first group.',
+    ]);
+  }
   await using open = new ResourceStack();
   return await planPipeline(await openPipeline(request, open, true));
+}
+
+/** From topic to topic replay is the work of a group, shared by partition. @throws OtaError USAGE */
+function kafkaTopics({ sources, sink, flags }: ReplayRequest): KafkaTopics | undefined {
+  const [input, second] = sources;
+  if (sink.kind !== 'kafka' || !sources.some(({ kind }) => kind === 'kafka')) return undefined;
+  if (input?.kind !== 'kafka' || second !== undefined) {
+    throw new OtaError('USAGE', 'From Kafka to Kafka there is one source, the topic', [
+      'Start one replay for each source, with an output and a store of its own.',
+    ]);
+  }
+  if (!flags['from-checkpoint']) {
+    throw new OtaError('USAGE', '--no-from-checkpoint: a Kafka group goes on where it stands', [
+      'Name a new one with --group NAME to read the topic from its start.',
+    ]);
+  }
+  return { input, output: sink };
 }
 
 async function openPipeline(request: ReplayRequest, open: ResourceStack, isDryRun: boolean): Promise<PipelineOptions> {
@@ -79,7 +110,7 @@ async function openPipeline(request: ReplayRequest, open: ResourceStack, isDryRu
   for (const endpoint of request.sources) {
     sources.push(closing(open, await openSource(endpoint, flags, onWarning)));
   }
-  const sink = closing(open, await openSink(request.sink, flags, fs));
+  const sink = closing(open, await openSink(request.sink, flags, fs, isDryRun));
   const deadLetterPath = deadLettersOf(flags);
   requireApart(
     [...sources, sink].map(({ id }) => id),

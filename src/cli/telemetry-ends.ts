@@ -5,29 +5,9 @@ import type { SinkEndpoint, SourceEndpoint } from '../lib/telemetry/endpoint.js'
 import type { Sink } from '../lib/telemetry/sink.js';
 import type { Source } from '../lib/telemetry/source.js';
 import { secretOfEnvironment } from '../lib/ui/secret.js';
-
-/** How to get into the ends of the stream, as it was typed. */
-export interface ConnectionFlags {
-  'source-username'?: string | undefined;
-  'source-password-env'?: string | undefined;
-  'sink-username'?: string | undefined;
-  'sink-password-env'?: string | undefined;
-  'token-env'?: string | undefined;
-  ca?: string | undefined;
-  sasl: 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
-  tenant: string;
-  group?: string | undefined;
-  'from-checkpoint'?: boolean;
-}
+import { accessOf, type ConnectionFlags, groupOf } from './connection-flags.js';
 
 type OnWarning = (code: string, message: string) => void;
-
-/** What an end is opened with: read from the environment once, and never shown. */
-interface Access {
-  username?: string | undefined;
-  password?: string | undefined;
-  caFile?: string | undefined;
-}
 
 /**
  * Opens a source. What only some of them need is loaded with them.
@@ -66,7 +46,12 @@ export async function openSource(
 }
 
 /** @throws OtaError as openSource */
-export async function openSink(endpoint: SinkEndpoint, flags: ConnectionFlags, fs: DurableFs): Promise<Sink> {
+export async function openSink(
+  endpoint: SinkEndpoint,
+  flags: ConnectionFlags,
+  fs: DurableFs,
+  isReadOnly = false,
+): Promise<Sink> {
   switch (endpoint.kind) {
     case 'file': {
       const { fileSink } = await import('../lib/telemetry/file-sink.js');
@@ -102,26 +87,11 @@ export async function openSink(endpoint: SinkEndpoint, flags: ConnectionFlags, f
       return await openKafkaSink({
         ...(await kafkaAccess(endpoint, 'sink', flags)),
         topic: endpoint.topic,
-        // One writer for each tenant: a later one shuts the earlier one out.
-        transactionalId: `fleet-${flags.tenant}.${endpoint.topic}`,
+        // One writer for each tenant: a later one shuts the earlier one out, but for one that only looks.
+        ...(!isReadOnly && { transactionalId: `fleet-${flags.tenant}.${endpoint.topic}` }),
       });
     }
   }
-}
-
-/** The consumer group of a Kafka source. */
-export function groupOf({ group, tenant }: ConnectionFlags): string {
-  return group ?? `fleet-${tenant}`;
-}
-
-export function accessOf(role: 'source' | 'sink', flags: ConnectionFlags): Access {
-  const passwordFlag = `${role}-password-env` as const;
-  const variable = flags[passwordFlag];
-  return {
-    username: flags[`${role}-username`],
-    password: variable === undefined ? undefined : secretOfEnvironment(variable, passwordFlag),
-    caFile: flags.ca,
-  };
 }
 
 /** Which flags mean something with these ends, and which were typed for nothing. @throws OtaError USAGE */

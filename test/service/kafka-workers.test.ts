@@ -127,7 +127,7 @@ test('a member without a store builds it from the output, one with an old store 
   const second = group.start('b');
   await broker.produce(group.input, messages(1000, 2000));
   await group.caughtUp();
-  expect(second.stdout()).toMatch(/recovered [1-9]/);
+  expect(second.stdout()).toMatch(/"tailMessages":[1-9]/);
   expect(await stopped(second)).toMatchObject({ written: 1000, duplicates: 1000 });
   const third = group.start('a');
   await broker.produce(group.input, messages(2000, 2000));

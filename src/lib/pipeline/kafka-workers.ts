@@ -9,30 +9,31 @@ import { type KafkaOptions, pacingOf } from '../telemetry/kafka-options.js';
 import { openKafkaSink } from '../telemetry/kafka-sink.js';
 import { type KafkaSource, openKafkaSource } from '../telemetry/kafka-source.js';
 import type { DecodeOptions } from './decode-lines.js';
-import type { PipelineCounts, PipelineEvent } from './events.js';
-import type { PipelineOptions } from './pipeline-options.js';
-import { type Counting, noCounts } from './progress.js';
+import type { PipelineEvent } from './events.js';
+import type { PipelineOptions, PipelineSummary } from './pipeline-options.js';
+import { noCounts } from './progress.js';
 import { runPipeline } from './run-pipeline.js';
+import { WorkerEvents } from './worker-events.js';
 
 export interface KafkaWorkersOptions {
   readonly input: KafkaOptions & { readonly topic: string; readonly group: string; readonly sessionTimeoutMs?: number };
+  /** How many the input is expected to have. */
+  readonly partitions?: number;
   /** Has as many partitions as the input. */
   readonly output: KafkaOptions & { readonly topic: string };
   /** Window and memory are for all partitions of the topic, wherever their workers are. */
-  readonly store: Omit<PartitionedStoreOptions, 'partitions' | 'only' | 'sinkId' | 'newOutput'> & {
-    readonly directory: string;
-  };
+  readonly store: Omit<PartitionedStoreOptions, 'partitions' | 'only' | 'sinkId'> & { readonly directory: string };
   readonly missingId: DecodeOptions['missingId'];
-  readonly pipeline: Pick<PipelineOptions, 'threads' | 'strict' | 'minWindowMs' | 'time'>;
+  readonly pipeline: Pick<PipelineOptions, 'threads' | 'strict' | 'minWindowMs' | 'time' | 'pacing' | 'drill'>;
   /** A file for each partition: a worker takes back what it had not committed. */
   openDeadLetters?(partition: number): Promise<DeadLetters>;
   /** Ends all workers, each at a batch boundary, and leaves the group. */
   readonly signal: AbortSignal;
-  onEvent(partition: number, event: PipelineEvent): void | Promise<void>;
+  /** What all workers of this process do, as if they were one. */
+  onEvent(event: PipelineEvent): void | Promise<void>;
 }
 
-export interface KafkaWorkersSummary {
-  readonly counts: PipelineCounts;
+export interface KafkaWorkersSummary extends PipelineSummary {
   /** Records whose key was not their message id (KafkaSource.misrouted). */
   readonly misrouted: number;
 }
@@ -48,24 +49,42 @@ export interface KafkaWorkersSummary {
  * @throws OtaError USAGE when the topics differ in partitions; what no worker recovers from by itself
  */
 export async function runKafkaWorkers(options: KafkaWorkersOptions): Promise<KafkaWorkersSummary> {
+  const { time } = options.pipeline;
+  const startMs = time.monotonicMs();
+  const result = await takePart(options);
+  const summary = { ...result, seconds: Math.max(0, time.monotonicMs() - startMs) / 1000, isInterrupted: true };
+  const { misrouted: _, ...finished } = summary;
+  await options.onEvent({ type: 'finished', ...finished });
+  return summary;
+}
+
+type Result = Pick<KafkaWorkersSummary, 'counts' | 'window' | 'misrouted'>;
+
+async function takePart(options: KafkaWorkersOptions): Promise<Result> {
   try {
-    return await takePart(options);
+    return await inGroup(options);
   } catch (error) {
-    if (isInterruption(error, options.signal)) return NOTHING; // before it had joined
-    throw error;
+    if (!isInterruption(error, options.signal)) throw error; // else it had not joined yet
+    return { counts: noCounts(), window: { keys: 0, isFull: false }, misrouted: 0 };
   }
 }
 
-const NOTHING: KafkaWorkersSummary = { counts: noCounts(), misrouted: 0 };
-
-async function takePart(options: KafkaWorkersOptions): Promise<KafkaWorkersSummary> {
+async function inGroup(options: KafkaWorkersOptions): Promise<Result> {
   const { input, output, signal } = options;
   await using cluster = await connectKafka(input, signal);
   const topic = await cluster.topic(input.topic, signal);
+  requirePartitions(topic, options.partitions);
   await requireSamePartitions(topic, output, signal);
   const workers = new Workers(options, topic);
   await joinGroup(cluster, input, workers, AbortSignal.any([signal, workers.failed]));
   return workers.summary();
+}
+
+function requirePartitions({ name, partitions }: KafkaTopic, expected = partitions): void {
+  if (partitions === expected) return;
+  throw new OtaError('USAGE', `kafka topic ${name}: has ${partitions} partitions, ${expected} were expected`, [
+    'Leave --partitions out: each partition of the topic has a store.',
+  ]);
 }
 
 async function requireSamePartitions(input: KafkaTopic, output: KafkaWorkersOptions['output'], signal: AbortSignal) {
@@ -96,13 +115,14 @@ class Workers implements PartitionOwner {
   readonly #pacing: ReturnType<typeof pacingOf>;
   readonly #running = new Map<number, RunningWorker>();
   readonly #failed = new AbortController();
-  readonly #counts: Counting = noCounts();
+  readonly #events: WorkerEvents;
   #misrouted = 0;
 
   constructor(options: KafkaWorkersOptions, topic: KafkaTopic) {
     this.#options = options;
     this.#topic = topic;
     this.#pacing = pacingOf(options.input);
+    this.#events = new WorkerEvents(options.onEvent);
   }
 
   /** Raised when a worker met a failure that does not pass. */
@@ -134,9 +154,9 @@ class Workers implements PartitionOwner {
   }
 
   /** @throws the failure that ended a worker */
-  summary(): KafkaWorkersSummary {
+  summary(): Result {
     if (this.failed.aborted) throw this.failed.reason;
-    return { counts: this.#counts, misrouted: this.#misrouted };
+    return { ...this.#events.summary(), misrouted: this.#misrouted };
   }
 
   async #keepRunning(partition: number, signal: AbortSignal): Promise<void> {
@@ -147,7 +167,7 @@ class Workers implements PartitionOwner {
       } catch (error) {
         if (signal.aborted) return; // whoever has the partition now finds the same truth
         if (!(error instanceof OtaError) || !PASSING.has(error.code)) throw error;
-        await this.#options.onEvent(partition, { type: 'warning', code: error.code, message: error.message });
+        await this.#options.onEvent({ type: 'warning', code: error.code, message: error.message });
         if (this.#pacing.monotonicMs() - startMs > LONGEST_RETRY_MS) failures = 0;
         const waitMs = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** failures);
         await this.#pacing.delay(waitMs, signal).catch(() => {});
@@ -186,7 +206,7 @@ class Workers implements PartitionOwner {
     const deadLetters = letters && closing(letters);
     const { digestBytes, digestIgnore = [] } = storeOptions;
     try {
-      const { counts } = await runPipeline({
+      await runPipeline({
         ...pipeline,
         sources: [source],
         sink,
@@ -194,27 +214,27 @@ class Workers implements PartitionOwner {
         decode: { secret: store.secret, missingId, digestBytes, digestIgnore },
         ...(deadLetters !== undefined && { deadLetters }),
         fromCheckpoint: true,
-        newOutput: false,
+        newOutput: storeOptions.newOutput ?? false,
         rebuild: true,
         signal,
-        onEvent: (event) => this.#options.onEvent(partition, event),
+        onEvent: (event) => this.#events.take(partition, event),
       });
-      for (const [name, count] of Object.entries(counts)) this.#counts[name as keyof Counting] += count;
     } finally {
-      await this.#tellMisrouted(partition, source);
+      this.#events.ended(partition);
+      await this.#tellMisrouted(source);
     }
   }
 
-  async #tellMisrouted(partition: number, source: KafkaSource): Promise<void> {
+  async #tellMisrouted(source: KafkaSource): Promise<void> {
     const count = source.misrouted();
     if (count === 0) return;
     this.#misrouted += count;
     const message = `${source.id}: ${count} records have a key that is not their message id; a repetition with another key is not found`;
-    await this.#options.onEvent(partition, { type: 'warning', code: 'MISROUTED', message });
+    await this.#options.onEvent({ type: 'warning', code: 'MISROUTED', message });
   }
 
   #tellGap(partition: number, offsets: number): void {
     const message = `kafka topic ${this.#options.output.topic}, partition ${partition}: ${offsets} offsets of the output were removed by its retention before this store had seen them; their repetitions are not found`;
-    void this.#options.onEvent(partition, { type: 'warning', code: 'OUTPUT_GAP', message });
+    void this.#options.onEvent({ type: 'warning', code: 'OUTPUT_GAP', message });
   }
 }

@@ -1,5 +1,6 @@
 import { OtaError } from '../core/errors.js';
 import type { KafkaClient } from './kafka-cluster.js';
+import { LineBuffer } from './line-buffer.js';
 
 /**
  * Batches of records as they lie in the log of a partition.
@@ -96,8 +97,8 @@ export interface CommittedLines {
 }
 
 /**
- * Takes the committed records from `from` on out of fetched batches and makes lines of them. A raw line feed in a
- * value becomes a space; a record without a value becomes the line `null`.
+ * Takes the committed records from `from` on out of fetched batches and makes lines of them. A record
+ * without a value becomes the line `null`.
  *
  * A fetch with isolation "read committed" still carries the records of aborted transactions: the reader drops those
  * between a transaction's first offset and its marker.
@@ -114,7 +115,7 @@ export function committedLines(
   const { bytes } = fetched;
   const pending = [...fetched.aborted].sort((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1));
   const aborting = new Set<bigint>();
-  const lines = new LineBuffer(bytes.length);
+  const lines = new LineBuffer();
   let nextOffset = from;
   let firstOffset = from;
   let misrouted = 0;
@@ -138,15 +139,15 @@ export function committedLines(
         const { offsetDelta, key, value } = reader.next();
         const offset = baseOffset + BigInt(offsetDelta);
         if (offset < from) continue;
-        if (lines.count === 0) firstOffset = offset;
+        if (lines.lines === 0) firstOffset = offset;
         if (!isKeyedById(key, value)) misrouted++;
-        lines.add(value);
+        lines.add(value ?? NULL_LINE);
       }
     }
     if (lastOffset >= nextOffset) nextOffset = lastOffset + 1n;
     at = end;
   }
-  return { bytes: lines.bytes(), count: lines.count, firstOffset, misrouted, nextOffset };
+  return { count: lines.lines, bytes: lines.take(), firstOffset, misrouted, nextOffset };
 }
 
 function batchDamage(client: KafkaClient, bytes: Buffer, at: number, end: number): string | undefined {
@@ -190,43 +191,7 @@ function isKeyedById(key: Buffer | undefined, value: Buffer | undefined): boolea
   return value[end] === QUOTE && value.compare(key, 0, key.length, at + 1, end) === 0;
 }
 
-/** Lines one after the other, in memory that belongs to the reader. */
-class LineBuffer {
-  count = 0;
-  #bytes: Buffer;
-  #end = 0;
-
-  constructor(sizeHint: number) {
-    this.#bytes = Buffer.from(new ArrayBuffer(sizeHint));
-  }
-
-  add(value: Buffer | undefined): void {
-    const line = value ?? NULL_LINE;
-    if (this.#end + line.length + 1 > this.#bytes.length) this.#grow(line.length + 1);
-    const start = this.#end;
-    this.#bytes.set(line, start);
-    this.#end += line.length;
-    for (let at = line.indexOf(LINE_FEED); at >= 0; at = line.indexOf(LINE_FEED, at + 1)) {
-      this.#bytes[start + at] = SPACE;
-    }
-    this.#bytes[this.#end++] = LINE_FEED;
-    this.count++;
-  }
-
-  bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#end);
-  }
-
-  #grow(needed: number): void {
-    const larger = Buffer.from(new ArrayBuffer(Math.max(2 * this.#bytes.length, this.#end + needed)));
-    larger.set(this.#bytes.subarray(0, this.#end));
-    this.#bytes = larger;
-  }
-}
-
 const NULL_LINE = Buffer.from('null');
-const LINE_FEED = 0x0a;
-const SPACE = 0x20;
 
 class RecordReader {
   readonly #bytes: Buffer;

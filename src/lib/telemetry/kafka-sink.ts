@@ -12,8 +12,11 @@ import type { AcceptedMessages, InputProgress, RecoverableSink } from './sink.js
 
 export interface KafkaSinkOptions extends KafkaOptions {
   readonly topic: string;
-  /** Of all pipelines that write the topic exactly one has it: a later one with the same id shuts the earlier one out. */
-  readonly transactionalId: string;
+  /**
+   * Of all pipelines that write the topic exactly one has it: a later one with the same id shuts the earlier one out.
+   * Without it the sink only reads, and nobody is shut out.
+   */
+  readonly transactionalId?: string;
   /** Writes and reads just this partition; otherwise each message goes to the partition of its id. */
   readonly partition?: number;
   /** A topic whose group offsets are committed together with the messages that came from it. */
@@ -40,7 +43,11 @@ export async function openKafkaSink(options: KafkaSinkOptions): Promise<Recovera
   try {
     const topic = await cluster.topic(options.topic);
     // First of all: only then does the end of the topic stand still.
-    const producer = await openTransactionalProducer(cluster, options);
+    const { transactionalId } = options;
+    const producer =
+      transactionalId === undefined
+        ? undefined
+        : await openTransactionalProducer(cluster, { topic: options.topic, transactionalId });
     return new TopicSink(cluster, topic, producer, options);
   } catch (error) {
     await cluster[Symbol.asyncDispose]();
@@ -53,13 +60,18 @@ class TopicSink implements RecoverableSink {
   readonly guarantee = 'exactly-once';
   readonly #cluster: KafkaCluster;
   readonly #topic: KafkaTopic;
-  readonly #producer: TransactionalProducer;
+  readonly #producer: TransactionalProducer | undefined;
   readonly #options: KafkaSinkOptions;
   readonly #partitions: readonly number[];
   #end: Offsets | undefined;
   #failure: unknown;
 
-  constructor(cluster: KafkaCluster, topic: KafkaTopic, producer: TransactionalProducer, options: KafkaSinkOptions) {
+  constructor(
+    cluster: KafkaCluster,
+    topic: KafkaTopic,
+    producer: TransactionalProducer | undefined,
+    options: KafkaSinkOptions,
+  ) {
     this.id = `kafka:${topic.name}`;
     this.#cluster = cluster;
     this.#topic = topic;
@@ -71,6 +83,7 @@ class TopicSink implements RecoverableSink {
 
   async write(messages: AcceptedMessages, input: InputProgress): Promise<JsonObject> {
     if (this.#failure !== undefined) throw this.#failure;
+    if (this.#producer === undefined) throw new TypeError('a sink without a transactional id was asked to write');
     try {
       const before = this.#end ?? (await this.#list('end'));
       const written = await this.#producer.commit(this.#route(messages), this.#groupOffsets(input));

@@ -46,8 +46,8 @@ test('the client reads every batch that is encoded here', () => {
         producerEpoch: 3,
         firstSequence: sequence,
       });
-      expect(read.records.map(({ key, value }) => ({ id: `${key}`, line: [...value!] }))).toEqual(
-        records.map(({ id, line }) => ({ id: `${Buffer.from(id)}`, line: [...line] })),
+      expect(read.records.map(({ key, value }) => ({ id: `${key}`, line: value!.toString('hex') }))).toEqual(
+        records.map(({ id, line }) => ({ id: `${Buffer.from(id)}`, line: Buffer.from(line).toString('hex') })),
       );
     }),
     { numRuns: 30 },

@@ -22,11 +22,8 @@ const { counts, misrouted } = await runKafkaWorkers({
   missingId: 'refuse',
   pipeline: { threads: 0, strict: false, time: systemPacing },
   signal: stop.signal,
-  onEvent: (partition, event) => {
-    if (event.type === 'warning') process.stdout.write(`${partition} warning ${event.code}: ${event.message}\n`);
-    else if (event.type === 'started') process.stdout.write(`${partition} started\n`);
-    else if (event.type === 'recovered') process.stdout.write(`${partition} recovered ${event.tailMessages}\n`);
-    else if (event.type === 'finished') process.stdout.write(`${partition} finished\n`);
+  onEvent: (event) => {
+    if (event.type !== 'progress' && event.type !== 'finished') process.stdout.write(`${JSON.stringify(event)}\n`);
   },
 });
 process.stdout.write(`${JSON.stringify({ ...counts, misrouted })}\n`);
