@@ -25,6 +25,7 @@ const cases = [
   ['ota apply', ['ota.js', 'apply', nothing, '--base', nothing, '--out', nothing], COMMAND_LIMIT],
   ['ota device status', ['ota.js', 'device', 'status', nothing], COMMAND_LIMIT],
   ['ota device boot', ['ota.js', 'device', 'boot', nothing], COMMAND_LIMIT],
+  ['fleet generate', ['fleet.js', 'generate', '--lines', '0'], COMMAND_LIMIT],
   ['ota (unknown command)', ['ota.js', nothing], COMMAND_LIMIT],
 ];
 
