@@ -1,6 +1,5 @@
 import { isInterruption } from '../core/abort.js';
 import { OtaError } from '../core/errors.js';
-import type { JsonObject } from '../core/strict-json.js';
 import type { LineChunk } from '../telemetry/line-chunk.js';
 import type { Source } from '../telemetry/source.js';
 import { requireRoom } from './checkpoint.js';
@@ -12,7 +11,7 @@ import { PipelineRun } from './pipeline-run.js';
 import { Progress } from './progress.js';
 import { recover } from './recover.js';
 import { recoveryEvents, startEvents } from './start-events.js';
-import { windowReport } from './window-report.js';
+import { inFlightBytes, windowReport } from './window-report.js';
 
 const BATCH_BYTES = 4 * 1024 * 1024;
 
@@ -30,7 +29,7 @@ const BATCH_BYTES = 4 * 1024 * 1024;
  *   many sources; INTERRUPTED, TERMINATED while it still repairs; or what source, sink and store throw
  */
 export async function runPipeline(options: PipelineOptions): Promise<PipelineSummary> {
-  const { sources, signal, store, threads, batchBytes = BATCH_BYTES, onEvent } = options;
+  const { sources, signal, store, threads, onEvent } = options;
   requireDistinct(sources);
   requireRoom(sources);
   const recovery = await recover(options);
@@ -42,7 +41,9 @@ export async function runPipeline(options: PipelineOptions): Promise<PipelineSum
 
   using progress = new Progress({ ...options, counts: run.counts });
   await using decoder = chunkDecoder(options.decode, threads);
-  const read = (source: Source, reading: AbortSignal) => linesOf(source, run.startOf(source), options, reading);
+  const batchBytes = Math.min(options.batchBytes ?? BATCH_BYTES, inFlightBytes(store));
+  const read = (source: Source, reading: AbortSignal) =>
+    linesOf(source.read(run.startOf(source), reading, { maxChunkBytes: batchBytes }), source.id, options, reading);
   let isInterrupted = false;
   try {
     for await (const batch of inputBatches(sources, { read, decode: decoder.decode, batchBytes }, signal)) {
@@ -66,14 +67,13 @@ export async function runPipeline(options: PipelineOptions): Promise<PipelineSum
 }
 
 function linesOf(
-  source: Source,
-  from: JsonObject | undefined,
+  lines: AsyncIterable<LineChunk>,
+  source: string,
   { drill, pacing }: Pick<PipelineOptions, 'drill' | 'pacing'>,
   signal: AbortSignal,
 ): AsyncIterable<LineChunk> {
-  const lines = source.read(from, signal);
-  const drilled = drill === undefined ? lines : drill(lines, source.id, signal);
-  return pacing === undefined ? drilled : pacing(drilled, source.id, signal);
+  const drilled = drill === undefined ? lines : drill(lines, source, signal);
+  return pacing === undefined ? drilled : pacing(drilled, source, signal);
 }
 
 /** @throws OtaError USAGE for a source that is named twice */

@@ -44,13 +44,13 @@ export async function openFileSource(path: string): Promise<Source> {
   return {
     id,
     recovery: 'position',
-    async *read(from, signal) {
+    async *read(from, signal, limits = { maxChunkBytes: BLOCK_BYTES }) {
       const start = from === undefined ? { bytes: 0, lines: 0 } : await startBehind(file, from);
       if (start === undefined) {
         doneBytes = file.size;
         return;
       }
-      for await (const chunk of chunksFrom(file, start, signal)) {
+      for await (const chunk of chunksFrom(file, start, limits.maxChunkBytes, signal)) {
         doneBytes = chunk.position.bytes;
         yield chunk;
       }
@@ -64,10 +64,11 @@ export async function openFileSource(path: string): Promise<Source> {
 async function* chunksFrom(
   file: RandomAccess,
   start: { readonly bytes: number; readonly lines: number },
+  maxChunkBytes: number,
   signal: AbortSignal,
 ): AsyncGenerator<LineChunk & { readonly position: FilePosition }, void, undefined> {
   const splitter = new LineSplitter(MAX_LINE_BYTES, start);
-  const block = new Uint8Array(BLOCK_BYTES);
+  const block = new Uint8Array(Math.min(BLOCK_BYTES, maxChunkBytes));
   const chunk = async (lines: WholeLines, open: number) => ({
     ...lines,
     position: {

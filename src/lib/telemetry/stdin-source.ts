@@ -13,13 +13,16 @@ export function stdinSource(stream: AsyncIterable<Uint8Array>): Source {
   return {
     id: 'stdin',
     recovery: 'none',
-    async *read(_from, signal) {
+    async *read(_from, signal, limits) {
       const splitter = new LineSplitter(MAX_LINE_BYTES, { bytes: 0, lines: 0 });
       const chunk = (lines: WholeLines) => ({ ...lines, position: { bytes: splitter.bytes, lines: splitter.lines } });
       try {
         for await (const block of untilAborted(stream, signal)) {
-          const lines = splitter.push(block);
-          if (lines !== undefined) yield chunk(lines);
+          const partBytes = limits?.maxChunkBytes ?? block.length;
+          for (let at = 0; at < block.length; at += partBytes) {
+            const lines = splitter.push(block.subarray(at, at + partBytes));
+            if (lines !== undefined) yield chunk(lines);
+          }
         }
       } catch (error) {
         if (!signal.aborted) throw error;

@@ -4,7 +4,8 @@ import { openDurableFs } from '../../../src/lib/core/node-durable-fs.js';
 import { fileSink } from '../../../src/lib/telemetry/file-sink.js';
 import { openFileSource } from '../../../src/lib/telemetry/file-source.js';
 import { type TestFolder, testFolder } from '../../support/folder.js';
-import { runOn } from './pipeline-fixture.js';
+import { RecordedFs } from '../../support/recorded-fs.js';
+import { idsOf, makeFolders, OUTPUT, runOn } from './pipeline-fixture.js';
 
 const line = (id: number) => `{"messageId":"m${id}","pad":"${'x'.repeat(200)}"}\n`;
 
@@ -40,4 +41,28 @@ test('a large file comes out in order, decoded by several threads, and goes on w
   await appendFile(folder.file('in.ndjson'), line(7) + line(1_000_000));
   const third = await replay(folder);
   expect(third.counts).toMatchObject({ lines: 2, written: 1, duplicates: 1 });
+});
+
+test('with a window of a few hundred ids, what is read again after a crash is still remembered', async () => {
+  await using folder = await testFolder();
+  const path = folder.file('in.ndjson');
+  const ids = Array.from({ length: 3000 }, (_, id) => `m${id}`);
+  await writeFile(path, ids.map((id) => `{"messageId":"${id}"}\n`).join(''));
+  const live = async (disk: RecordedFs) => {
+    const source = await openFileSource(path);
+    try {
+      await runOn(disk.process(), { sources: [source], store: { window: { keys: 300 } } });
+    } finally {
+      await source.close();
+    }
+  };
+  for (let operations = 7; operations < 350; operations += 13) {
+    const disk = new RecordedFs();
+    await makeFolders(disk.process());
+    disk.killAt(operations);
+    await live(disk).catch(() => {});
+    disk.kill();
+    await live(disk);
+    expect(idsOf(disk.files().get(OUTPUT))).toEqual(ids);
+  }
 });
