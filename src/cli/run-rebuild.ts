@@ -70,7 +70,7 @@ export async function runRebuild(request: RebuildRequest): Promise<Rebuilt> {
 }
 
 async function build(
-  { output, flags, signal, onTail }: RebuildRequest,
+  { output, flags, isDryRun, signal, onTail }: RebuildRequest,
   aside: string,
   fs: DurableFs,
 ): Promise<Rebuilt> {

@@ -6,6 +6,9 @@ import { readStoreFile, tenantDirectory } from '../lib/dedupe/store-file.js';
 
 export const DEFAULT_WINDOW: Window = { keys: 20_000_000 };
 
+/** In the folder of a tenant: where refused lines go when nobody says where. */
+export const DEAD_LETTERS_FILE = 'dead-letters.ndjson';
+
 /** What was typed about a store; what was not is as the store has it. */
 export interface StoreFlags {
   store: string;

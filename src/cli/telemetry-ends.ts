@@ -1,5 +1,6 @@
 import type { DurableFs } from '../lib/core/durable-fs.js';
 import { OtaError } from '../lib/core/errors.js';
+import { takeLock } from '../lib/core/lock.js';
 import { httpPolicyFromEnvironment } from '../lib/net/http-policy.js';
 import type { SinkEndpoint, SourceEndpoint } from '../lib/telemetry/endpoint.js';
 import type { Sink } from '../lib/telemetry/sink.js';
@@ -55,7 +56,7 @@ export async function openSink(
   switch (endpoint.kind) {
     case 'file': {
       const { fileSink } = await import('../lib/telemetry/file-sink.js');
-      return fileSink(fs, endpoint.path);
+      return fileSink(fs, endpoint.path, isReadOnly ? {} : { takeLock });
     }
     case 'stdio': {
       const { stdoutSink } = await import('../lib/telemetry/stdout-sink.js');

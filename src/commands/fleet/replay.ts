@@ -79,13 +79,21 @@ export default class Replay extends BaseCommand {
     }
     // On a terminal the line would stand in the middle of the data.
     const status = sink.kind === 'stdio' && process.stdout.isTTY ? undefined : this.statusLine();
-    const summary = await runReplay({ ...request, onEvent: (event) => this.#tell(event, status, text) });
+    let isDamaged = false;
+    const summary = await runReplay({
+      ...request,
+      onEvent: (event) => {
+        if (event.type === 'started') isDamaged ||= event.isDamaged;
+        this.#tell(event, status, text);
+      },
+    });
     status?.done();
     const result = {
       ...summary,
       sources: args.source,
       sink: flags.to,
       deadLetters: deadLettersOf(flags),
+      isDamaged,
     };
     if (summary.isInterrupted) process.exitCode = abortError(this.signal).exitCode;
     const lines = text.replayText(result);

@@ -31,6 +31,8 @@ export type PipelineEvent =
       readonly guarantee: 'exactly-once' | 'at-least-once';
       /** Whether it goes on from a checkpoint. */
       readonly isContinued: boolean;
+      /** The store lost ids that it should remember: messages that have them may come out again. */
+      readonly isDamaged: boolean;
     }
   | {
       readonly type: 'recovered';

@@ -6,11 +6,16 @@ import type { Recovery } from './recover.js';
 type Ends = Pick<PipelineOptions, 'sources' | 'sink' | 'store'>;
 
 /** What a run promises, and what it cannot. */
-export function startEvents({ sources, sink }: Ends, isContinued: boolean): PipelineEvent[] {
-  const names = sources.map(({ id }) => id);
-  const started = { type: 'started', sources: names, sink: sink.id, guarantee: sink.guarantee, isContinued } as const;
+export function startEvents({ sources, sink, store }: Ends, isContinued: boolean): PipelineEvent[] {
   return [
-    started,
+    {
+      type: 'started',
+      sources: sources.map(({ id }) => id),
+      sink: sink.id,
+      guarantee: sink.guarantee,
+      isContinued,
+      isDamaged: [...store.stores.values()].some((partition) => partition.stats().damage.length > 0),
+    },
     ...(sink.guarantee === 'at-least-once'
       ? [
           warning(

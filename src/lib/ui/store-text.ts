@@ -42,7 +42,7 @@ export async function storeStatsText(figures: StoreFigures): Promise<string> {
   const perKey = keys === 0 ? '' : `, ${(diskBytes / keys).toFixed(1)} bytes an id`;
   const ignored = figures.digestIgnore.length === 0 ? '' : `, without ${figures.digestIgnore.join(', ')}`;
   return [
-    `${nameText(figures)}: remembers ${counted(keys, 'id')}${windowSeconds === undefined ? '' : ` over ${spanText(windowSeconds * 1000)}`}`,
+    `${nameText(figures)}: remembers ${counted(keys, 'id')}${windowSeconds ? ` over ${spanText(windowSeconds * 1000)}` : ''}`,
     factsText([
       ['output', endText(figures.output)],
       ['window', `${windowText(figures.window)}; ${forgotten}`],
@@ -111,8 +111,8 @@ export function storeVerifyText(figures: VerifyFigures): string {
     ...(damage.length === 0
       ? []
       : [
-          `Next: fleet dedupe restore NEW --from SNAPSHOT, or fleet dedupe rebuild NEW --from OUTPUT; or replay with ` +
-            `--accept-damage, then ids that were lost may come out again`,
+          `Next: fleet dedupe rebuild ${escapeText(figures.store)} --from OUTPUT --force`,
+          'A replay goes on with --accept-damage; messages whose ids were lost may come out again.',
         ]),
   ].join('\n');
 }
@@ -198,16 +198,19 @@ export interface RebuildFigures extends StoreName {
   tailMessages: number;
   foreignLines: number;
   isPartial: boolean;
+  /** Where the store that was there before is kept. */
+  former?: string;
   dryRun: boolean;
 }
 
 /** `fleet dedupe rebuild` for people. */
 export function storeRebuildText(figures: RebuildFigures): string {
-  const { output, keys, tailMessages, foreignLines, isPartial, dryRun } = figures;
+  const { output, keys, tailMessages, foreignLines, isPartial, former, dryRun } = figures;
   return [
     `${nameText(figures)}: ${dryRun ? 'would remember' : 'remembers'} ${counted(keys, 'id')} that came out`,
     factsText([
       ['read', `${counted(tailMessages, 'message')} of ${escapeText(output)}`],
+      ['former', former === undefined ? undefined : `kept in ${former}`],
       ['passed over', foreignLines === 0 ? undefined : `${counted(foreignLines, 'line')} that are no messages`],
       [
         'window',

@@ -31,8 +31,10 @@ export function endText(id: string): string {
 }
 
 /** `fleet replay` begins. */
-export function startedText({ sources, sink, guarantee, isContinued }: EventOf<'started'>): string {
-  const promise = guarantee === 'exactly-once' ? 'each message comes out exactly once' : 'at least once';
+export function startedText({ sources, sink, guarantee, isContinued, isDamaged }: EventOf<'started'>): string {
+  const promise = isDamaged
+    ? 'once each, but for messages whose ids the damaged store has lost'
+    : `each message comes out ${guarantee === 'exactly-once' ? 'exactly' : 'at least'} once`;
   const where = isContinued ? ', going on where the last run stopped' : '';
   return `${sources.map(endText).join(', ')} → ${endText(sink)}${where}: ${promise}`;
 }
@@ -50,8 +52,8 @@ export function recoveredText({ addedKeys, removedKeys, tailMessages }: EventOf<
 /** One block of a store that cannot be read. */
 export function damageText({ file, offset, bytes, keys, cause }: DamagedBlock): string {
   const lost = keys === undefined ? '' : `, ${counted(keys, 'id')} lost`;
-  const where = bytes > 0 ? ` bytes ${offset} to ${offset + bytes - 1}` : '';
-  return `${escapeText(file)}:${where} ${escapeText(cause)}${lost}`;
+  const where = bytes > 0 ? `, bytes ${offset} to ${offset + bytes - 1}` : '';
+  return `${escapeText(file)}${where}: ${escapeText(cause)}${lost}`;
 }
 
 /** `1,234,567 lines, 402,114/s; 7,407 duplicates; 31.2 MiB to go; remembers 1,227,160 ids, 28 d` */
@@ -75,7 +77,7 @@ function lagText({ amount, unit }: { amount: number; unit: 'bytes' | 'messages' 
 }
 
 function rememberedText({ keys, spanMs }: WindowReport): string {
-  return `${counted(keys, 'id')}${spanMs === undefined ? '' : ` over ${spanText(spanMs)}`}`;
+  return `${counted(keys, 'id')}${spanMs ? ` over ${spanText(spanMs)}` : ''}`;
 }
 
 export interface ReplayResult {
@@ -89,11 +91,13 @@ export interface ReplayResult {
   /** By a signal: the next run goes on here. */
   isInterrupted: boolean;
   deadLetters: string;
+  /** Some of the messages may have come out before. */
+  isDamaged: boolean;
 }
 
 /** `fleet replay` for people, at its end. */
 export function replayText(result: ReplayResult): string {
-  const { sources, sink, guarantee, counts, seconds, window, isInterrupted, deadLetters } = result;
+  const { sources, sink, counts, seconds, window, isInterrupted, deadLetters } = result;
   const { lines, written, duplicates, conflicts, rejects, derivedIds, inputBytes } = counts;
   const output = escapeText(sink === '-' ? 'stdout' : sink);
   const input = sources.map((source) => escapeText(source === '-' ? 'stdin' : source)).join(', ');
@@ -106,11 +110,11 @@ export function replayText(result: ReplayResult): string {
   const perSecond = seconds > 0 ? `, ${countText(lines / seconds)}/s` : '';
   const kept = (count: number) => (count === 0 ? undefined : `${countText(count)}, kept in ${deadLetters}`);
   return [
-    `${output}: ${counted(written, 'message')} came out, ${guarantee === 'exactly-once' ? 'exactly' : 'at least'} once`,
+    `${output}: ${counted(written, 'message')} came out, ${outcomeText(result)}`,
     factsText([
       [
         'read',
-        `${counted(lines, 'line')} of ${input}, ${formatByteSize(inputBytes)} in ${seconds.toFixed(1)} s${perSecond}`,
+        `${counted(lines, 'line')} of ${input}, ${formatByteSize(inputBytes)} in ${seconds.toFixed(seconds < 10 ? 2 : 1)} s${perSecond}`,
       ],
       ['duplicates', `${countText(duplicates)} dropped${shareText(duplicates, lines)}`],
       ['conflicts', kept(conflicts)],
@@ -151,6 +155,11 @@ function positionText(from: JsonObject | undefined): string {
   if (typeof lines === 'number') return `from line ${countText(lines + 1)}`;
   if (typeof bytes === 'number') return `from byte ${countText(bytes)}`;
   return `from ${escapeText(JSON.stringify(from))}`;
+}
+
+function outcomeText({ guarantee, isDamaged }: ReplayResult): string {
+  if (isDamaged) return 'some of them perhaps not for the first time: the store has lost ids';
+  return guarantee === 'exactly-once' ? 'exactly once' : 'at least once';
 }
 
 function shareText(part: number, whole: number): string {

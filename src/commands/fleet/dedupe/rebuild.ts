@@ -3,7 +3,7 @@ import { storeArg } from '../../../cli/store-flags.js';
 import { OtaError } from '../../../lib/core/errors.js';
 import { parseSink } from '../../../lib/telemetry/endpoint.js';
 import { BaseCommand } from '../../../lib/ui/base-command.js';
-import { dryRunFlag, inputFlag } from '../../../lib/ui/flags.js';
+import { dryRunFlag, forceFlag, inputFlag } from '../../../lib/ui/flags.js';
 import { type RebuildFigures, storeRebuildText } from '../../../lib/ui/store-text.js';
 import { countText } from '../../../lib/ui/telemetry-text.js';
 
@@ -15,12 +15,17 @@ export default class DedupeRebuild extends BaseCommand {
   static override description =
     'For a store that was lost or damaged, or that needs other partitions: the output holds every id. As many of the ' +
     'newest messages are read as the window holds. The next replay reads its sources from their start, drops what ' +
-    'came out, and goes on from there.\n\n' +
-    'Exits 2 for an output that cannot be read back, 6 when the store cannot be written, 8 when it holds ids already, 16 ' +
-    'for a missing output.';
+    'came out, and goes on from there. With --force the new store takes the place of one that is there, damaged or ' +
+    'not, with its settings where none are given; that one is kept beside it.\n\n' +
+    'Exits 2 for an output that cannot be read back, 6 when the store cannot be written, 8 when there is one already or ' +
+    'a replay has it, 16 for a missing output.';
 
   static override examples = [
     { description: 'A lost store:', command: '<%= config.bin %> <%= command.id %> seen --from out.ndjson' },
+    {
+      description: 'A damaged one:',
+      command: '<%= config.bin %> <%= command.id %> seen --from out.ndjson --force',
+    },
     {
       description: 'Four partitions instead of one:',
       command: '<%= config.bin %> <%= command.id %> seen-4 --from out.ndjson --partitions 4',
@@ -33,6 +38,7 @@ export default class DedupeRebuild extends BaseCommand {
     from: inputFlag({ summary: 'The output: a path or kafka://HOST/TOPIC.', helpValue: 'PATH|URL', required: true }),
     ...makingFlags,
     ...sinkFlags,
+    force: forceFlag,
     'dry-run': dryRunFlag,
   };
 
@@ -45,6 +51,7 @@ export default class DedupeRebuild extends BaseCommand {
     const rebuilt = await runRebuild({
       output,
       flags: { ...flags, store: args.store },
+      force: flags.force,
       isDryRun: flags['dry-run'],
       signal: this.signal,
       onTail: (messages) => status.update(`${countText(messages)} messages of the output were read`),

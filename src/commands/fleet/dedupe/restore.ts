@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 import { acceptDamageFlag, storeArg, tenantFlag } from '../../../cli/store-flags.js';
+import { takeNoLock } from '../../../cli/store-settings.js';
 import { dryRunFs } from '../../../lib/core/dry-run-fs.js';
 import { openDurableFs } from '../../../lib/core/node-durable-fs.js';
 import { restoreStore } from '../../../lib/dedupe/restore-store.js';
@@ -39,7 +40,7 @@ export default class DedupeRestore extends BaseCommand {
     const disk = openDurableFs();
     const summary = await restoreStore(from, args.store, {
       tenant,
-      fs: dryRun ? dryRunFs(disk) : disk,
+      ...(dryRun ? { fs: dryRunFs(disk), takeLock: takeNoLock } : { fs: disk }),
       acceptDamage: flags['accept-damage'],
       signal: this.signal,
     });

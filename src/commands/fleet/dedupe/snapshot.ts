@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
 import { storeArg, tenantFlag } from '../../../cli/store-flags.js';
+import { takeNoLock } from '../../../cli/store-settings.js';
 import { dryRunFs } from '../../../lib/core/dry-run-fs.js';
 import { openDurableFs } from '../../../lib/core/node-durable-fs.js';
 import { snapshotStore } from '../../../lib/dedupe/snapshot-store.js';
@@ -41,7 +42,7 @@ export default class DedupeSnapshot extends BaseCommand {
     const disk = openDurableFs();
     const summary = await snapshotStore(args.store, out, {
       tenant,
-      fs: dryRun ? dryRunFs(disk) : disk,
+      ...(dryRun ? { fs: dryRunFs(disk), takeLock: takeNoLock } : { fs: disk }),
       signal: this.signal,
     });
     const report = { store: args.store, tenant, copy: out, dryRun, ...summary };
