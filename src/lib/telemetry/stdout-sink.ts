@@ -1,5 +1,6 @@
 import type { Writable } from 'node:stream';
-import { ioError } from '../core/io-error.js';
+import { OtaError } from '../core/errors.js';
+import { ioError, systemCode } from '../core/io-error.js';
 import type { Sink } from './sink.js';
 
 /**
@@ -28,8 +29,17 @@ export function stdoutSink(stream: Writable): Sink {
 function written(stream: Writable, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve, reject) => {
     stream.write(bytes, (error) => {
-      if (error) reject(ioError(error, 'stdout'));
+      if (error) reject(systemCode(error) === 'EPIPE' ? readerGone(error) : ioError(error, 'stdout'));
       else resolve();
     });
   });
+}
+
+function readerGone(cause: Error): OtaError {
+  return new OtaError(
+    'IO_FAILED',
+    'stdout: whoever read it has ended',
+    ['The next run goes on with the messages that were not taken.'],
+    { cause },
+  );
 }
