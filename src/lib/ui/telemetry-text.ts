@@ -110,7 +110,7 @@ export function replayText(result: ReplayResult): string {
   const perSecond = seconds > 0 ? `, ${countText(lines / seconds)}/s` : '';
   const kept = (count: number) => (count === 0 ? undefined : `${countText(count)}, kept in ${deadLetters}`);
   return [
-    `${output}: ${counted(written, 'message')} came out, ${outcomeText(result)}`,
+    `${output}: ${written === 0 ? 'nothing came out that had not come out before' : `${counted(written, 'message')} came out, ${outcomeText(result)}`}`,
     factsText([
       [
         'read',
