@@ -2,6 +2,7 @@ import { endName } from './end-name.js';
 import type { PipelineEvent } from './events.js';
 import type { PipelineOptions } from './pipeline-options.js';
 import type { Recovery } from './recover.js';
+import { rememberedKeys } from './window-report.js';
 
 type Ends = Pick<PipelineOptions, 'sources' | 'sink' | 'store'>;
 
@@ -51,6 +52,12 @@ export function recoveryEvents({ sources, sink, store }: Ends, recovery: Recover
   if (foreignLines > 0) {
     events.push(
       warning('OUTPUT_FOREIGN', `${endName(sink)}: ${foreignLines} lines since the checkpoint are no messages`),
+    );
+  }
+  if (!recovery.isFirst && tailMessages > rememberedKeys(store)) {
+    const fact = `holds ${tailMessages} messages since the checkpoint, more than the store remembers`;
+    events.push(
+      warning('TAIL_LONG', `${endName(sink)}: ${fact}; older ones come out again if their input is read again`),
     );
   }
   if (isPartial) {

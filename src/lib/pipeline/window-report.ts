@@ -28,11 +28,16 @@ const MAX_KEY_BYTES = 32;
  * then read from the input again. If they were more than the store remembers, the first of them would be
  * forgotten before they are met, and come out twice.
  */
-export function inFlightBytes({ stores }: Pick<PartitionedStore, 'stores'>): number {
+export function inFlightBytes(store: Pick<PartitionedStore, 'stores'>): number {
+  return Math.max(1, Math.floor((rememberedKeys(store) * MIN_LINE_BYTES) / 6));
+}
+
+/** How many of the newest keys are remembered at least. */
+export function rememberedKeys({ stores }: Pick<PartitionedStore, 'stores'>): number {
   let keys = 0;
   for (const store of stores.values()) {
     const { window } = store.stats();
-    keys += 'keys' in window ? window.keys : window.bytes / MAX_KEY_BYTES;
+    keys += 'keys' in window ? window.keys : Math.floor(window.bytes / MAX_KEY_BYTES);
   }
-  return Math.max(1, Math.floor((keys * MIN_LINE_BYTES) / 6));
+  return keys;
 }

@@ -1,8 +1,11 @@
+import { createReadStream } from 'node:fs';
 import { appendFile, readFile, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { openDurableFs } from '../../../src/lib/core/node-durable-fs.js';
 import { fileSink } from '../../../src/lib/telemetry/file-sink.js';
 import { openFileSource } from '../../../src/lib/telemetry/file-source.js';
+import type { Sink } from '../../../src/lib/telemetry/sink.js';
+import { stdinSource } from '../../../src/lib/telemetry/stdin-source.js';
 import { type TestFolder, testFolder } from '../../support/folder.js';
 import { RecordedFs } from '../../support/recorded-fs.js';
 import { idsOf, makeFolders, OUTPUT, runOn } from './pipeline-fixture.js';
@@ -43,26 +46,30 @@ test('a large file comes out in order, decoded by several threads, and goes on w
   expect(third.counts).toMatchObject({ lines: 2, written: 1, duplicates: 1 });
 });
 
-test('with a window of a few hundred ids, what is read again after a crash is still remembered', async () => {
+test('with a window of a few hundred ids, what is in flight is a small part of it', async () => {
   await using folder = await testFolder();
   const path = folder.file('in.ndjson');
-  const ids = Array.from({ length: 3000 }, (_, id) => `m${id}`);
+  const ids = Array.from({ length: 1500 }, (_, id) => `m${id}`);
   await writeFile(path, ids.map((id) => `{"messageId":"${id}"}\n`).join(''));
-  const live = async (disk: RecordedFs) => {
-    const source = await openFileSource(path);
-    try {
-      await runOn(disk.process(), { sources: [source], store: { window: { keys: 300 } } });
-    } finally {
-      await source.close();
-    }
-  };
-  for (let operations = 7; operations < 350; operations += 13) {
+  for (const open of [() => openFileSource(path), async () => stdinSource(createReadStream(path))]) {
     const disk = new RecordedFs();
     await makeFolders(disk.process());
-    disk.killAt(operations);
-    await live(disk).catch(() => {});
-    disk.kill();
-    await live(disk);
+    const source = await open();
+    const sink = fileSink(disk.process(), OUTPUT);
+    const written: number[] = [];
+    const counting: Sink = {
+      id: sink.id,
+      guarantee: 'at-least-once',
+      write: (accepted, input, signal) => {
+        written.push(accepted.count);
+        return sink.write(accepted, input, signal);
+      },
+      close: () => sink.close(),
+    };
+    await runOn(disk.process(), { sources: [source], sink: counting, store: { window: { keys: 300 } } });
+    await source.close();
     expect(idsOf(disk.files().get(OUTPUT))).toEqual(ids);
+    // Two batches may have to be learnt from the output, and must then still be known.
+    expect(Math.max(...written)).toBeLessThanOrEqual(150);
   }
 });

@@ -246,6 +246,15 @@ describe('a store that is older than its output', () => {
   });
 });
 
+test('a store that is older than its output by more than it remembers says so', async () => {
+  const store = { window: { keys: 100 } };
+  const first = await live(nothing, { sources: source(0, 20), store });
+  const second = await live(first.files, { sources: source(0, 300), store });
+  const restored = new Map([...first.files, [OUTPUT, second.files.get(OUTPUT)!]]);
+  const third = await live(restored, { sources: source(300, 310), store });
+  expect(eventOf(third, 'warning')).toMatchObject([{ code: 'TAIL_LONG' }]);
+});
+
 test('output cut and store restored, again and again: each id is there once', async () => {
   const change = fc.oneof(
     fc.record({ kind: fc.constant('cut' as const), share: fc.double({ min: 0.05, max: 1, noNaN: true }) }),
