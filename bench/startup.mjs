@@ -26,6 +26,9 @@ const cases = [
   ['ota device status', ['ota.js', 'device', 'status', nothing], COMMAND_LIMIT],
   ['ota device boot', ['ota.js', 'device', 'boot', nothing], COMMAND_LIMIT],
   ['fleet generate', ['fleet.js', 'generate', '--lines', '0'], COMMAND_LIMIT],
+  ['fleet replay', ['fleet.js', 'replay', nothing, '--to', nothing, '--store', nothing], COMMAND_LIMIT],
+  ['fleet dedupe stats', ['fleet.js', 'dedupe', 'stats', nothing], COMMAND_LIMIT],
+  ['fleet dedupe verify', ['fleet.js', 'dedupe', 'verify', nothing], COMMAND_LIMIT],
   ['ota (unknown command)', ['ota.js', nothing], COMMAND_LIMIT],
 ];
 
