@@ -88,7 +88,7 @@ export function comeOutOnceFromSender(): fc.IAsyncProperty<[Scenario]> {
 }
 
 /** Batches of several sectors of a disk; every third message is repeated, at once or much later. */
-const LINES = Array.from({ length: 90 }, (_, at) => {
+const LINES = Array.from({ length: 54 }, (_, at) => {
   const id = at % 3 === 2 ? Math.floor(at * 0.6) : at;
   return `{"messageId":"m${id}","pad":"${'x'.repeat(100 + ((id * 37) % 150))}"}`;
 });
@@ -109,7 +109,7 @@ export async function surviveEveryCrash(
     disk.killAt(disk.operations.length + operations);
     const fs = disk.process();
     await runOn(fs, {
-      sources: [sender.source([15])],
+      sources: [sender.source([18])],
       sink: program.sink(fs, OUTPUT),
       store: { partitions },
       batchBytes: 1,
@@ -142,7 +142,7 @@ export async function surviveEveryCrash(
     }
     const { disk, sender } = await killed(at);
     if (disk.operations.at(-1)?.kind !== 'append') continue;
-    for (const more of [2, 4, 6, 8]) {
+    for (const more of [5, 6, 7, 8]) {
       const again = await killed(at);
       await live(again.disk, again.sender, more).catch(() => {});
       again.disk.kill();
