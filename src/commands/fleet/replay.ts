@@ -79,6 +79,7 @@ export default class Replay extends BaseCommand {
     }
     // On a terminal the line would stand in the middle of the data.
     const status = sink.kind === 'stdio' && process.stdout.isTTY ? undefined : this.statusLine();
+    status?.update('Opening');
     let isDamaged = false;
     const summary = await runReplay({
       ...request,

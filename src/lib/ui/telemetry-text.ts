@@ -56,7 +56,7 @@ export function damageText({ file, offset, bytes, keys, cause }: DamagedBlock): 
   return `${escapeText(file)}${where}: ${escapeText(cause)}${lost}`;
 }
 
-/** `1,234,567 lines, 402,114/s; 7,407 duplicates; 31.2 MiB to go; remembers 1,227,160 ids, 28 d` */
+/** `1,234,567 lines, 402,114/s; 7,407 duplicates; 31.2 MiB left; window 1,227,160 ids over 28 d` */
 export function replayProgressText({ counts, messagesPerSecond, lag, window }: EventOf<'progress'>): string {
   const { duplicates, conflicts, rejects } = counts;
   const dropped = [
@@ -67,8 +67,8 @@ export function replayProgressText({ counts, messagesPerSecond, lag, window }: E
   return [
     `${counted(counts.lines, 'line')}, ${countText(messagesPerSecond)}/s`,
     dropped.join(', '),
-    ...(lag === undefined ? [] : [`${lagText(lag)} to go`]),
-    `remembers ${rememberedText(window)}`,
+    ...(lag === undefined ? [] : [`${lagText(lag)} left`]),
+    `window ${rememberedText(window)}`,
   ].join('; ');
 }
 
