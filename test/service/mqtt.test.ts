@@ -141,6 +141,17 @@ describe('a consumer that is killed', () => {
   });
 });
 
+test('a backlog of more messages than there are packet identifiers comes through', async () => {
+  const count = 80_000;
+  await makeSession();
+  const sink = await openMqttSink(parseSink(`mqtt://${broker.address}/fleet/{deviceId}`) as MqttEndpoint);
+  await sink.write(accepted(someLines(count)), { source: 'x', position: {} }, new AbortController().signal);
+  await sink.close();
+  const one = consume();
+  await outputOf(count);
+  expect(await stopped(one)).toMatchObject({ lines: count, written: count, duplicates: 0 });
+});
+
 describe('a broker that is killed', () => {
   test('keeps the session on its disk: what was not acknowledged comes after its restart', async () => {
     const lines = someLines(500);

@@ -125,6 +125,10 @@ export class MqttConnection {
     this.#socket.pause();
   }
 
+  get isPaused(): boolean {
+    return this.#socket.isPaused();
+  }
+
   resume(): void {
     this.#silentTicks = 0;
     this.#socket.resume();
@@ -221,7 +225,7 @@ export class MqttConnection {
   }
 
   #askForLife(): void {
-    this.#silentTicks += this.#socket.isPaused() ? 0 : 1;
+    this.#silentTicks += this.isPaused ? 0 : 1;
     if (this.#silentTicks > 3) this.#fail(networkFailure(this.#broker.name, 'the broker is silent'));
     else this.send({ cmd: 'pingreq' });
   }

@@ -9,7 +9,7 @@ import type { LineChunk } from './line-chunk.js';
 import { Linger, type LingerTimes } from './linger.js';
 import { type MqttAccess, type MqttBroker, mqttBroker } from './mqtt-access.js';
 import { networkFailure } from './mqtt-failure.js';
-import { MqttSubscription } from './mqtt-subscription.js';
+import { MqttSubscription, RECEIVE_MAXIMUM } from './mqtt-subscription.js';
 import type { Source } from './source.js';
 import { Unacknowledged } from './unacknowledged.js';
 
@@ -19,8 +19,6 @@ export interface MqttSourceOptions extends MqttAccess {
   onWarning?(code: string, message: string): void;
 }
 
-/** More cannot be waiting for an acknowledgement: packet identifiers have 16 bits. */
-const PACKET_IDS = 65_535;
 /** A chunk is as good as ready with so many messages or bytes; beyond the bytes the broker is held back. */
 const CHUNK_LINES = 4_096;
 const CHUNK_BYTES = 4 * 1024 * 1024;
@@ -93,6 +91,7 @@ class MqttSource implements Source {
 
   async committed(upTo: JsonObject): Promise<void> {
     this.#subscription.acknowledge(this.#unacknowledged.takeUpTo(this.#deliveredAt(upTo)));
+    if (!this.#isFull()) this.#subscription.resume();
   }
 
   /** Brokers do not tell how much they hold. */
@@ -120,8 +119,16 @@ class MqttSource implements Source {
     const bytes = this.#lines.take();
     this.#isDue = false;
     this.#linger.restart();
-    this.#subscription.resume();
+    if (!this.#isFull()) this.#subscription.resume();
     return { bytes, firstLine, position: { delivered: this.#delivered } };
+  }
+
+  /**
+   * The broker is not left to count alone: MQTT 3.1.1 knows no Receive Maximum, and Mosquitto 2.0.11 exceeds it once
+   * acknowledgements come in bursts, until there are two messages with one packet identifier.
+   */
+  #isFull(): boolean {
+    return this.#lines.byteLength >= CHUNK_BYTES || this.#unacknowledged.size >= RECEIVE_MAXIMUM;
   }
 
   async #somethingNew(): Promise<void> {
@@ -140,11 +147,10 @@ class MqttSource implements Source {
     if (qos === 0) this.#warnOfLoss();
     else if (qos === 2) throw networkFailure(name, 'a message came with a quality of service not asked for');
     else if (messageId < 1) throw networkFailure(name, 'a message came without a packet identifier');
-    else if (this.#unacknowledged.size >= PACKET_IDS) throw networkFailure(name, 'a packet identifier came twice');
     this.#delivered++;
     if (qos === 1) this.#unacknowledged.add(this.#delivered, messageId);
     this.#lines.add(payload as Buffer);
-    if (this.#lines.byteLength >= CHUNK_BYTES) this.#subscription.pause();
+    if (this.#isFull()) this.#subscription.pause();
     if (this.#lines.lines >= CHUNK_LINES || this.#lines.byteLength >= CHUNK_BYTES) this.#due();
     else this.#linger.touch();
   }

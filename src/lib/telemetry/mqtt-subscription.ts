@@ -1,5 +1,4 @@
 import type { IPublishPacket, ISubackPacket, Packet } from 'mqtt-packet';
-import { throwIfAborted } from '../core/abort.js';
 import { OtaError } from '../core/errors.js';
 import type { AttemptFailure } from '../net/attempt-failure.js';
 import { repeatAttempts } from '../net/repeated-attempts.js';
@@ -20,7 +19,7 @@ export interface MqttSubscriber {
 }
 
 /** Messages that the broker may send ahead of the acknowledgements. */
-const RECEIVE_MAXIMUM = 16_384;
+export const RECEIVE_MAXIMUM = 16_384;
 const REFUSED = 0x80;
 const SUBSCRIBE_ID = 1;
 
@@ -30,7 +29,8 @@ export class MqttSubscription {
   readonly #subscriber: MqttSubscriber;
   #connection: MqttConnection | undefined;
   #loss: AttemptFailure | OtaError | undefined;
-  #granted = Promise.withResolvers<void>();
+  /** Runs until the broker has answered the subscription. */
+  #granting: NodeJS.Timeout | undefined;
   #connectedMs = 0;
   /** Connections in a row that ended soon, before anything was acknowledged on them. */
   #fruitless = 0;
@@ -94,6 +94,7 @@ export class MqttSubscription {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#granting);
     await this.#connection?.end();
     this.#connection = undefined;
   }
@@ -105,8 +106,6 @@ export class MqttSubscription {
 
   async #connectOnce(needsSession: boolean, signal: AbortSignal): Promise<void> {
     this.#loss = undefined;
-    this.#granted = Promise.withResolvers<void>();
-    this.#granted.promise.catch(() => {}); // also told to whoever waits below, if anybody does
     const connection = await connectMqtt(
       this.#broker,
       {
@@ -125,27 +124,24 @@ export class MqttSubscription {
     }
     this.#connection = connection;
     this.#connectedMs = this.#broker.pacing.monotonicMs();
-    await this.#subscribe(connection, signal);
+    this.#subscribe(connection);
   }
 
-  async #subscribe(connection: MqttConnection, signal: AbortSignal): Promise<void> {
+  /**
+   * Waits for nothing: a broker sends what it has kept before its answer, and that may be more than can be taken
+   * before somebody reads.
+   */
+  #subscribe(connection: MqttConnection): void {
     const { connectTimeoutMs } = this.#broker.limits;
     const silent = networkFailure(this.#broker.name, `no answer to the subscription within ${connectTimeoutMs} ms`);
-    const timer = setTimeout(() => connection.abandon(silent), connectTimeoutMs);
-    const onAbort = () => this.#granted.reject(signal.reason);
-    signal.addEventListener('abort', onAbort);
+    const timer = setTimeout(() => {
+      if (connection.isPaused) timer.refresh();
+      else connection.abandon(silent);
+    }, connectTimeoutMs);
+    this.#granting = timer;
     // In a session that is there already too: the filter may be another one now. `rh`: retained messages only once.
     const subscriptions = [{ topic: this.#subscriber.filter, qos: 1 as const, rh: 1 }];
     connection.send({ cmd: 'subscribe', messageId: SUBSCRIBE_ID, subscriptions });
-    try {
-      await this.#granted.promise;
-    } catch (error) {
-      throwIfAborted(signal);
-      throw error;
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', onAbort);
-    }
   }
 
   /** The attempt to go on has made a session: a second attempt would find it, and miss the messages in silence. */
@@ -169,7 +165,7 @@ export class MqttSubscription {
     const hasLasted = pacing.monotonicMs() - this.#connectedMs > limits.retryDelayLimitMs;
     this.#fruitless = hasLasted ? 1 : this.#fruitless + 1;
     this.#loss = failure;
-    this.#granted.reject(failure);
+    clearTimeout(this.#granting);
     this.#subscriber.onLost();
   }
 
@@ -187,6 +183,6 @@ export class MqttSubscription {
         'Without acknowledgements messages would be lost; ask the operator of the broker.',
       ]);
     }
-    this.#granted.resolve();
+    clearTimeout(this.#granting);
   }
 }

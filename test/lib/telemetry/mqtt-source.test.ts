@@ -73,6 +73,14 @@ const lineCount = (chunks: readonly LineChunk[]) =>
     .toString()
     .split('\n').length - 1;
 
+/** Waits until the broker gets rid of nothing any more. */
+async function standstill(socket: Socket): Promise<void> {
+  for (let last = -1, rounds = 0; rounds < 300; rounds = socket.writableLength === last ? rounds + 1 : 0) {
+    last = socket.writableLength;
+    await new Promise(setImmediate);
+  }
+}
+
 /** Every failure of reading from a broker that does this. */
 async function failureOf(script: Parameters<typeof serveScript>[0], options: MqttSourceOptions = impatient()) {
   await using broker = await serveScript(script);
@@ -342,15 +350,47 @@ describe('lines', () => {
     });
     const reader = await openReader(broker.endpoint('fleet/#'));
     await reader.lines(1);
-    // The reader is away until the broker gets rid of nothing any more.
-    for (let last = -1, rounds = 0; rounds < 300; rounds = socket!.writableLength === last ? rounds + 1 : 0) {
-      last = socket!.writableLength;
-      await new Promise(setImmediate);
-    }
+    await standstill(socket!);
     await reader.lines(60 - lineCount(reader.chunks));
     const sizes = reader.chunks.map(({ bytes }) => bytes.length);
     expect(sizes.length).toBeGreaterThan(10);
     expect(Math.max(...sizes)).toBeLessThan(6_000_000);
+  });
+
+  test('messages that outrun the acknowledgements hold the broker back, however many it dares to send', async () => {
+    let socket: Socket | undefined;
+    await using broker = await serveScript({
+      onPacket: (packet, peer) => {
+        if (packet.cmd !== 'subscribe') return;
+        socket = peer.socket;
+        for (let number = 0; number < 70_000; number++) {
+          peer.send(publication((number % 65_535) + 1, `${number} ${'x'.repeat(40)}`));
+        }
+      },
+    });
+    const reader = await openReader(broker.endpoint('fleet/#'));
+    const lines = await reader.lines(16_384);
+    await standstill(socket!);
+    while (lines.length < 70_000) {
+      await reader.commit();
+      lines.push(...(await reader.lines(1)));
+    }
+    expect(Math.max(...reader.chunks.map((chunk) => lineCount([chunk])))).toBeLessThan(20_000);
+    expect(lines.map((line) => Number.parseInt(line, 10))).toEqual(Array.from({ length: 70_000 }, (_, n) => n));
+  });
+
+  test('may come in any amount before the answer to the subscription', async () => {
+    await using broker = await serveScript({
+      grants: false,
+      onPacket: (packet, peer) => {
+        if (packet.cmd !== 'subscribe') return;
+        for (let number = 1; number <= 12; number++) peer.send(publication(number, 'x'.repeat(1_000_000)));
+        peer.send({ cmd: 'suback', messageId: packet.messageId!, granted: [1] });
+        peer.send(publication(13, 'the last'));
+      },
+    });
+    const reader = await openReader(broker.endpoint('fleet/#'));
+    expect((await reader.lines(13)).at(-1)).toBe('the last');
   });
 
   test('messages without acknowledgement are told once', async () => {
