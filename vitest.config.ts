@@ -15,7 +15,7 @@ export default defineConfig({
         extends: true,
         test: { name: 'default', include: ['test/**/*.test.ts'], exclude: ['test/service/**', 'test/proof/**'] },
       },
-      // Needs bsdiff, bspatch, openssl or an installed tarball.
+      // Needs other tools: bsdiff, openssl, strace, Mosquitto, Apache Kafka, an installed tarball.
       {
         extends: true,
         test: { name: 'service', include: ['test/service/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 },
