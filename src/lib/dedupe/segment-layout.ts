@@ -6,7 +6,7 @@ export const FORMAT_VERSION = 1;
 export const NO_DATA = 0xffffffff;
 const BLOCK_BYTES = 16_384;
 /** From here on, leaving out two bytes of each key outweighs a directory of 65,536 places. */
-const MANY_KEYS = 65_536;
+const MANY_KEYS = 32_768;
 
 /**
  * How records lie in a segment.
