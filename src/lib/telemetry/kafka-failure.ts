@@ -138,7 +138,6 @@ export function kafkaFailure(error: unknown, what: string): OtaError {
       cause,
     );
   }
-  if (!all.some(({ code }) => typeof code === 'string' && code.startsWith('PLT_'))) throw error;
   const fact = escapeText(String(all.at(-1)?.message));
   return new OtaError('BROKER_REFUSED', `${what}: the broker's answer cannot be read (${fact})`, [], cause);
 }
