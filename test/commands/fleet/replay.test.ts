@@ -4,6 +4,7 @@ import { access, appendFile, readFile, rm, truncate, writeFile } from 'node:fs/p
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { serveAedes } from '../../lib/telemetry/brokers.js';
 import { cleanEnvironment, executableFile, runCli } from '../../support/cli.js';
 import { message, messages, type TelemetryFolder, telemetryFolder } from './telemetry-fixture.js';
 
@@ -322,6 +323,27 @@ describe('into an HTTP service', () => {
     } finally {
       server.close();
     }
+  });
+});
+
+describe('from an MQTT broker', () => {
+  test('until it is silent, each message once', async () => {
+    await using broker = await serveAedes();
+    const from = `mqtt://127.0.0.1:${broker.port}/fleet/+`;
+    const running = folder.events(0, 'replay', from, ...TO_OUT, '--until-idle', '500ms');
+    await broker.subscribed;
+    for (const line of [...messages(20), message('m3')]) {
+      await new Promise((resolve) => {
+        broker.aedes.publish(
+          { cmd: 'publish', topic: 'fleet/d-1', payload: line, qos: 1, retain: false, dup: false },
+          resolve,
+        );
+      });
+    }
+    const events = await running;
+    expect(events[0]).toMatchObject({ type: 'started', sources: [expect.stringContaining('fleet/+')] });
+    expect(events.at(-1)).toMatchObject({ counts: { written: 20, duplicates: 1 }, isInterrupted: false });
+    expect(await folder.ids('out.ndjson')).toEqual(messages(20).map((line) => JSON.parse(line).messageId));
   });
 });
 
