@@ -2,7 +2,6 @@ import type { DurableFs } from '../../../src/lib/core/durable-fs.js';
 import type { JsonObject } from '../../../src/lib/core/strict-json.js';
 import { openPartitionedStore, type PartitionedStoreOptions } from '../../../src/lib/dedupe/partitioned-store.js';
 import type { DecodeOptions } from '../../../src/lib/pipeline/decode-lines.js';
-import type { PipelineEvent } from '../../../src/lib/pipeline/events.js';
 import type { PipelineOptions, PipelineSummary } from '../../../src/lib/pipeline/pipeline-options.js';
 import { runPipeline } from '../../../src/lib/pipeline/run-pipeline.js';
 import { type DeadLetters, openDeadLetters } from '../../../src/lib/telemetry/dead-letter.js';
@@ -161,8 +160,4 @@ export function idsOf(output: Uint8Array | undefined): string[] {
     .split('\n')
     .slice(0, -1)
     .map((line) => JSON.parse(line).messageId);
-}
-
-export function eventsOf(events: PipelineEvent[], type: PipelineEvent['type']): PipelineEvent[] {
-  return events.filter((event) => event.type === type);
 }
