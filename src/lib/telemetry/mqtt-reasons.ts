@@ -38,10 +38,11 @@ const TRANSIENT = new Set([0x88, 0x89, 0x8b, 0x8d, 0x96, 0x97, 0x98, 0x9f, 0xa0]
 const AUTHENTICATION = new Set([0x86, 0x87, 0x8a, 0x8c]);
 const NOT_AUTHORIZED = 0x87;
 const UNSUPPORTED_VERSION = 0x84;
+const CLIENT_IDENTIFIER = 0x85;
 const SESSION_TAKEN_OVER = 0x8e;
 
 /** Return codes of MQTT 3.1.1, section 3.2.2.3, as reason codes. */
-const RETURN_CODES: readonly number[] = [0, UNSUPPORTED_VERSION, 0x85, 0x88, 0x86, NOT_AUTHORIZED];
+const RETURN_CODES: readonly number[] = [0, UNSUPPORTED_VERSION, CLIENT_IDENTIFIER, 0x88, 0x86, NOT_AUTHORIZED];
 
 /** The reason code of a CONNACK. One of 3.1.1 is how an older broker answers MQTT 5.0; it ends below 0x80. */
 export function connackReason({ reasonCode, returnCode }: { reasonCode?: number; returnCode?: number }): number {
@@ -59,7 +60,9 @@ export function connectionRefused(reason: number, broker: string): AttemptFailur
   if (AUTHENTICATION.has(reason)) {
     return new OtaError('AUTHENTICATION_FAILED', fact, ['Check the user name and the password given for this broker.']);
   }
-  const refused = new OtaError('BROKER_REFUSED', fact, ['Ask the operator of the broker.']);
+  const suggestion =
+    reason === CLIENT_IDENTIFIER ? 'Name the client with ?client=NAME.' : 'Ask the operator of the broker.';
+  const refused = new OtaError('BROKER_REFUSED', fact, [suggestion]);
   return TRANSIENT.has(reason) ? new AttemptFailure(refused) : refused;
 }
 

@@ -61,6 +61,7 @@ class MqttSink implements Sink {
 
   async write(messages: AcceptedMessages, _input: unknown, signal: AbortSignal): Promise<undefined> {
     if (this.#failure !== undefined) throw this.#failure;
+    if (messages.count === 0) return;
     const publications = this.#publications(messages);
     const { pacing, limits } = this.#broker;
     const { retryDelayMs, retryDelayLimitMs } = limits;

@@ -14,7 +14,6 @@ import type { Source } from './source.js';
 import { Unacknowledged } from './unacknowledged.js';
 
 export interface MqttSourceOptions extends MqttAccess {
-  linger?: LingerTimes | undefined;
   /** Something that the user should know and that stops nothing. */
   onWarning?(code: string, message: string): void;
 }
@@ -22,7 +21,7 @@ export interface MqttSourceOptions extends MqttAccess {
 /** A chunk is as good as ready with so many messages or bytes; beyond the bytes the broker is held back. */
 const CHUNK_LINES = 4_096;
 const CHUNK_BYTES = 4 * 1024 * 1024;
-const DEFAULT_LINGER: LingerTimes = { longestMs: 100, pauseMs: 3 };
+const LINGER: LingerTimes = { longestMs: 100, pauseMs: 3 };
 
 const position = z.strictObject({ delivered: z.int().check(z.minimum(0)) });
 
@@ -57,7 +56,7 @@ class MqttSource implements Source {
     const { topic, clientId = defaultClientId(`${broker.name}/${topic}`) } = endpoint;
     this.id = `${broker.name}/${topic}?client=${clientId}`;
     this.#broker = broker;
-    this.#linger = new Linger(options.linger ?? DEFAULT_LINGER, broker.pacing, () => this.#due());
+    this.#linger = new Linger(LINGER, broker.pacing, () => this.#due());
     this.#warn = (code, message) => options.onWarning?.(code, message);
     this.#subscription = new MqttSubscription(broker, {
       clientId,
