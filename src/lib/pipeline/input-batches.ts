@@ -1,13 +1,14 @@
 import type { JsonObject } from '../core/strict-json.js';
 import type { Source } from '../telemetry/source.js';
 import type { DecodedBatch } from './decoded-batch.js';
+import type { InFlightLimits } from './in-flight.js';
 import { InputLane, type LaneOptions } from './input-lane.js';
 
 /** A batch is complete with its bytes, or when its first lines have waited for so long. */
 const LINGER_MS = 100;
 
 export interface BatchOptions extends Omit<LaneOptions, 'onChange'> {
-  readonly batchBytes: number;
+  readonly limits: InFlightLimits;
 }
 
 /** A decoded chunk and what it was read from. */
@@ -67,7 +68,7 @@ export async function* inputBatches(
         await changed;
         continue;
       }
-      yield await nextBatch(lane, options.batchBytes, () => change.promise, signal);
+      yield await nextBatch(lane, options.limits, () => change.promise, signal);
       turn = lanes.indexOf(lane) + 1;
     }
   } finally {
@@ -80,16 +81,17 @@ export async function* inputBatches(
 /** Takes the chunks of one source until the batch is complete. */
 async function nextBatch(
   lane: InputLane,
-  batchBytes: number,
+  { maxBatchBytes, maxBatchMessages }: InFlightLimits,
   change: () => Promise<void>,
   signal: AbortSignal,
 ): Promise<InputBatch> {
   const { source } = lane.first!;
   const chunks: InputChunk[] = [];
   let bytes = 0;
+  let messages = 0;
   let linger: Linger | undefined;
   try {
-    while (bytes < batchBytes) {
+    while (bytes < maxBatchBytes && messages < maxBatchMessages) {
       const changed = change();
       const next = lane.first;
       if (next === undefined) {
@@ -106,6 +108,7 @@ async function nextBatch(
       const { firstLine, inputBytes, position } = next;
       chunks.push({ decoded, firstLine, inputBytes, position });
       bytes += inputBytes;
+      messages += decoded.count;
     }
   } finally {
     linger?.stop();

@@ -5,15 +5,14 @@ import type { Source } from '../telemetry/source.js';
 import { requireRoom } from './checkpoint.js';
 import { chunkDecoder } from './chunk-decoder.js';
 import { endName } from './end-name.js';
+import { inFlightLimits } from './in-flight.js';
 import { inputBatches } from './input-batches.js';
 import type { PipelineOptions, PipelineSummary } from './pipeline-options.js';
 import { PipelineRun } from './pipeline-run.js';
 import { Progress } from './progress.js';
 import { recover } from './recover.js';
 import { recoveryEvents, startEvents } from './start-events.js';
-import { inFlightBytes, windowReport } from './window-report.js';
-
-const BATCH_BYTES = 4 * 1024 * 1024;
+import { windowReport } from './window-report.js';
 
 /**
  * Brings messages from sources to a sink, each id once as far back as the store remembers, whatever was
@@ -41,12 +40,12 @@ export async function runPipeline(options: PipelineOptions): Promise<PipelineSum
 
   using progress = new Progress({ ...options, counts: run.counts });
   await using decoder = chunkDecoder(options.decode, threads);
-  const batchBytes = Math.min(options.batchBytes ?? BATCH_BYTES, inFlightBytes(store));
+  const limits = inFlightLimits(store, options.batchBytes);
   const read = (source: Source, reading: AbortSignal) =>
-    linesOf(source.read(run.startOf(source), reading, { maxChunkBytes: batchBytes }), source.id, options, reading);
+    linesOf(source.read(run.startOf(source), reading, limits), source.id, options, reading);
   let isInterrupted = false;
   try {
-    for await (const batch of inputBatches(sources, { read, decode: decoder.decode, batchBytes }, signal)) {
+    for await (const batch of inputBatches(sources, { read, decode: decoder.decode, limits }, signal)) {
       await run.take(batch);
       await progress.tell();
     }

@@ -1,8 +1,8 @@
 import { endName } from './end-name.js';
 import type { PipelineEvent } from './events.js';
+import { rememberedKeys } from './in-flight.js';
 import type { PipelineOptions } from './pipeline-options.js';
 import type { Recovery } from './recover.js';
-import { rememberedKeys } from './window-report.js';
 
 type Ends = Pick<PipelineOptions, 'sources' | 'sink' | 'store'>;
 
