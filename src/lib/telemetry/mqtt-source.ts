@@ -74,7 +74,8 @@ class MqttSource implements Source {
     const onAbort = () => this.#wake();
     signal.addEventListener('abort', onAbort);
     try {
-      await this.#subscription.open(from !== undefined, signal);
+      const isKnown = await this.#subscription.open(signal);
+      if (from !== undefined && !isKnown) this.#warnOfLostSession();
       while (!signal.aborted) {
         const { isLost } = this.#subscription;
         if (this.#lines.lines > 0 && (this.#isDue || isLost)) yield this.#chunk();
@@ -108,8 +109,12 @@ class MqttSource implements Source {
   }
 
   async #reopen(signal: AbortSignal): Promise<void> {
-    if (await this.#subscription.reopen(signal)) return;
-    const fact = 'the broker has forgotten this client: what it held for it may be lost';
+    if (!(await this.#subscription.reopen(signal))) this.#warnOfLostSession();
+  }
+
+  /** No failure: whoever waited for a person here would lose what comes from now on, too. */
+  #warnOfLostSession(): void {
+    const fact = 'the broker has forgotten this client, and what it held for it may be lost; does it keep sessions?';
     this.#warn('SESSION_LOST', `${this.#broker.name}: ${fact}`);
   }
 

@@ -46,14 +46,14 @@ export class MqttSubscription {
   }
 
   /**
-   * @param needsSession the broker has to know this client
-   * @throws OtaError CHECKPOINT_MISMATCH when it does not; AUTHENTICATION_FAILED, BROKER_REFUSED, PERMISSION_DENIED,
-   *   TLS_FAILED, NETWORK_FAILED, LIMIT_EXCEEDED
+   * @returns whether the broker knew the session
+   * @throws OtaError AUTHENTICATION_FAILED, BROKER_REFUSED, PERMISSION_DENIED, TLS_FAILED, NETWORK_FAILED,
+   *   LIMIT_EXCEEDED
    */
-  async open(needsSession: boolean, signal: AbortSignal): Promise<void> {
+  async open(signal: AbortSignal): Promise<boolean> {
     const { pacing, limits } = this.#broker;
     const retry = { ...this.#retryLimits(), attempts: limits.firstAttempts };
-    await repeatAttempts(() => this.#connectOnce(needsSession, signal), { limits: retry, pacing, signal });
+    return await repeatAttempts(() => this.#connectOnce(signal), { limits: retry, pacing, signal });
   }
 
   /**
@@ -70,8 +70,7 @@ export class MqttSubscription {
     // A broker that lets this client in and throws it out at once must not be asked without end, or without a pause.
     if (this.#fruitless >= limits.attempts) throw loss.reason;
     await pacing.delay(retryDelayMs(this.#fruitless, undefined, limits, pacing), signal);
-    await repeatAttempts(() => this.#connectOnce(false, signal), { limits, pacing, signal });
-    return this.#connection!.isSessionPresent;
+    return await repeatAttempts(() => this.#connectOnce(signal), { limits, pacing, signal });
   }
 
   acknowledge(packetIds: readonly number[]): void {
@@ -104,7 +103,7 @@ export class MqttSubscription {
     return { attempts, retryDelayMs, retryAfterLimitMs: retryDelayLimitMs };
   }
 
-  async #connectOnce(needsSession: boolean, signal: AbortSignal): Promise<void> {
+  async #connectOnce(signal: AbortSignal): Promise<boolean> {
     this.#loss = undefined;
     const connection = await connectMqtt(
       this.#broker,
@@ -117,14 +116,10 @@ export class MqttSubscription {
       },
       signal,
     );
-    if (needsSession && !connection.isSessionPresent) {
-      await connection.end();
-      await this.#forgetSession(signal);
-      throw this.#sessionMissing();
-    }
     this.#connection = connection;
     this.#connectedMs = this.#broker.pacing.monotonicMs();
     this.#subscribe(connection);
+    return connection.isSessionPresent;
   }
 
   /**
@@ -142,22 +137,6 @@ export class MqttSubscription {
     // In a session that is there already too: the filter may be another one now. `rh`: retained messages only once.
     const subscriptions = [{ topic: this.#subscriber.filter, qos: 1 as const, rh: 1 }];
     connection.send({ cmd: 'subscribe', messageId: SUBSCRIBE_ID, subscriptions });
-  }
-
-  /** The attempt to go on has made a session: a second attempt would find it, and miss the messages in silence. */
-  async #forgetSession(signal: AbortSignal): Promise<void> {
-    const { clientId } = this.#subscriber;
-    const client = { clientId, isPersistent: false, receiveMaximum: 1, onPacket() {}, onLost() {} };
-    const connection = await connectMqtt(this.#broker, client, signal);
-    await connection.end();
-  }
-
-  #sessionMissing(): OtaError {
-    const fact = `the broker does not know client ${this.#subscriber.clientId}, whose session the checkpoint goes on with`;
-    return new OtaError('CHECKPOINT_MISMATCH', `${this.#broker.name}: ${fact}`, [
-      'What the broker held for it may be lost: check that the broker keeps sessions (persistence true of Mosquitto).',
-      'Run with --no-from-checkpoint to begin a new session.',
-    ]);
   }
 
   #lose(failure: AttemptFailure | OtaError): void {
