@@ -19,6 +19,8 @@ const checkpoint = z.strictObject({
   output: z.optional(position),
   /** How far each source was read; the one that moved last at the end. */
   inputs: z.array(z.strictObject({ source: z.string(), position })),
+  /** The ids of an output that somebody else wrote are being taken up: nothing of ours stands there yet. */
+  takesUp: z.optional(z.literal(true)),
   /** The file that dead letters went to, and its size. */
   deadLetters: z.optional(z.strictObject({ path: z.string(), bytes: count })),
 });

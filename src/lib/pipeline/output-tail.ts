@@ -21,6 +21,12 @@ export interface TailPart {
   readonly tear?: { readonly after: JsonObject | undefined; readonly bytes: number };
 }
 
+interface UnreadOutput {
+  readonly from: JsonObject | undefined;
+  readonly settled: JsonObject | undefined;
+  readonly isOurs: boolean;
+}
+
 /**
  * Reads what the output holds behind a checkpoint.
  *
@@ -28,16 +34,17 @@ export interface TailPart {
  * that are whole. Nobody was told of those that follow, and they are read from the input again. Lines that are
  * none further from the end than one write reaches are no such tear.
  *
- * @param settled position up to which the output is known to be durable: there is no tear before it
+ * @param unread.settled position up to which the output is known to be durable: there is no tear before it
+ * @param unread.isOurs whether a store wrote it that knows how far: otherwise nothing is taken for a tear
  */
 export async function* outputTail(
   sink: RecoverableSink,
-  { from, settled }: { readonly from: JsonObject | undefined; readonly settled: JsonObject | undefined },
+  { from, settled, isOurs }: UnreadOutput,
   options: DecodeOptions,
   signal: AbortSignal,
 ): AsyncGenerator<TailPart, void, undefined> {
-  const unsettledBytes = await bytesBehind(sink, settled, signal);
-  const tornBytes = sink.cutBack === undefined ? 0 : Math.min(unsettledBytes, MAX_TORN_BYTES);
+  const canBeTorn = isOurs && sink.cutBack !== undefined;
+  const tornBytes = canBeTorn ? Math.min(await bytesBehind(sink, settled, signal), MAX_TORN_BYTES) : 0;
   // Without derived ids no line changes its length: offsets are those of the output.
   const decode = lineDecoder({ ...options, missingId: 'refuse' });
   // What may still turn out to lie behind a tear is held back.

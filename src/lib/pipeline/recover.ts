@@ -47,7 +47,8 @@ export interface Recovery {
  * Brings a store to what its output holds, in both directions, before any input is read.
  *
  * 1. A partition that knows more than the output holds goes back to its newest checkpoint that the output reaches.
- * 2. Half a message at the output's end, and what a power cut left of a write that was never synced, is cut off.
+ * 2. Half a message at the output's end, and what a power cut left of a write that was never synced, is cut off. Of an
+ *    output that is new to the store only the former: what else stands there is no write of ours.
  * 3. Ids behind the lowest checkpoint of all partitions are inserted. Partitions ahead of it know some of them.
  * 4. All partitions get one checkpoint: the output's end, and how far the lowest one had read its inputs.
  *
@@ -114,8 +115,8 @@ function withoutOutput(sink: Sink, known: readonly PipelineCheckpoint[]): Recove
  */
 async function firstStart(sink: RecoverableSink, options: RecoverOptions): Promise<Recovery> {
   const { store } = options;
-  const first: PipelineCheckpoint = { sequence: 1, sink: sink.id, inputs: [] };
   const isEmpty = await sink.isEmpty();
+  const first: PipelineCheckpoint = { sequence: 1, sink: sink.id, inputs: [], ...(!isEmpty && { takesUp: true }) };
   if (!isEmpty && !options.rebuild) throw outputNotEmpty(sink);
   const output = isEmpty ? await sink.end() : await sink.newest(windowKeys(store));
   const checkpoint = output === undefined ? first : { ...first, output };
@@ -177,7 +178,7 @@ async function reachableCheckpoint(
 }
 
 function ofNewOutput({ output: _, ...checkpoint }: PipelineCheckpoint, sink: Sink): PipelineCheckpoint {
-  return { ...checkpoint, sink: sink.id };
+  return { ...checkpoint, sink: sink.id, takesUp: true };
 }
 
 /** Steps 2 to 4. */
@@ -190,21 +191,28 @@ async function repair(
   const checkpoints = standings.map(({ checkpoint }) => checkpoint);
   const low = lowest(checkpoints);
   const high = highest(checkpoints);
+  const takesUp = checkpoints.some((checkpoint) => checkpoint.takesUp);
   let sequence = high.sequence;
   let end = await sink.end();
   let pendingKeys = 0;
   const counts = { addedKeys: 0, tailMessages: 0, foreignLines: 0, isTorn: false };
-  const commit = async (output: JsonObject | undefined, eventTimeMs: number | undefined) => {
+  const commit = async (position: JsonObject | undefined, eventTimeMs: number | undefined, isDone: boolean) => {
     sequence++;
-    const { output: _, ...before } = low;
-    const checkpoint = { ...before, sequence, ...(output !== undefined && { output }) };
+    const { output: _, takesUp: __, ...before } = low;
+    const checkpoint: PipelineCheckpoint = {
+      ...before,
+      sequence,
+      ...(position !== undefined && { output: position }),
+      ...(takesUp && !isDone && { takesUp }),
+    };
     const record: CheckpointRecord = { data: encodeCheckpoint(checkpoint) };
     await store.commit(eventTimeMs === undefined ? record : { ...record, eventTimeMs });
     pendingKeys = 0;
     return checkpoint;
   };
   let eventTimeMs: number | undefined;
-  for await (const part of outputTail(sink, { from: low.output, settled: high.output }, decode, signal)) {
+  const unread = { from: low.output, settled: high.output, isOurs: !takesUp };
+  for await (const part of outputTail(sink, unread, decode, signal)) {
     const verdicts = judge(store, part.decoded);
     for (let index = 0; index < part.decoded.count; index++) if (verdicts[index] === VERDICT.new) counts.addedKeys++;
     counts.tailMessages += part.decoded.count;
@@ -218,16 +226,18 @@ async function repair(
       break;
     }
     if (pendingKeys >= KEYS_A_COMMIT) {
-      await commit(part.position, eventTimeMs);
+      await commit(part.position, eventTimeMs, false);
       options.onTail?.(counts.tailMessages);
     }
   }
   throwIfAborted(signal); // the tail was not read to its end then
   const stands =
-    checkpoints.every((checkpoint) => checkpoint.sequence === low.sequence) && isDeepStrictEqual(end, low.output);
+    !takesUp &&
+    checkpoints.every((checkpoint) => checkpoint.sequence === low.sequence) &&
+    isDeepStrictEqual(end, low.output);
   const removedKeys = standings.reduce((sum, standing) => sum + standing.removedKeys, 0);
   return {
-    checkpoint: stands ? low : await commit(end, eventTimeMs),
+    checkpoint: stands ? low : await commit(end, eventTimeMs, true),
     isFirst: false,
     isPartial: false,
     removedKeys,

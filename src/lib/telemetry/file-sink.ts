@@ -71,10 +71,12 @@ class FileSink implements RecoverableSink {
   async end(): Promise<FilePosition> {
     const output = await this.#opened();
     const size = wholeLinesEnd(output);
-    if (size < output.size) await output.truncate(size);
+    // Whole but for its line feed, it may have come out already: nobody else would bring it back.
+    if (size < output.size && lacksJustLineFeed(output, size)) await output.append([Uint8Array.of(LINE_FEED)]);
+    else if (size < output.size) await output.truncate(size);
     // Also where nothing was cut: what an earlier process wrote may never have been synced.
     await output.sync();
-    return await positionAt(output, size);
+    return await positionAt(output, output.size);
   }
 
   async reaches(position: JsonObject): Promise<boolean> {
@@ -184,6 +186,19 @@ function wholeLinesEnd(file: DurableFile): number {
     if (last !== -1) return at + last + 1;
   }
   return 0;
+}
+
+/** Whether a whole object stands behind the last whole line. */
+function lacksJustLineFeed(file: DurableFile, start: number): boolean {
+  if (file.size - start > MAX_LINE_BYTES) return false;
+  const rest = Buffer.alloc(file.size - start);
+  file.read(rest, start);
+  try {
+    const value: unknown = JSON.parse(rest.toString());
+    return typeof value === 'object' && value !== null && !Array.isArray(value);
+  } catch {
+    return false;
+  }
 }
 
 /** Where the newest `messages` whole lines begin; 0 if there are not more of them. */

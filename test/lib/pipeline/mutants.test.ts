@@ -76,8 +76,8 @@ const MISTAKES: readonly { readonly what: string; readonly edits: readonly Edit[
     edits: [
       {
         file: SINK,
-        from: '    await output.sync();\n    return await positionAt(output, size);',
-        to: '    return await positionAt(output, size);',
+        from: '    await output.sync();\n    return await positionAt(output, output.size);',
+        to: '    return await positionAt(output, output.size);',
       },
     ],
   },

@@ -200,6 +200,36 @@ describe('an output that is not what the store knows', () => {
     expect(eventOf(second, 'warning')).toMatchObject([{ code: 'OUTPUT_PARTIAL' }]);
   });
 
+  test('loses nothing that stands behind a foreign line when a store takes up its ids, nor after a kill', async () => {
+    const former = Buffer.from(
+      `# by hand\n${messages(0, 30).join('\n')}\nno message\n${messages(30, 50).join('\n')}\n`,
+    );
+    const first = await live(nothing, { sources: source(40, 60) });
+    const starts: [Files, RunOptions][] = [
+      [nothing, { sources: source(40, 60), rebuild: true }],
+      [first.files, { sources: source(40, 60), newOutput: true }],
+    ];
+    for (const [files, options] of starts) {
+      const before = new Map([...files, [OUTPUT, former]]);
+      const second = await live(before, options);
+      expect(eventOf(second, 'warning')).toMatchObject([{ code: 'OUTPUT_FOREIGN' }]);
+      const whole = Buffer.from(second.files.get(OUTPUT)!);
+      expect(whole.subarray(0, former.length).equals(former)).toBe(true);
+      const { length } = (await diskWith(before)).operations;
+      for (let operations = 1; ; operations++) {
+        const disk = await diskWith(before);
+        disk.killAt(length + operations);
+        const wasKilled = await runOn(disk.process(), { batchBytes: 1, ...options }).then(
+          () => false,
+          () => true,
+        );
+        if (!wasKilled) break;
+        const third = await live(disk.files(), options);
+        expect(Buffer.from(third.files.get(OUTPUT)!).equals(whole)).toBe(true);
+      }
+    }
+  });
+
   test('keeps lines that somebody else wrote and that are no messages', async () => {
     const first = await live(nothing, { sources: source(0, 50) });
     const foreign = `no message\n${`{"messageId":"filler","pad":"${'x'.repeat(500_000)}"}\n`.repeat(40)}`;

@@ -69,6 +69,14 @@ test('its end is behind the last whole line, and half a message is cut off', asy
   expect(text()).toBe('one\ntwo\n');
 });
 
+test('a message at its end that lacks just its line feed gets one', async () => {
+  for (const rest of ['', 'x\n']) {
+    const { sink, text } = await sinkOn(`${rest}{"messageId":"a"}`);
+    expect(await sink.end()).toMatchObject({ bytes: rest.length + 18 });
+    expect(text()).toBe(`${rest}{"messageId":"a"}\n`);
+  }
+});
+
 test('half a message longer than a block is cut off, too', async () => {
   const { sink, text } = await sinkOn(`one\n${'x'.repeat(3_000_000)}`);
   expect(await sink.end()).toMatchObject({ bytes: 4 });
