@@ -6,7 +6,7 @@ export function timed(command) {
   const started = performance.now();
   const { status, stdout, stderr } = spawnSync('/usr/bin/time', ['-f', '%U %S %M', ...command], { encoding: 'utf8' });
   const wallMs = performance.now() - started;
-  if (status !== 0) throw new Error(`${command.join(' ')}: ${stderr}`);
+  if (status !== 0) throw new Error(`${command.join(' ')}: ${stderr}${stdout.slice(-1000)}`);
   const [user, system, kibibytes] = stderr.trim().split('\n').at(-1).split(' ').map(Number);
   return { wallMs, cpuMs: (user + system) * 1000, peakMiB: kibibytes / 1024, stdout };
 }
