@@ -87,7 +87,7 @@ const messageFlags = {
     helpGroup: 'MESSAGES',
   }),
   strict: Flags.boolean({
-    summary: 'Stop at the first of those instead.',
+    summary: 'Stop at the first line that is no message, and at the first conflict.',
     default: false,
     helpGroup: 'MESSAGES',
   }),
@@ -129,10 +129,15 @@ const drillFlags = {
   duplicate: shareFlag({ summary: 'Share of messages that are sent twice.', helpGroup: 'DRILL' }),
   reorder: durationFlag({ summary: 'Messages are late by up to this time.', helpGroup: 'DRILL' }),
   'drop-ack': shareFlag({
-    summary: 'Share of messages that come again because nobody acknowledged them.',
+    summary: 'Share of messages that come again later, as if nobody had acknowledged them.',
     helpGroup: 'DRILL',
   }),
-  seed: Flags.integer({ summary: 'Chooses which ones.', helpValue: 'N', default: 1, helpGroup: 'DRILL' }),
+  seed: Flags.integer({
+    summary: 'Decides which messages that befalls.',
+    helpValue: 'N',
+    default: 1,
+    helpGroup: 'DRILL',
+  }),
 };
 
 /** How to get into an output. */

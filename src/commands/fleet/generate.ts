@@ -26,7 +26,7 @@ interface GenerateReport extends TelemetryTally {
 }
 
 export default class Generate extends BaseCommand {
-  static override summary = 'Generate the telemetry of a fleet of vehicles, retries and late arrivals included.';
+  static override summary = 'Generate telemetry of a fleet of vehicles, with retries and late arrivals.';
 
   static override description =
     'Vehicles drive, park and break down; what they send arrives as lines of JSON (NDJSON) of about 240 bytes, some ' +

@@ -11,7 +11,7 @@ import type { StatusLine } from '../../lib/ui/status-line.js';
 export default class Replay extends BaseCommand {
   static override isStream = true;
 
-  static override summary = 'Bring telemetry from files, pipes and brokers to where it belongs, each message once.';
+  static override summary = 'Bring telemetry to where it belongs, each message once.';
 
   static override description =
     'Reads messages, one JSON object a line, and lets through those whose id it does not remember. Where the output is ' +

@@ -29,7 +29,7 @@ interface ApplyReport {
 }
 
 export default class Apply extends BaseCommand {
-  static override summary = 'Make the new image from a package and the installed one, or install it on a device.';
+  static override summary = 'Make the new image from a package and the old one, or install it on a device.';
 
   static override description =
     'Verifies the package as `ota verify` does, then applies the delta that fits the base, or the full image. ' +

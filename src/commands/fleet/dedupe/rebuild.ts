@@ -1,9 +1,10 @@
+import { Flags } from '@oclif/core';
 import { sinkFlags, storeFlags } from '../../../cli/replay-flags.js';
 import { storeArg } from '../../../cli/store-flags.js';
 import { OtaError } from '../../../lib/core/errors.js';
 import { parseSink } from '../../../lib/telemetry/endpoint.js';
 import { BaseCommand } from '../../../lib/ui/base-command.js';
-import { dryRunFlag, forceFlag, inputFlag } from '../../../lib/ui/flags.js';
+import { dryRunFlag, inputFlag } from '../../../lib/ui/flags.js';
 import { type RebuildFigures, storeRebuildText } from '../../../lib/ui/store-text.js';
 import { countText } from '../../../lib/ui/telemetry-text.js';
 
@@ -38,7 +39,7 @@ export default class DedupeRebuild extends BaseCommand {
     from: inputFlag({ summary: 'The output: a path or kafka://HOST/TOPIC.', helpValue: 'PATH|URL', required: true }),
     ...makingFlags,
     ...sinkFlags,
-    force: forceFlag,
+    force: Flags.boolean({ summary: 'Replace a store that is there; it is kept beside the new one.', default: false }),
     'dry-run': dryRunFlag,
   };
 

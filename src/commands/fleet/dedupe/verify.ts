@@ -22,7 +22,7 @@ export default class DedupeVerify extends BaseCommand {
     { description: 'A store:', command: '<%= config.bin %> <%= command.id %> seen' },
     {
       description: 'What is damaged, for a script:',
-      command: '<%= config.bin %> <%= command.id %> seen --json | jq -r \'.damage[] | "\\(.file) \\(.offset)"\'',
+      command: "<%= config.bin %> <%= command.id %> seen --json | jq -c '.damage[]'",
     },
   ];
 
