@@ -1,3 +1,4 @@
+import { takeLock } from '../lib/core/lock.js';
 import { openDurableFs } from '../lib/core/node-durable-fs.js';
 import { systemPacing } from '../lib/net/pacing.js';
 import { runKafkaWorkers } from '../lib/pipeline/kafka-workers.js';
@@ -42,7 +43,7 @@ export async function runKafkaReplay(
       ...(pace !== undefined && { pacing: paceLines(pace, systemPacing) }),
       time: systemPacing,
     },
-    openDeadLetters: (partition) => openDeadLetters(fs, ofPartition(deadLetterPath, partition)),
+    openDeadLetters: (partition) => openDeadLetters(fs, ofPartition(deadLetterPath, partition), { takeLock }),
     signal,
     onEvent,
   });

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { dryRunFs } from '../lib/core/dry-run-fs.js';
 import { OtaError } from '../lib/core/errors.js';
+import { takeLock } from '../lib/core/lock.js';
 import { openDurableFs } from '../lib/core/node-durable-fs.js';
 import { ResourceStack } from '../lib/core/resource-stack.js';
 import { escapeText } from '../lib/core/text.js';
@@ -129,7 +130,7 @@ async function openPipeline(request: ReplayRequest, open: ResourceStack, isDryRu
       ...(isDryRun ? { sealing: 'inline', takeLock: takeNoLock } : { sealing: 'worker' }),
     }),
   );
-  const deadLetters = closing(open, await openDeadLetters(fs, deadLetterPath));
+  const deadLetters = closing(open, await openDeadLetters(fs, deadLetterPath, isDryRun ? {} : { takeLock }));
   const { digestBytes, digestIgnore } = settings;
   return {
     sources,

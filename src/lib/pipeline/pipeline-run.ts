@@ -36,18 +36,26 @@ export class PipelineRun {
   }
 
   /**
-   * Takes back the letters of batches that were not committed: they come again. A file that the checkpoint does not
-   * name is left as it is, and named before the first letter goes there.
+   * Takes back the letters of batches that were not committed, where they come again: other stores may write to the
+   * file as well. A file that the checkpoint does not name is left as it is, and named before the first letter goes there.
    */
   async alignDeadLetters(): Promise<void> {
     const { deadLetters, store } = this.#options;
     if (deadLetters === undefined) return;
     const path = resolve(deadLetters.path);
     const known = this.#checkpoint.deadLetters;
-    if (known?.path === path) await deadLetters.cutBack(known.bytes);
+    if (known?.path === path) await deadLetters.cutBack(known.bytes, (letter) => this.#comesAgain(letter));
     if (known?.path === path && known.bytes === deadLetters.size) return;
     this.#advance({});
     await store.commit({ data: encodeCheckpoint(this.#checkpoint) });
+  }
+
+  /** Whether a line is read in this run, again or for the first time. */
+  #comesAgain({ source: id, line }: Pick<DeadLetter, 'source' | 'line'>): boolean {
+    const source = this.#options.sources.find((one) => one.id === id);
+    if (source?.recovery !== 'position') return false;
+    const start = this.startOf(source);
+    return start === undefined || (typeof start.lines === 'number' && line > start.lines);
   }
 
   /**

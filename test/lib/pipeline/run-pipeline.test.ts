@@ -64,6 +64,38 @@ describe('a run', () => {
     expect(idsOf(disk.files().get(OUTPUT))).toEqual(['m1', 'm2']);
   });
 
+  test('keeps what another store wrote to the same dead-letter file meanwhile', async () => {
+    const disk = await newDisk();
+    const run = (id: string, lines: string[]) =>
+      runOn(disk.process(), {
+        sources: [linesSource(lines, { id })],
+        directory: `/data/store-${id}`,
+        sink: fileSink(disk.process(), `/data/${id}.ndjson`),
+        hasDeadLetters: true,
+      });
+    await run('a', ['bad 1']);
+    await run('b', ['bad 2']);
+    await run('a', ['bad 1', 'bad 3']);
+    expect(lettersOf(disk)).toMatchObject([{ text: 'bad 1' }, { text: 'bad 2' }, { text: 'bad 3' }]);
+  });
+
+  test('takes back the letters of a batch that was killed before its commit', async () => {
+    const lines = [message(1), 'bad 1', message(2), 'bad 2', message(3)];
+    for (let operations = 1; ; operations++) {
+      const disk = await newDisk();
+      const options = { sources: [linesSource(lines, { chunkLines: [2] })], batchBytes: 1, hasDeadLetters: true };
+      disk.killAt(disk.operations.length + operations);
+      const wasKilled = await runOn(disk.process(), options).then(
+        () => false,
+        () => true,
+      );
+      if (!wasKilled) break;
+      disk.kill();
+      await runOn(disk.process(), options);
+      expect(lettersOf(disk)).toMatchObject([{ text: 'bad 1' }, { text: 'bad 2' }]);
+    }
+  });
+
   test('leaves a dead-letter file alone that its checkpoint does not name', async () => {
     const disk = await newDisk();
     const fs = disk.process();

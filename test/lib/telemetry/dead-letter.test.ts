@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest';
+import { takeLock } from '../../../src/lib/core/lock.js';
+import { openDurableFs } from '../../../src/lib/core/node-durable-fs.js';
 import { randomNumbers } from '../../../src/lib/core/random-numbers.js';
 import { type DeadLetter, openDeadLetters } from '../../../src/lib/telemetry/dead-letter.js';
+import { testFolder } from '../../support/folder.js';
 import { RecordedFs } from '../../support/recorded-fs.js';
 
 const PATH = '/work/dead-letters.ndjson';
@@ -15,6 +18,8 @@ const letter = (line: number, bytes: Uint8Array | string = '{"a":1'): DeadLetter
   cause: 'expected , or } at byte 7',
   bytes: Buffer.from(bytes as string),
 });
+
+const always = () => true;
 
 function lettersOn(disk: RecordedFs): DeadLetter[] {
   const text = Buffer.from(disk.files().get(PATH) ?? []).toString('utf8');
@@ -46,7 +51,7 @@ test('A run without letters makes no file', async () => {
   const letters = await openDeadLetters(disk.process(), PATH);
   await letters.append([]);
   await letters.sync();
-  await letters.cutBack(0);
+  await letters.cutBack(0, always);
   await letters.close();
   expect([letters.size, disk.files().size]).toEqual([0, 0]);
 });
@@ -63,7 +68,7 @@ test('What was synced outlives a power cut, the file’s name included', async (
   for (let attempt = 0; attempt < 50; attempt++) {
     const survivor = disk.afterPowerCut(disk.operations.length, random);
     const next = await openDeadLetters(survivor.process(), PATH);
-    await next.cutBack(size);
+    await next.cutBack(size, always);
     await next.append([letter(3)]);
     expect(lettersOn(survivor)).toMatchObject([{ line: 1 }, { line: 3 }]);
   }
@@ -96,15 +101,52 @@ test('The next run goes on behind the letters of the last one, or cuts those bac
 
   const second = await openDeadLetters(disk.process(), PATH);
   expect(second.size).toBe(disk.files().get(PATH)!.length);
-  await second.cutBack(size);
+  await second.cutBack(size, always);
   await second.append([letter(4)]);
-  await second.cutBack(1_000_000); // is longer than the file: there is nothing to take back
+  await second.cutBack(1_000_000, always); // is longer than the file: there is nothing to take back
   await second.close();
   expect(lettersOn(disk)).toMatchObject([{ line: 1 }, { line: 4 }]);
 });
 
+test('Nothing is taken back where somebody else wrote as well', async () => {
+  for (const foreign of [`${JSON.stringify({ ...letter(9), source: 'file:/other' })}\n`, 'a note\n', '7\n']) {
+    const disk = new RecordedFs();
+    await folderOn(disk);
+    const letters = await openDeadLetters(disk.process(), PATH);
+    await letters.append([letter(1)]);
+    const { size } = letters;
+    await letters.append([letter(2)]);
+    disk.damage(PATH, (bytes) => Buffer.concat([bytes, Buffer.from(foreign)]));
+    const before = disk.files().get(PATH)!.length;
+    const next = await openDeadLetters(disk.process(), PATH);
+    await next.cutBack(size, ({ source }) => source === letter(1).source);
+    expect(next.size).toBe(before);
+    await next.cutBack(size - 1, ({ line }) => line !== 2);
+    expect(next.size).toBe(before);
+  }
+});
+
+test('A file that holds something else keeps it', async () => {
+  const disk = new RecordedFs();
+  await folderOn(disk);
+  const file = await disk.process().open(PATH, 'append');
+  await file.append([Buffer.from('one\ntwo without line feed')]);
+  const letters = await openDeadLetters(disk.process(), PATH);
+  await letters.append([letter(1)]);
+  const text = Buffer.from(disk.files().get(PATH)!).toString();
+  expect(text.startsWith('one\ntwo without line feed\n{"source"')).toBe(true);
+});
+
+test('Two processes do not write to one file at the same time', async () => {
+  await using folder = await testFolder();
+  const path = folder.file('dead.ndjson');
+  const first = await openDeadLetters(openDurableFs(), path, { takeLock });
+  await expect(openDeadLetters(openDurableFs(), path, { takeLock })).rejects.toMatchObject({ code: 'LOCKED' });
+  await first.close();
+  await (await openDeadLetters(openDurableFs(), path, { takeLock })).close();
+});
+
 test('A missing folder is told before there is a letter', async () => {
-  const { openDurableFs } = await import('../../../src/lib/core/node-durable-fs.js');
   await expect(openDeadLetters(openDurableFs(), '/no-such-folder/dead-letters.ndjson')).rejects.toMatchObject({
     code: 'NOT_FOUND',
   });
