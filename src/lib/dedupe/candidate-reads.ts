@@ -18,14 +18,15 @@ const TAG_UNIT = 2 ** 45;
  */
 export class CandidateReads {
   readonly #segments: readonly (Segment | undefined)[];
-  #capacity = 1024;
+  #capacity = 64;
   #places = new Float64Array(this.#capacity);
   #keys = new Uint32Array(this.#capacity);
   #tags = new Uint8Array(this.#capacity);
   /** The records that begin like the candidate's key. */
   #starts = new Uint32Array(this.#capacity);
   #ends = new Uint32Array(this.#capacity);
-  #halves = new Uint16Array(MAX_READ_BYTES / 2);
+  /** Grows to what is read: a process may have a thousand of these. */
+  #halves = new Uint16Array(64);
   #bytes = new Uint8Array(this.#halves.buffer);
   count = 0;
   /** Keeps the touching from being optimised away. */
@@ -94,7 +95,7 @@ export class CandidateReads {
   #read(segment: Segment, first: number, end: number): void {
     const bytes = (end - first) * segment.recordBytes;
     if (bytes > this.#halves.byteLength) {
-      this.#halves = new Uint16Array(bytes / 2);
+      this.#halves = new Uint16Array(2 ** Math.ceil(Math.log2(bytes / 2)));
       this.#bytes = new Uint8Array(this.#halves.buffer);
     }
     readRecords(segment, first, this.#bytes.subarray(0, bytes));

@@ -32,7 +32,7 @@ const MAX_OVERFILL = 2;
  */
 export async function openDedupeStore(directory: string, options: StoreOptions): Promise<DedupeStore> {
   const { fs, digestBytes } = options;
-  const plan = planWindow(options.window, digestBytes, options.memoryBytes);
+  const plan = planWindow(options);
   await fs.makeDirectory(directory);
   const sealer = openSealer(options.sealing);
   try {

@@ -15,12 +15,12 @@ import {
   requireSink,
   tenantDirectory,
 } from './store-file.js';
-import { planWindow } from './window-plan.js';
+import { generationsOfEach, MAX_OPEN_STORES, planWindow } from './window-plan.js';
 
 export interface PartitionedStoreOptions extends StoreOptions {
   /** Whose messages: a store of its own for each. Letters, digits, `.`, `_`, `-`; at most 64. */
   readonly tenant: string;
-  /** 1 to 10,000; fixed when the store is made. */
+  /** 1 to 10,000, but 2,048 at most are opened together; fixed when the store is made. */
   readonly partitions: number;
   /** Members of a message that its payload digest leaves out; fixed when the store is made. */
   readonly digestIgnore?: readonly string[];
@@ -79,7 +79,7 @@ export async function openPartitionedStore(
     sink: sinkId,
   };
   const share = shareOf(options);
-  planWindow(share.window, share.digestBytes, share.memoryBytes); // refuses before anything is made
+  planWindow(share); // refuses before anything is made
   await fs.makeDirectory(tenantDir);
   const file = await readOrMakeStoreFile(tenantDir, expected, fs);
   requireMatch(file, expected, tenantDir);
@@ -146,6 +146,7 @@ function shareOf({ window, memoryBytes, partitions, ...options }: PartitionedSto
   return {
     ...options,
     window: windowShare(window, partitions),
+    generations: generationsOfEach(partitions),
     ...(memoryBytes !== undefined && { memoryBytes: Math.floor(memoryBytes / partitions) }),
   };
 }
@@ -164,6 +165,13 @@ function windowShare(window: Window, partitions: number): Window {
 function requirePartitions({ partitions, only }: PartitionedStoreOptions): void {
   if (!Number.isInteger(partitions) || partitions < 1 || partitions > MAX_PARTITIONS) {
     throw new OtaError('USAGE', `partitions: got ${partitions}, expected 1 to ${MAX_PARTITIONS}`);
+  }
+  if (only === undefined && partitions > MAX_OPEN_STORES) {
+    throw new OtaError(
+      'LIMIT_EXCEEDED',
+      `partitions: got ${partitions}, expected at most ${MAX_OPEN_STORES}, as each has several files open`,
+      ['Choose fewer partitions: more of them do not make a store faster.'],
+    );
   }
   if (only !== undefined && !(Number.isInteger(only) && only >= 0 && only < partitions)) {
     throw new OtaError('USAGE', `partition: got ${only}, expected 0 to ${partitions - 1}`);

@@ -31,6 +31,8 @@ export interface StoreOptions {
   readonly window: Window;
   /** Bytes of memory for the filter and the tables; decides how exact the filter is. */
   readonly memoryBytes?: number;
+  /** Into how many generations the window is divided (64): it forgets in steps of one, and each is an open file. */
+  readonly generations?: number;
   /** Bytes of payload digest kept for each key: fixed when the store is made. */
   readonly digestBytes: 0 | 8;
   /** `worker` seals generations in another thread, `inline` before the commit returns. */

@@ -292,7 +292,7 @@ test.each([
 
 test('little memory makes the filter denser, and the answers are the same', async () => {
   const window = { keys: 100_000 };
-  const roomy = planWindow(window, 0);
+  const roomy = planWindow({ window, digestBytes: 0 });
   const store = await opened({ window, memoryBytes: roomy.memoryBytes * 0.9, fs: unsynced() });
   for (let from = 0; from < 200_000; from += 5_000) {
     expect(store.seenOrInsert(batchOf(range(from, from + 5_000))).every((verdict) => verdict === 0)).toBe(true);

@@ -9,6 +9,7 @@ import {
   type PartitionedStoreOptions,
 } from '../../../src/lib/dedupe/partitioned-store.js';
 import { VERDICT } from '../../../src/lib/dedupe/store.js';
+import { generationsOfEach, planWindow } from '../../../src/lib/dedupe/window-plan.js';
 import { type TestFolder, testFolder } from '../../support/folder.js';
 import { batchOf, dataOf, keyOf, labelOf } from '../../support/store-messages.js';
 
@@ -254,6 +255,24 @@ describe('the lock', () => {
     await expect(open({ memoryBytes: 1000 })).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
     await open();
   });
+});
+
+test('more partitions than a process can have files of are refused before anything is made', async () => {
+  await expect(open({ partitions: 2_049 })).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED', exitCode: 9 });
+  expect(await folder.state()).toEqual({});
+  const one = await open({ partitions: 2_049, only: 2_048 });
+  expect([...one.stores.keys()]).toEqual([2_048]);
+});
+
+test('however many partitions there are, their sealed generations together are at most 8,192 files', () => {
+  for (let partitions = 1; partitions <= 2_048; partitions++) {
+    const generations = generationsOfEach(partitions);
+    expect(generations).toBeGreaterThanOrEqual(4);
+    expect(partitions * generations).toBeLessThanOrEqual(8_192);
+    const { generationKeys } = planWindow({ window: { keys: 100_000 }, digestBytes: 0, generations });
+    expect(Math.ceil(100_000 / generationKeys)).toBeLessThanOrEqual(generations);
+  }
+  expect(generationsOfEach(100)).toBe(64);
 });
 
 test('a window that does not fit into the memory is refused before anything is made', async () => {
