@@ -39,7 +39,12 @@ export async function bundle(root, out) {
   });
   const files = new Map();
   for (const { path, contents } of outputFiles) files.set(path, await commonJs(contents));
-  for (const [path, code] of packChunks(files)) {
+  const outputs = Object.entries(metafile.outputs).map(([path, output]) => [join(root, path), output]);
+  const imports = new Map(
+    outputs.map(([path, output]) => [path, output.imports.map((one) => ({ ...one, path: join(root, one.path) }))]),
+  );
+  const entries = [...files.keys()].filter((path) => !path.startsWith(join(out, 'chunks')));
+  for (const [path, code] of packChunks(files, imports, entries)) {
     mkdirSync(dirname(path), { recursive: true });
     writeFileSync(path, code);
   }

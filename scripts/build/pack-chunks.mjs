@@ -2,46 +2,74 @@ import { basename, dirname } from 'node:path';
 
 /** Larger chunks are libraries that are loaded where they are used, if at all. Bytes. */
 const MAX_CHUNK_BYTES = 128 * 1024;
-const PACKED = 'packed.js';
 
 /**
- * Puts the small chunks into one file, each in a function that runs when the chunk is first required.
+ * Puts the small chunks into few files, each in a function that runs when the chunk is first required.
  *
  * Every command shares some modules with others, so splitting makes a chunk for each set of commands: dozens of small
- * files, and opening one takes longer than running it.
+ * files, and opening one takes longer than running it. A command reads its packs as a whole; therefore what no command
+ * needs at its start lies apart, and what only `fleet` needs, too.
  *
  * @param files path → CommonJS
+ * @param imports path → `{ path, kind }` of what that file imports, as esbuild tells
+ * @param entries paths that are run
  * @returns the same program with fewer files
  */
-export function packChunks(files) {
+export function packChunks(files, imports, entries) {
   const isSmall = ([path, code]) => basename(dirname(path)) === 'chunks' && code.length <= MAX_CHUNK_BYTES;
   const small = [...files].filter(isSmall);
-  const names = new Set(small.map(([path]) => basename(path)));
+  const early = reachable(entries, imports, ({ kind }) => kind !== 'dynamic-import');
+  const ofOthers = reachable(
+    entries.filter((path) => !isFleetOnly(path)),
+    imports,
+    () => true,
+  );
+  const packName = (path) => `packed${ofOthers.has(path) ? '' : '-fleet'}${early.has(path) ? '' : '-late'}.js`;
+  const packs = new Map(small.map(([path]) => [basename(path), packName(path)]));
   const kept = new Map();
   for (const file of files) {
-    if (!isSmall(file)) kept.set(file[0], throughPack(file[1], names));
+    if (!isSmall(file)) kept.set(file[0], throughPack(file[1], packs));
   }
-  if (small.length > 0) kept.set(`${dirname(small[0][0])}/${PACKED}`, packOf(small));
+  for (const name of new Set(packs.values())) {
+    const own = small.filter(([path]) => packs.get(basename(path)) === name);
+    kept.set(`${dirname(own[0][0])}/${name}`, packOf(own, packs));
+  }
   return kept;
 }
 
-/** `require("../chunks/chunk-X.js")` asks the pack for that chunk. */
-function throughPack(code, names) {
+function isFleetOnly(path) {
+  return /\/(commands\/fleet|lib\/(dedupe|pipeline|telemetry))\//.test(path);
+}
+
+function reachable(from, imports, isFollowed) {
+  const found = new Set(from);
+  for (const path of found) {
+    for (const next of imports.get(path) ?? []) if (isFollowed(next)) found.add(next.path);
+  }
+  return found;
+}
+
+/** `require("../chunks/chunk-X.js")` asks its pack for that chunk. */
+function throughPack(code, packs) {
   return code.replaceAll(/require\("((?:\.{1,2}\/)+(?:chunks\/)?)([\w-]+\.js)"\)/g, (call, folder, name) =>
-    names.has(name) ? `require("${folder}${PACKED}")("./${name}")` : call,
+    packs.has(name) ? `require("${folder}${packs.get(name)}")("./${name}")` : call,
   );
 }
 
 /** The parentheses tell the engine to compile the functions together with the file. */
-function packOf(chunks) {
+function packOf(chunks, packs) {
   const functions = chunks.map(
     ([path, code]) => `${JSON.stringify(`./${basename(path)}`)}: (function (module, exports, require) {\n${code}}),\n`,
   );
+  const names = new Set(chunks.map(([path]) => basename(path)));
+  const others = [...packs].filter(([name]) => !names.has(name));
   return `'use strict';
 const chunks = {
 ${functions.join('')}};
+const elsewhere = ${JSON.stringify(Object.fromEntries(others.map(([name, pack]) => [`./${name}`, `./${pack}`])))};
 const loaded = {};
 function load(id) {
+  if (elsewhere[id] !== undefined) return require(elsewhere[id])(id);
   if (chunks[id] === undefined) return require(id);
   if (loaded[id] === undefined) {
     const module = (loaded[id] = { exports: {} });
