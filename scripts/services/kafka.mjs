@@ -1,13 +1,14 @@
 // A real Apache Kafka for the service suite and the benchmarks: one broker in KRaft mode on free loopback ports.
 //   node scripts/services/kafka.mjs DIRECTORY    starts it there, prints its address, and stops it on Ctrl-C
 // Its jars come from Maven Central by scripts/services/kafka/pom.xml and are kept in the user's cache.
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { hash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { accepts, freePorts } from './ports.mjs';
+import { runAlone, startBroker } from './broker.mjs';
+import { freePorts } from './ports.mjs';
 
 const POM = join(import.meta.dirname, 'kafka/pom.xml');
 const START_MS = 60_000;
@@ -35,32 +36,8 @@ export async function startKafka(directory) {
   const [port, loginPort] = readFileSync(config, 'utf8')
     .match(/(?<=127\.0\.0\.1:)\d+/g)
     .map(Number);
-  const child = spawn('java', [...HEAP, '-cp', classPath, 'kafka.Kafka', config], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  const output = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => output.push(chunk));
-  const ended = new Promise((done) => child.once('exit', done));
-  const orphan = () => child.kill('SIGKILL');
-  process.once('exit', orphan);
-  ended.then(() => process.off('exit', orphan));
-  await Promise.race([
-    accepts(port, START_MS),
-    ended.then((status) => {
-      throw new Error(`Kafka ended with status ${status}\n${Buffer.concat(output)}`);
-    }),
-  ]);
-  const end = async (signal) => {
-    child.kill(signal);
-    await ended;
-  };
-  return {
-    address: `127.0.0.1:${port}`,
-    loginAddress: `127.0.0.1:${loginPort}`,
-    pid: child.pid,
-    stop: () => end('SIGTERM'),
-    kill: () => end('SIGKILL'),
-  };
+  const options = { name: 'Kafka', ports: [port, loginPort], limitMs: START_MS };
+  return await startBroker('java', [...HEAP, '-cp', classPath, 'kafka.Kafka', config], options);
 }
 
 /**
@@ -150,16 +127,10 @@ transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+# After a kill the controller waits for so long before it takes the broker back.
+broker.session.timeout.ms=1000
+broker.heartbeat.interval.ms=200
 `;
 }
 
-if (process.argv[1] !== undefined && resolve(process.argv[1]) === import.meta.filename) {
-  const directory = process.argv[2];
-  if (directory === undefined) {
-    process.stderr.write(`usage: node ${join(dirname(POM), '../kafka.mjs')} DIRECTORY\n`);
-    process.exit(2);
-  }
-  const kafka = await startKafka(directory);
-  process.stdout.write(`kafka://${kafka.address}, process ${kafka.pid}\n`);
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => kafka.stop().then(() => process.exit(0)));
-}
+await runAlone(import.meta.filename, startKafka, 'kafka');

@@ -1,10 +1,11 @@
 // A real Mosquitto for the service suite: on free loopback ports, with its persistence in a directory of its own.
 //   node scripts/services/mosquitto.mjs DIRECTORY    starts it there, prints its address, and stops it on Ctrl-C
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { accepts, freePorts } from './ports.mjs';
+import { runAlone, startBroker } from './broker.mjs';
+import { freePorts } from './ports.mjs';
 
 const START_MS = 10_000;
 /** A login for the second listener; it protects nothing. */
@@ -29,39 +30,15 @@ export async function startMosquitto(directory, { settings = [] } = {}) {
   const [port, loginPort] = [...readFileSync(config, 'utf8').matchAll(/^listener (\d+)/gm)].map((match) =>
     Number(match[1]),
   );
-  const child = spawn(tool('mosquitto'), ['-c', config], { stdio: ['ignore', 'pipe', 'pipe'] });
-  const output = [];
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => output.push(chunk));
-  const ended = new Promise((done) => {
-    child.once('exit', done);
-    child.once('error', done);
-  });
-  const orphan = () => child.kill('SIGKILL');
-  process.once('exit', orphan);
-  ended.then(() => process.off('exit', orphan));
-  await Promise.race([
-    accepts(loginPort, START_MS),
-    ended.then((reason) => {
-      throw new Error(`Mosquitto ended: ${reason}\n${Buffer.concat(output)}`);
-    }),
-  ]);
-  const end = async (signal) => {
-    child.kill(signal);
-    await ended;
+  const options = { name: 'Mosquitto', ports: [port, loginPort], limitMs: START_MS };
+  const { signal, ...broker } = await startBroker(tool('mosquitto'), ['-c', config], options);
+  const save = async () => {
+    const file = join(directory, 'mosquitto.db');
+    const before = versionOf(file);
+    signal('SIGUSR1');
+    while (versionOf(file) === before) await delay(10);
   };
-  return {
-    address: `127.0.0.1:${port}`,
-    loginAddress: `127.0.0.1:${loginPort}`,
-    pid: child.pid,
-    save: async () => {
-      const file = join(directory, 'mosquitto.db');
-      const before = versionOf(file);
-      child.kill('SIGUSR1');
-      while (versionOf(file) === before) await delay(10);
-    },
-    stop: () => end('SIGTERM'),
-    kill: () => end('SIGKILL'),
-  };
+  return { ...broker, save };
 }
 
 /** It saves when it is told to and when it is stopped: saving after each change takes all of its time. */
@@ -95,13 +72,4 @@ function tool(name) {
   );
 }
 
-if (process.argv[1] !== undefined && resolve(process.argv[1]) === import.meta.filename) {
-  const directory = process.argv[2];
-  if (directory === undefined) {
-    process.stderr.write(`usage: node ${import.meta.filename} DIRECTORY\n`);
-    process.exit(2);
-  }
-  const broker = await startMosquitto(resolve(directory));
-  process.stdout.write(`mqtt://${broker.address}, process ${broker.pid}\n`);
-  for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => broker.stop().then(() => process.exit(0)));
-}
+await runAlone(import.meta.filename, startMosquitto, 'mqtt');
