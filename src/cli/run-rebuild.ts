@@ -74,7 +74,7 @@ async function build(
   aside: string,
   fs: DurableFs,
 ): Promise<Rebuilt> {
-  const sink = await openSink(output, flags, fs, isDryRun);
+  const sink = await openSink(output, flags, fs, { isReadOnly: isDryRun });
   try {
     if (!isRecoverable(sink)) throw new TypeError(`${sink.id} cannot be read back`);
     const settings = await readableSettings(flags, fs);

@@ -111,7 +111,7 @@ async function openPipeline(request: ReplayRequest, open: ResourceStack, isDryRu
   for (const endpoint of request.sources) {
     sources.push(closing(open, await openSource(endpoint, flags, onWarning)));
   }
-  const sink = closing(open, await openSink(request.sink, flags, fs, isDryRun));
+  const sink = closing(open, await openSink(request.sink, flags, fs, { isReadOnly: isDryRun, onWarning }));
   const deadLetterPath = deadLettersOf(flags);
   requireApart(
     [...sources, sink].map(({ id }) => id),

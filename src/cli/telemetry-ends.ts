@@ -51,7 +51,7 @@ export async function openSink(
   endpoint: SinkEndpoint,
   flags: ConnectionFlags,
   fs: DurableFs,
-  isReadOnly = false,
+  { isReadOnly = false, onWarning }: { isReadOnly?: boolean; onWarning?: OnWarning } = {},
 ): Promise<Sink> {
   switch (endpoint.kind) {
     case 'file': {
@@ -73,6 +73,7 @@ export async function openSink(
       const tokenName = flags['token-env'];
       const token = tokenName === undefined ? undefined : secretOfEnvironment(tokenName, 'token-env');
       return await openHttpSink(endpoint, {
+        ...(onWarning !== undefined && { onWarning }),
         username,
         password,
         policy: {

@@ -23,6 +23,8 @@ export interface HttpSinkOptions {
   /** Longest time for one request in all, milliseconds. */
   requestTimeoutMs?: number | undefined;
   pacing?: Pacing | undefined;
+  /** Told before each wait for another attempt. */
+  onWarning?(code: string, message: string): void;
 }
 
 const REQUEST_TIMEOUT_MS = 120_000;
@@ -52,6 +54,7 @@ export async function openHttpSink({ url }: HttpEndpoint, options: HttpSinkOptio
     limits: { ...limitsOf(policy), attempts: policy.limits?.attempts ?? ATTEMPTS },
     pacing: options.pacing ?? systemPacing,
     requestTimeoutMs: options.requestTimeoutMs ?? REQUEST_TIMEOUT_MS,
+    onWarning: (code, message) => options.onWarning?.(code, message),
   });
 }
 
@@ -64,6 +67,7 @@ interface Server {
   readonly limits: HttpLimits;
   readonly pacing: Pacing;
   readonly requestTimeoutMs: number;
+  onWarning(code: string, message: string): void;
 }
 
 class HttpSink implements Sink {
@@ -93,11 +97,12 @@ class HttpSink implements Sink {
 
   /** In halves where the server finds it too large as a whole. */
   async #post(batch: PostBatch, signal: AbortSignal): Promise<void> {
-    const { limits, pacing } = this.#server;
+    const { limits, pacing, onWarning } = this.#server;
     const status = await repeatAttempts((attempt) => this.#postOnce(batch, attempt, signal), {
       limits,
       pacing,
       signal,
+      beforeRetry: async ({ reason }) => onWarning('POST_RETRIED', `${reason.message}; trying again`),
     });
     if (status !== 413) return;
     if (batch.count === 1) throw refused(this.#server.name, status);

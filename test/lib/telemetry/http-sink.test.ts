@@ -108,6 +108,16 @@ describe('another attempt', () => {
     expect(posts).toHaveLength(3);
   });
 
+  test('is announced with its cause, and without the secrets of an address', async () => {
+    const warnings: string[] = [];
+    await post(someLines(1), (_, response, count) => response.writeHead(count === 1 ? 503 : 200).end(), {
+      onWarning: (code, message) => warnings.push(`${code} ${message}`),
+    });
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toMatch(/^POST_RETRIED http.*503; trying again$/);
+    expect(warnings[0]).not.toContain('s3cret');
+  });
+
   test('waits as long as the server asks for', async () => {
     const { delaysMs } = await post(someLines(1), (_, response, count) => {
       if (count === 1) response.writeHead(429, { 'retry-after': '7' }).end();
