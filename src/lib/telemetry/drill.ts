@@ -45,20 +45,16 @@ export function parseShare(text: string): number {
 
 /**
  * Repeats lines and changes their order. What becomes of a line is decided by the seed and its bytes alone, so that
- * a run which reads it again meets the same faults again. Copies that wait when a run stops are not caught up on.
+ * a run which reads it again meets the same faults again. When the lines end or somebody stops, all that is held back
+ * comes out at once.
  *
  * Line numbers count the lines that come out, repeated ones included.
  */
 export function drillLines(drill: Drill, time: Pacing): LineStage {
-  return (lines, _source, signal) => drilled(lines, drill, time, signal);
+  return (lines) => drilled(lines, drill, time);
 }
 
-async function* drilled(
-  chunks: AsyncIterable<LineChunk>,
-  drill: Drill,
-  time: Pacing,
-  signal: AbortSignal,
-): AsyncGenerator<LineChunk> {
+async function* drilled(chunks: AsyncIterable<LineChunk>, drill: Drill, time: Pacing): AsyncGenerator<LineChunk> {
   const held = new HeldLines(MAX_HELD_BYTES);
   let nowMs = 0; // before any line tells a time
   let nextLine: number | undefined;
@@ -88,8 +84,8 @@ async function* drilled(
     const out = held.take();
     if (out.lines > 0 || out.position !== undefined) yield numbered(out);
   }
-  // Lines that were not out when somebody stopped are read again by the next run.
-  if (signal.aborted || held.isEmpty) return;
+  // Also when somebody stopped: lines that were taken from a pipe are nowhere else.
+  if (held.isEmpty) return;
   held.release(Number.POSITIVE_INFINITY);
   yield numbered(held.take());
 }

@@ -100,13 +100,14 @@ async function* paced(
     for (let start = 0, end = 0; start < bytes.length; start = end, line++) {
       end = bytes.indexOf(LINE_FEED, start) + 1;
       const dueMs = dueMsOf(bytes, start, nowMs);
-      if (dueMs <= nowMs + SLICE_MS) continue;
+      // Once somebody stops nothing waits any more: what was taken from a pipe is nowhere else.
+      if (dueMs <= nowMs + SLICE_MS || signal.aborted) continue;
       if (start > sliceStart) {
         // A copy: the reader may hand its bytes to another thread, and the rest is still needed here.
         yield { bytes: bytes.slice(sliceStart, start), firstLine: sliceLine };
         [sliceStart, sliceLine] = [start, line];
       }
-      if (!(await waitUntil(dueMs, time, signal))) return;
+      await waitUntil(dueMs, time, signal);
       nowMs = time.monotonicMs();
     }
     yield sliceStart === 0 ? chunk : { ...chunk, bytes: bytes.slice(sliceStart), firstLine: sliceLine };
@@ -117,14 +118,13 @@ const LINE_FEED = 10;
 /** The longest time a timer of Node can be set to. */
 const MAX_DELAY_MS = 2 ** 31 - 1;
 
-/** Resolves to false once the signal is raised: lines that were not due yet are read again next time. */
-async function waitUntil(dueMs: number, time: Pacing, signal: AbortSignal): Promise<boolean> {
+/** Resolves early once the signal is raised. */
+async function waitUntil(dueMs: number, time: Pacing, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
     const leftMs = dueMs - time.monotonicMs();
-    if (leftMs <= 0) return true;
+    if (leftMs <= 0) return;
     await time.delay(Math.min(leftMs, MAX_DELAY_MS), signal).catch((error: unknown) => {
       if (!signal.aborted) throw error;
     });
   }
-  return false;
 }

@@ -114,12 +114,15 @@ describe('paceLines', () => {
     ]);
   });
 
-  test('ends where it is when somebody stops, without the position of lines that were not due', async () => {
+  test('waits no longer when somebody stops, as a pipe cannot be read again', async () => {
     const stop = new AbortController();
     const time = standingTime();
     const waiting = { ...time, delay: async () => stop.abort(new Error('stopped')) };
-    const lines = [line('a', 0), line('b', 1000)];
-    const out = await passed(paceLines({ speed: 1 }, waiting), chunksOf(lines, 2), undefined, stop.signal);
-    expect(out).toEqual([{ lines: [lines[0]], firstLine: 1, position: undefined }]);
+    const lines = [line('a', 0), line('b', 1000), line('c', 1_000_000)];
+    const out = await passed(paceLines({ speed: 1 }, waiting), chunksOf(lines, 3), undefined, stop.signal);
+    expect(out).toEqual([
+      { lines: [lines[0]], firstLine: 1, position: undefined },
+      { lines: lines.slice(1), firstLine: 2, position: 3 },
+    ]);
   });
 });
