@@ -70,6 +70,10 @@ describe('commands that look', () => {
     expect(await folder.state()).toEqual(before);
   });
 
+  test.each(['', 'x'.repeat(513), 'ä'.repeat(257)])('inspect takes nothing that can be no id: %j', async (id) => {
+    expect(await json(2, 'inspect', 'seen', id)).toMatchObject({ error: { code: 'USAGE' } });
+  });
+
   test.each([['stats'], ['verify'], ['inspect'], ['age'], ['snapshot'], ['restore']])(
     '%s ends with 16 where there is no store, and makes none',
     async (command) => {
