@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readCommitted } from '../../scripts/services/kafka.mjs';
+import { EXIT_STATUS } from '../../src/lib/core/errors.js';
 import { connectKafka } from '../../src/lib/telemetry/kafka-cluster.js';
 import { groupOffsets, listOffsets } from '../../src/lib/telemetry/kafka-offsets.js';
 import { testFolder } from '../support/folder.js';
@@ -40,6 +41,11 @@ async function testGroup() {
   const output = await broker.topic('output', PARTITIONS);
   const group = `group-of-${input}`;
   const running = new Set<RunningScript>();
+  let failure: Error | undefined;
+  const pause = async () => {
+    if (failure !== undefined) throw failure;
+    await delay(50);
+  };
   const cluster = await connectKafka({ brokers: [broker.address], clientId: 'test' });
   const numbers = Array.from({ length: PARTITIONS }, (_, number) => number);
   const readable = async () =>
@@ -50,7 +56,11 @@ async function testGroup() {
     start(store: string): RunningScript {
       const member = script.start([broker.address, input, output, group, folder.file(store)]);
       running.add(member);
-      void member.ended.then(() => running.delete(member));
+      void member.ended.then(({ status, signal, stderr }) => {
+        running.delete(member);
+        if (status !== 0 && status !== EXIT_STATUS.NETWORK_FAILED && signal !== 'SIGKILL')
+          failure = new Error(`a member ended by itself: ${stderr}`);
+      });
       return member;
     },
     /** Resolves once the group has committed everything that the input holds. */
@@ -59,13 +69,13 @@ async function testGroup() {
       while (true) {
         const offsets = await groupOffsets(cluster, group, input, numbers);
         if (numbers.every((number) => (offsets.get(number) ?? 0n) >= ends.get(number)!)) return;
-        await delay(100);
+        await pause();
       }
     },
     /** Resolves once more came out than before. */
     async progress(): Promise<void> {
       const before = await readable();
-      while ((await readable()) <= before) await delay(20);
+      while ((await readable()) <= before) await pause();
     },
     /** Each id as often as readers of committed messages see it. */
     async written(): Promise<Map<string, number>> {
@@ -91,6 +101,29 @@ async function stopped(member: RunningScript): Promise<Record<string, number>> {
   const { status, stdout, stderr } = await member.ended;
   expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
   return JSON.parse(stdout.trimEnd().split('\n').at(-1)!);
+}
+
+/** Starts a member again whenever it ends, as a service manager would: also after a start without any broker. */
+function keptRunning(start: () => RunningScript) {
+  let member = start();
+  let isStopping = false;
+  const again = async () => {
+    await member.ended;
+    if (isStopping) return;
+    member = start();
+    void again();
+  };
+  void again();
+  return {
+    async kill() {
+      member.process.kill('SIGKILL');
+      await member.ended;
+    },
+    async stop() {
+      isStopping = true;
+      await stopped(member);
+    },
+  };
 }
 
 /** Numbers that look random and are the same in each run. */
@@ -156,8 +189,7 @@ test('a member that stood still while others took over writes nothing when it wa
 test('whatever is killed, nothing is lost and nothing comes out twice', async () => {
   await using group = await testGroup();
   const random = sequence(20_261_122);
-  const stores = ['a', 'b'];
-  const members = stores.map((store) => group.start(store));
+  const members = ['a', 'b'].map((store) => keptRunning(() => group.start(store)));
   let produced = 0;
   let isOver = false;
   const producing = (async () => {
@@ -167,21 +199,16 @@ test('whatever is killed, nothing is lost and nothing comes out twice', async ()
       await delay(20);
     }
   })();
-  const kill = async (victim: number) => {
-    members[victim]!.process.kill('SIGKILL');
-    await members[victim]!.ended;
-    members[victim] = group.start(stores[victim]!);
-  };
   for (const target of [0, 1, 'broker', 0, 0, 1, 'broker', 1]) {
     await group.progress();
     await delay(random(400));
-    if (typeof target === 'number') await kill(target);
-    else await Promise.all([broker.crash(), kill(random(2))]);
+    const victim = members[typeof target === 'number' ? target : random(2)]!;
+    await Promise.all([victim.kill(), target === 'broker' ? broker.crash() : undefined]);
   }
   await group.progress();
   isOver = true;
   await producing;
   await group.caughtUp();
-  for (const member of members) await stopped(member);
+  for (const member of members) await member.stop();
   expect(await group.written()).toEqual(once(0, produced));
 });

@@ -52,7 +52,7 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const WAITING_TIMEOUT_MS = 120_000;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** How long a topic that was never seen may be unknown before it is taken for missing. */
-const NEW_BROKER_MS = 3_000;
+const NEW_BROKER_MS = 5_000;
 
 /**
  * Reaches a cluster. The first contact is tried once with each broker: a wrong address is told at once.

@@ -1,3 +1,4 @@
+import { OtaError } from '../../../src/lib/core/errors.js';
 import { openDurableFs } from '../../../src/lib/core/node-durable-fs.js';
 import { systemPacing } from '../../../src/lib/net/pacing.js';
 import { runKafkaWorkers } from '../../../src/lib/pipeline/kafka-workers.js';
@@ -7,6 +8,11 @@ const [address = '', input = '', output = '', group = '', directory = ''] = proc
 const stop = new AbortController();
 process.on('SIGTERM', () => stop.abort());
 const kafka = { brokers: [address], clientId: 'kafka-worker' };
+
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`${error.stack}\n`);
+  process.exit(error instanceof OtaError ? error.exitCode : 1);
+});
 
 const { counts, misrouted } = await runKafkaWorkers({
   input: { ...kafka, topic: input, group, sessionTimeoutMs: 1000 },
