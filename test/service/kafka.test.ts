@@ -75,6 +75,8 @@ test('a sink tells where its output ends, and reads back what it holds from ther
   expect(await idsIn(sink.tail(middle, never))).toEqual(ids(100, 50).sort());
   expect(await idsIn(sink.tail(end, never))).toEqual([]);
   expect(await idsIn(sink.tail(await sink.newest(150), never))).toEqual(ids(0, 150).sort());
+  expect(await sink.newest(150)).toBeUndefined(); // all of it
+  expect(await sink.newest(1)).toBeDefined();
   expect(await idsIn(sink.tail(await sink.newest(1), never))).not.toEqual([]);
   expect(await sink.reaches(end!)).toBe(true);
   await sink.close();

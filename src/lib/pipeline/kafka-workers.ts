@@ -145,6 +145,7 @@ class Workers implements PartitionOwner {
         worker?.stop.abort();
         await worker?.ended;
         if (this.#running.get(partition) === worker) this.#running.delete(partition);
+        if (!this.#options.signal.aborted) this.#events.handedOver(partition);
       }),
     );
   }

@@ -10,8 +10,9 @@ export class WorkerEvents {
   readonly #ended: Counting = noCounts();
   /** What each running worker told last. */
   readonly #running = new Map<number, ProgressEvent>();
+  /** What the stores of the partitions that are here remember, whether their workers still run or not. */
+  readonly #windows = new Map<number, WindowReport>();
   #isStarted = false;
-  #window: WindowReport = { keys: 0, isFull: false };
 
   constructor(onEvent: (event: PipelineEvent) => void | Promise<void>) {
     this.#onEvent = onEvent;
@@ -25,9 +26,11 @@ export class WorkerEvents {
         return await this.#onEvent(event);
       case 'progress':
         this.#running.set(partition, event);
+        this.#windows.set(partition, event.window);
         return await this.#onEvent(this.#together());
       case 'finished':
         this.#running.set(partition, { ...event, type: 'progress', messagesPerSecond: 0 });
+        this.#windows.set(partition, event.window);
         return;
       default:
         return await this.#onEvent(event);
@@ -38,28 +41,31 @@ export class WorkerEvents {
   ended(partition: number): void {
     const last = this.#running.get(partition);
     if (last === undefined) return;
-    this.#window = this.#together().window;
     this.#running.delete(partition);
     add(this.#ended, last.counts);
   }
 
-  /** As of the last event; the window is that of the partitions that were there before the last worker ended. */
+  /** Another member of the group has the partition now, and tells what is remembered of it. */
+  handedOver(partition: number): void {
+    this.#windows.delete(partition);
+  }
+
+  /** As of the last event. */
   summary(): { counts: PipelineCounts; window: WindowReport } {
-    if (this.#running.size > 0) this.#window = this.#together().window;
-    return { counts: this.#together().counts, window: this.#window };
+    const { counts, window } = this.#together();
+    return { counts, window };
   }
 
   #together(): ProgressEvent {
     const counts = { ...this.#ended };
     let messagesPerSecond = 0;
     let lag: number | undefined;
-    let window: WindowReport = { keys: 0, isFull: false };
     for (const each of this.#running.values()) {
       add(counts, each.counts);
       messagesPerSecond += each.messagesPerSecond;
       if (each.lag !== undefined) lag = (lag ?? 0) + each.lag.amount;
-      window = bothWindows(window, each.window);
     }
+    const window = [...this.#windows.values()].reduce(bothWindows, { keys: 0, isFull: false });
     const unit = 'messages';
     return {
       type: 'progress',

@@ -125,7 +125,7 @@ class TopicSink implements RecoverableSink {
     while (true) {
       const open = new Map([...next].filter(([partition, at]) => at < ends.get(partition)!));
       if (open.size === 0) return;
-      for (const part of await fetchCommitted(this.#cluster, this.#topic.name, open, signal)) {
+      for (const part of await fetchCommitted(this.#cluster, { topic: this.#topic.name, from: open }, signal)) {
         next.set(part.partition, part.nextOffset);
         if (part.count === 0) continue;
         yield { bytes: part.bytes, firstLine: Number(part.firstOffset) + 1, position: positionOf(this.#topic, next) };
@@ -134,9 +134,11 @@ class TopicSink implements RecoverableSink {
   }
 
   /** Each transaction ends with a marker that takes an offset, and carries at least one message. */
-  async newest(messages: number): Promise<JsonObject> {
+  async newest(messages: number): Promise<JsonObject | undefined> {
     const [starts, ends] = [await this.#list('start'), await this.#list('end')];
     const span = BigInt(2 * messages);
+    const isAll = this.#partitions.every((partition) => ends.get(partition)! - span <= starts.get(partition)!);
+    if (isAll) return undefined;
     const from = this.#partitions.map((partition) => {
       const [start, end] = [starts.get(partition)!, ends.get(partition)!];
       return [partition, end - span > start ? end - span : start] as const;

@@ -48,7 +48,7 @@ export interface RecoverableSink extends Sink {
   beginsAs?(position: JsonObject): Promise<boolean>;
   /** Everything between `from` (the start where undefined) and the end. */
   tail(from: JsonObject | undefined, signal: AbortSignal): AsyncIterable<LineChunk>;
-  /** Where to read from to see at least the newest `messages`; for a store that is built anew. */
+  /** Where to read from to see at least the newest `messages` (undefined: all there is); for a store that is built anew. */
   newest(messages: number): Promise<JsonObject | undefined>;
   /**
    * Removes everything that lies more than `bytes` bytes behind a position of `tail`: what a power cut left

@@ -51,8 +51,19 @@ test('what an ended worker did still counts, what it remembers is with its succe
   events.ended(1);
   expect(events.summary()).toEqual({
     counts: { ...noCounts(), lines: 18, written: 15 },
-    window: { keys: 10, isFull: false },
+    window: { keys: 13, isFull: false },
   });
+});
+
+test('what is remembered of a partition that was handed over is told by whoever has it now', async () => {
+  const { events, told } = recorded();
+  await events.take(0, progress(5));
+  await events.take(1, progress(10));
+  events.ended(0);
+  events.handedOver(0);
+  await events.take(1, progress(11));
+  expect(told.at(-1)).toMatchObject({ counts: { lines: 16 }, window: { keys: 11 } });
+  expect(events.summary()).toMatchObject({ counts: { lines: 16 }, window: { keys: 11 } });
 });
 
 test('the run starts once and never finishes by itself; everything else is passed on', async () => {
