@@ -1,22 +1,18 @@
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
-import { dryRunFs } from '../lib/core/dry-run-fs.js';
 import { OtaError } from '../lib/core/errors.js';
 import { takeLock } from '../lib/core/lock.js';
 import { openDurableFs } from '../lib/core/node-durable-fs.js';
 import { ResourceStack } from '../lib/core/resource-stack.js';
 import { escapeText } from '../lib/core/text.js';
-import { openPartitionedStore } from '../lib/dedupe/partitioned-store.js';
 import { systemPacing } from '../lib/net/pacing.js';
 import type { PipelineEvent } from '../lib/pipeline/events.js';
 import type { PipelineOptions, PipelineSummary } from '../lib/pipeline/pipeline-options.js';
-import { type PipelinePlan, planPipeline } from '../lib/pipeline/plan-pipeline.js';
-import { isRecoverable, outputNotEmpty } from '../lib/pipeline/recover.js';
-import { runPipeline } from '../lib/pipeline/run-pipeline.js';
+import type { PipelinePlan } from '../lib/pipeline/plan-pipeline.js';
 import { openDeadLetters } from '../lib/telemetry/dead-letter.js';
-import { type Drill, drillLines } from '../lib/telemetry/drill.js';
+import type { Drill } from '../lib/telemetry/drill.js';
 import type { SinkEndpoint, SourceEndpoint } from '../lib/telemetry/endpoint.js';
-import { type Pace, paceLines } from '../lib/telemetry/pacing.js';
+import type { Pace } from '../lib/telemetry/pacing.js';
 import type { Sink } from '../lib/telemetry/sink.js';
 import type { ConnectionFlags } from './connection-flags.js';
 import type { KafkaTopics } from './run-kafka-replay.js';
@@ -66,6 +62,7 @@ export async function runReplay(request: ReplayRequest): Promise<PipelineSummary
   }
   await using open = new ResourceStack();
   const options = await openPipeline({ ...request, onEvent: idle.onEvent, signal: idle.signal }, open, false);
+  const { runPipeline } = await import('../lib/pipeline/run-pipeline.js');
   const summary = await runPipeline(options);
   // Silence for as long as was asked for is the end of the work.
   return {
@@ -83,7 +80,9 @@ export async function planReplay(request: ReplayRequest): Promise<PipelinePlan> 
     ]);
   }
   await using open = new ResourceStack();
-  return await planPipeline(await openPipeline(request, open, true));
+  const options = await openPipeline(request, open, true);
+  const { planPipeline } = await import('../lib/pipeline/plan-pipeline.js');
+  return await planPipeline(options);
 }
 
 /** From topic to topic replay is the work of a group, shared by partition. @throws OtaError USAGE */
@@ -105,7 +104,7 @@ function kafkaTopics({ sources, sink, flags }: ReplayRequest): KafkaTopics | und
 
 async function openPipeline(request: ReplayRequest, open: ResourceStack, isDryRun: boolean): Promise<PipelineOptions> {
   const { flags, drill, pace, signal, onEvent } = request;
-  const fs = isDryRun ? dryRunFs(openDurableFs()) : openDurableFs();
+  const fs = isDryRun ? (await import('../lib/core/dry-run-fs.js')).dryRunFs(openDurableFs()) : openDurableFs();
   const onWarning = (code: string, message: string) => onEvent({ type: 'warning', code, message });
   const sources = [];
   for (const endpoint of request.sources) {
@@ -117,6 +116,9 @@ async function openPipeline(request: ReplayRequest, open: ResourceStack, isDryRu
     [...sources, sink].map(({ id }) => id),
     deadLetterPath,
   );
+  // What most mistakes are found without is loaded behind them.
+  const { isRecoverable, outputNotEmpty } = await import('../lib/pipeline/recover.js');
+  const { openPartitionedStore } = await import('../lib/dedupe/partitioned-store.js');
   const { settings, isNew } = await storeSettings(flags, fs);
   // Told before a store is made that would be left behind.
   if (isNew && !flags.rebuild && isRecoverable(sink) && !(await sink.isEmpty())) throw outputNotEmpty(sink);
@@ -144,8 +146,8 @@ async function openPipeline(request: ReplayRequest, open: ResourceStack, isDryRu
     newOutput: flags['new-output'],
     rebuild: flags.rebuild,
     ...(flags['min-window-time'] !== undefined && { minWindowMs: flags['min-window-time'] }),
-    ...(drill !== undefined && { drill: drillLines(drill, systemPacing) }),
-    ...(pace !== undefined && { pacing: paceLines(pace, systemPacing) }),
+    ...(drill !== undefined && { drill: (await import('../lib/telemetry/drill.js')).drillLines(drill, systemPacing) }),
+    ...(pace !== undefined && { pacing: (await import('../lib/telemetry/pacing.js')).paceLines(pace, systemPacing) }),
     time: systemPacing,
     signal,
     onEvent,
