@@ -105,6 +105,10 @@ function throwIfDamaged(directory: string, damage: readonly DamagedBlock[], { ac
   throw new OtaError(
     'STORE_DAMAGED',
     `${escapeText(join(directory, first.file))}: ${first.cause}, ${first.bytes} bytes from ${first.offset}${more}`,
-    ['Run `fleet dedupe verify` to see what is lost.', 'Restore a snapshot, or serve the rest with --accept-damage.'],
+    [
+      'Run `fleet dedupe verify` to see what is lost.',
+      'Build a new store from the output: `fleet dedupe rebuild STORE --from OUTPUT --force`.',
+      'Or go on with the rest of this one: --accept-damage.',
+    ],
   );
 }

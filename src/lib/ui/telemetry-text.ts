@@ -148,13 +148,13 @@ export function planText({ sink, guarantee, isFirst, sources, repair, window, wa
   ].join('\n');
 }
 
-/** A position as its source counts it: `bytes` and `lines` of a file, otherwise as it is. */
+/** A position as its source counts it; those of brokers are theirs to read. */
 function positionText(from: JsonObject | undefined): string {
   if (from === undefined) return 'from its start';
   const { bytes, lines } = from;
   if (typeof lines === 'number') return `from line ${countText(lines + 1)}`;
   if (typeof bytes === 'number') return `from byte ${countText(bytes)}`;
-  return `from ${escapeText(JSON.stringify(from))}`;
+  return 'from where the last run stopped';
 }
 
 function outcomeText({ guarantee, isDamaged }: ReplayResult): string {
