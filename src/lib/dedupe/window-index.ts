@@ -23,7 +23,7 @@ const SEALED = 2;
 /** Cache misses of so many keys overlap, and what they bring in still lies in the first-level cache afterwards. */
 const KEYS_PER_TOUCH = 256;
 /** Undecided keys are collected over so many, in order to read them in the order of the disk. */
-const KEYS_PER_PIECE = 4_096;
+const KEYS_PER_PIECE = 16_384;
 
 /** Where a key is. */
 export interface Location {
