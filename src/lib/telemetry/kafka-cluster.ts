@@ -27,6 +27,8 @@ export interface KafkaCluster extends AsyncDisposable {
   /** @throws OtaError NOT_FOUND */
   topic(name: string, signal?: AbortSignal): Promise<KafkaTopic>;
   leaderOf(topic: string, partition: number, signal?: AbortSignal): Promise<number>;
+  /** Asks anew which brokers lead the topic's partitions before the next request. */
+  forgetLeaders(topic: string): void;
   /** Sends a request to the leader of a partition until it succeeds, cannot succeed, or patience ends. */
   toLeader<T>(at: LeaderAddress, request: Request<T>, signal?: AbortSignal): Promise<T>;
   /** One attempt of the same. */
@@ -96,12 +98,16 @@ class Cluster implements KafkaCluster {
     return await this.#patiently(`kafka topic ${topic}`, () => this.#leader(topic, partition), signal);
   }
 
+  forgetLeaders(topic: string): void {
+    this.#topics.delete(topic);
+  }
+
   async toLeader<T>({ topic, partition, lane = 'prompt' }: LeaderAddress, request: Request<T>, signal?: AbortSignal) {
     return await this.#patiently(
       `kafka topic ${topic}, partition ${partition}`,
       () => this.toLeaderOnce({ topic, partition, lane }, request),
       signal,
-      () => this.#topics.delete(topic),
+      () => this.forgetLeaders(topic),
     );
   }
 

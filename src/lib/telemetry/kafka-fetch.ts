@@ -1,6 +1,7 @@
 import type { Connection, Reader } from '@platformatic/kafka';
 import { OtaError } from '../core/errors.js';
 import type { KafkaClient, KafkaCluster } from './kafka-cluster.js';
+import { isPassing } from './kafka-failure.js';
 import { type CommittedLines, committedLines, type FetchedRecords } from './kafka-records.js';
 
 /** Of one partition in one answer: a transaction costs a few milliseconds, so it should carry thousands of messages. */
@@ -25,57 +26,77 @@ interface FetchedPartition extends FetchedRecords {
   readonly stableOffset: bigint;
 }
 
+/** What to fetch: from where in each partition, and how large a part of the answer may be. */
+export interface FetchRequest {
+  readonly topic: string;
+  readonly from: Offsets;
+  readonly maxChunkBytes?: number;
+}
+
 /**
- * Fetches once from each partition and returns what was there, as committed lines; the partitions' order changes.
- * Waits a moment where there is nothing.
+ * Fetches once from each partition and returns what was there, as committed lines, each partition's in order.
+ * Waits a moment where there is nothing; a partition that changes its leader is left out.
  *
- * @param from where to read each partition from
  * @throws OtaError CHECKPOINT_MISMATCH when the topic no longer has an offset
  */
 export async function fetchCommitted(
   cluster: KafkaCluster,
-  topic: string,
-  from: Offsets,
+  request: FetchRequest,
   signal: AbortSignal,
 ): Promise<FetchedLines[]> {
+  const { topic, from } = request;
   const byLeader = new Map<number, number[]>();
   for (const partition of from.keys()) {
     const leader = await cluster.leaderOf(topic, partition, signal);
     byLeader.set(leader, [...(byLeader.get(leader) ?? []), partition]);
   }
   const answers = await Promise.all(
-    [...byLeader.values()].map((partitions) => fetchFrom(cluster, topic, partitions, from, signal)),
+    [...byLeader.values()].map((partitions) => fetchFrom(cluster, partitions, request, signal)),
   );
   return answers.flat();
 }
 
 async function fetchFrom(
   cluster: KafkaCluster,
-  topic: string,
   partitions: number[],
-  from: Offsets,
+  { topic, from, maxChunkBytes = PARTITION_BYTES }: FetchRequest,
   signal: AbortSignal,
 ): Promise<FetchedLines[]> {
   const { client } = cluster;
+  const request = { topic, from, partitions, partitionBytes: Math.min(PARTITION_BYTES, maxChunkBytes) };
   const fetched = await cluster.toLeader(
     { topic, partition: partitions[0]!, lane: 'waiting' },
     async (connection) => {
-      const answer = await send(client, connection, topic, partitions, from);
-      for (const { errorCode, partition } of answer) {
-        const name = client.protocolErrorsCodesById[errorCode as keyof typeof client.protocolErrorsCodesById];
-        if (name === 'OFFSET_OUT_OF_RANGE') throw outOfRange(topic, partition, from.get(partition)!);
-        if (errorCode !== 0) throw new client.ProtocolError(errorCode);
-      }
-      return answer;
+      const answer = await send(client, connection, request);
+      const failures = answer
+        .filter(({ errorCode }) => errorCode !== 0)
+        .map((each) => failureOf(client, each, request));
+      const fatal = failures.find((failure) => !isPassing(failure));
+      if (fatal !== undefined) throw fatal;
+      if (failures.length === answer.length) throw failures[0];
+      if (failures.length > 0) cluster.forgetLeaders(topic);
+      return answer.filter(({ errorCode }) => errorCode === 0);
     },
     signal,
   );
-  return fetched.map(({ partition, stableOffset, ...records }) => ({
-    ...committedLines(client, records, from.get(partition)!, `kafka topic ${topic}, partition ${partition}`),
-    partition,
-    stableOffset,
-  }));
+  return fetched.flatMap(({ partition, stableOffset, ...records }) => {
+    const limits = { where: `kafka topic ${topic}, partition ${partition}`, maxChunkBytes };
+    const parts = committedLines(client, records, from.get(partition)!, limits);
+    return parts.map((part) => ({ ...part, partition, stableOffset }));
+  });
 }
+
+function failureOf(
+  { ProtocolError, protocolErrorsCodesById }: KafkaClient,
+  { errorCode, partition }: FetchedPartition,
+  { topic, from }: FetchRequest,
+): Error {
+  const name = protocolErrorsCodesById[errorCode as keyof typeof protocolErrorsCodesById];
+  if (name === 'OFFSET_OUT_OF_RANGE') return outOfRange(topic, partition, from.get(partition)!);
+  return new ProtocolError(name === undefined ? UNKNOWN_SERVER_ERROR : errorCode);
+}
+
+const UNKNOWN_SERVER_ERROR = -1;
 
 function outOfRange(topic: string, partition: number, offset: bigint): OtaError {
   return new OtaError(
@@ -89,9 +110,7 @@ function outOfRange(topic: string, partition: number, offset: bigint): OtaError 
 function send(
   { createAPI, Writer, ProtocolError }: KafkaClient,
   connection: Connection,
-  topic: string,
-  partitions: number[],
-  from: Offsets,
+  { topic, from, partitions, partitionBytes }: FetchRequest & { partitions: number[]; partitionBytes: number },
 ): Promise<FetchedPartition[]> {
   const request = () =>
     Writer.create()
@@ -109,7 +128,7 @@ function send(
             .appendInt64(from.get(partition)!)
             .appendInt32(-1)
             .appendInt64(-1n)
-            .appendInt32(PARTITION_BYTES);
+            .appendInt32(partitionBytes);
         });
       })
       .appendArray([], () => {})

@@ -97,22 +97,24 @@ export interface CommittedLines {
 }
 
 /**
- * Takes the committed records from `from` on out of fetched batches and makes lines of them. A record
- * without a value becomes the line `null`.
+ * Takes the committed records from `from` on out of fetched batches and makes lines of them: one part or more, the last
+ * of which says where to read on. A record without a value becomes the line `null`.
  *
  * A fetch with isolation "read committed" still carries the records of aborted transactions: the reader drops those
  * between a transaction's first offset and its marker.
  *
- * @param where names the partition in failures
+ * @param limits.maxChunkBytes a larger part holds one line only
+ * @param limits.where names the partition in failures
  * @throws OtaError MESSAGE_INVALID for a damaged batch, LIMIT_EXCEEDED for one that expands too far
  */
 export function committedLines(
   client: KafkaClient,
   fetched: FetchedRecords,
   from: bigint,
-  where: string,
-): CommittedLines {
+  { where, maxChunkBytes }: { where: string; maxChunkBytes: number },
+): CommittedLines[] {
   const { bytes } = fetched;
+  const parts: CommittedLines[] = [];
   const pending = [...fetched.aborted].sort((a, b) => (a.firstOffset < b.firstOffset ? -1 : 1));
   const aborting = new Set<bigint>();
   const lines = new LineBuffer();
@@ -139,15 +141,21 @@ export function committedLines(
         const { offsetDelta, key, value } = reader.next();
         const offset = baseOffset + BigInt(offsetDelta);
         if (offset < from) continue;
+        const line = value ?? NULL_LINE;
+        if (lines.lines > 0 && lines.byteLength + line.length >= maxChunkBytes) {
+          parts.push({ count: lines.lines, bytes: lines.take(), firstOffset, misrouted, nextOffset: offset });
+          misrouted = 0;
+        }
         if (lines.lines === 0) firstOffset = offset;
         if (!isKeyedById(key, value)) misrouted++;
-        lines.add(value ?? NULL_LINE);
+        lines.add(line);
       }
     }
     if (lastOffset >= nextOffset) nextOffset = lastOffset + 1n;
     at = end;
   }
-  return { count: lines.lines, bytes: lines.take(), firstOffset, misrouted, nextOffset };
+  parts.push({ count: lines.lines, bytes: lines.take(), firstOffset, misrouted, nextOffset });
+  return parts;
 }
 
 function batchDamage(client: KafkaClient, bytes: Buffer, at: number, end: number): string | undefined {

@@ -6,7 +6,7 @@ import { commitGroupOffsets, groupOffsets, listOffsets } from './kafka-offsets.j
 import type { KafkaOptions } from './kafka-options.js';
 import { offsetsOf, positionOf } from './kafka-position.js';
 import type { LineChunk } from './line-chunk.js';
-import type { Source } from './source.js';
+import type { ReadLimits, Source } from './source.js';
 
 export interface KafkaSourceOptions extends KafkaOptions {
   readonly topic: string;
@@ -70,14 +70,14 @@ class TopicSource implements KafkaSource {
     this.#partitions = options.partitions ?? Array.from({ length: topic.partitions }, (_, index) => index);
   }
 
-  async *read(from: JsonObject | undefined, signal: AbortSignal): AsyncGenerator<LineChunk> {
+  async *read(from: JsonObject | undefined, signal: AbortSignal, limits?: ReadLimits): AsyncGenerator<LineChunk> {
     const { name } = this.#topic;
     const ends = this.isLive ? undefined : await listOffsets(this.#cluster, name, this.#partitions, 'end', signal);
     const next = new Map(await this.#start(from, signal));
     const done = new Map(next);
     const open = () => new Map([...next].filter(([partition, at]) => ends === undefined || at < ends.get(partition)!));
     const fetch = () => {
-      const fetched = fetchCommitted(this.#cluster, name, open(), signal);
+      const fetched = fetchCommitted(this.#cluster, { topic: name, from: open(), ...limits }, signal);
       fetched.catch(() => {}); // reported where it is awaited
       return fetched;
     };

@@ -1,10 +1,24 @@
 import * as client from '@platformatic/kafka';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { committedLines, encodeBatch, type OutgoingRecord } from '../../../src/lib/telemetry/kafka-records.js';
+import {
+  committedLines,
+  encodeBatch,
+  type FetchedRecords,
+  type OutgoingRecord,
+} from '../../../src/lib/telemetry/kafka-records.js';
 
 const PRODUCER = { producerId: 7n, epoch: 3 };
-const WHERE = 'kafka topic t, partition 0';
+/** All parts together. */
+function committed(fetched: FetchedRecords, from: bigint, maxChunkBytes = 1 << 20) {
+  const parts = committedLines(client, fetched, from, { where: 'kafka topic t, partition 0', maxChunkBytes });
+  return {
+    parts,
+    lines: parts.flatMap(({ bytes }) => linesOf(bytes)),
+    misrouted: parts.reduce((sum, part) => sum + part.misrouted, 0),
+    nextOffset: parts.at(-1)!.nextOffset,
+  };
+}
 
 function record(id: string, text = JSON.stringify({ messageId: id })): OutgoingRecord {
   return { id, line: Buffer.from(text) };
@@ -66,7 +80,7 @@ test('records of aborted transactions are left out, however transactions of seve
       const log: Buffer[] = [];
       const aborted: { producerId: bigint; firstOffset: bigint; lastOffset: bigint }[] = [];
       const open = new Map<bigint, { offset: bigint; id: string }[]>();
-      const committed: { offset: bigint; id: string }[] = [];
+      const visible: { offset: bigint; id: string }[] = [];
       let offset = 0n;
       for (const { producer, does } of [...steps, ...[1, 2, 3].map((each) => ({ producer: each, does: 'abort' }))]) {
         const producerId = BigInt(producer);
@@ -81,7 +95,7 @@ test('records of aborted transactions are left out, however transactions of seve
         const transaction = open.get(producerId);
         if (transaction === undefined) continue;
         open.delete(producerId);
-        if (does === 'commit') committed.push(...transaction);
+        if (does === 'commit') visible.push(...transaction);
         else aborted.push({ producerId, firstOffset: transaction[0]!.offset, lastOffset: offset });
         log.push(marker(producerId, offset, does as 'abort' | 'commit'));
         offset += 1n;
@@ -92,9 +106,9 @@ test('records of aborted transactions are left out, however transactions of seve
       const bytes = Buffer.concat(log.slice(Math.max(0, first)));
       const start = log[Math.max(0, first)]?.readBigInt64BE(0) ?? 0n;
       const overlapping = aborted.filter(({ lastOffset }) => lastOffset >= start);
-      const read = committedLines(client, { bytes, aborted: overlapping }, from, WHERE);
-      const expected = committed.filter((each) => each.offset >= from).sort((a, b) => Number(a.offset - b.offset));
-      expect(linesOf(read.bytes)).toEqual(expected.map(({ id }) => JSON.stringify({ messageId: id })));
+      const read = committed({ bytes, aborted: overlapping }, from);
+      const expected = visible.filter((each) => each.offset >= from).sort((a, b) => Number(a.offset - b.offset));
+      expect(read.lines).toEqual(expected.map(({ id }) => JSON.stringify({ messageId: id })));
       expect(read.nextOffset).toBe(offset);
     }),
   );
@@ -102,8 +116,8 @@ test('records of aborted transactions are left out, however transactions of seve
 
 test('a transaction without its marker in the same answer is left out as well', () => {
   const bytes = atOffset(encodeBatch(client, [record('m')], PRODUCER, 0, 0), 5n);
-  const read = committedLines(client, { bytes, aborted: [{ producerId: 7n, firstOffset: 2n }] }, 5n, WHERE);
-  expect(read).toMatchObject({ count: 0, nextOffset: 6n });
+  const read = committed({ bytes, aborted: [{ producerId: 7n, firstOffset: 2n }] }, 5n);
+  expect(read).toMatchObject({ lines: [], nextOffset: 6n });
 });
 
 test.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('a batch that is compressed with %s is read', (compression) => {
@@ -112,8 +126,41 @@ test.each(['gzip', 'snappy', 'lz4', 'zstd'] as const)('a batch that is compresse
     ...{ value: Buffer.from(JSON.stringify({ messageId: 'm', pad: 'x'.repeat(1000) })), timestamp },
   }));
   const bytes = Buffer.from(client.createRecordsBatch(messages, { compression }).buffer);
-  const read = committedLines(client, { bytes, aborted: [] }, 0n, WHERE);
-  expect(linesOf(read.bytes)).toEqual(messages.map(({ value }) => value.toString()));
+  const read = committed({ bytes, aborted: [] }, 0n);
+  expect(read.lines).toEqual(messages.map(({ value }) => value.toString()));
+});
+
+test('what comes in parts can be gone on with behind each of them', () => {
+  const sizes = fc.array(fc.integer({ min: 20, max: 200 }), { minLength: 1, maxLength: 60 });
+  fc.assert(
+    fc.property(sizes, fc.integer({ min: 1, max: 1000 }), (lengths, maxChunkBytes) => {
+      const ids = lengths.map((length, index) => `${index}`.padEnd(length, '.'));
+      const half = ids.length >> 1;
+      const batches = [ids.slice(0, half), ids.slice(half)].filter((part) => part.length > 0);
+      const log = batches.map((part, index) => {
+        const batch = encodeBatch(
+          client,
+          part.map((id) => record(id)),
+          PRODUCER,
+          0,
+          0,
+        );
+        return atOffset(batch, BigInt(index === 0 ? 0 : half));
+      });
+      const fetched = { bytes: Buffer.concat(log), aborted: [] };
+      const all = ids.map((id) => JSON.stringify({ messageId: id }));
+      const { parts, lines, nextOffset } = committed(fetched, 0n, maxChunkBytes);
+      expect(lines).toEqual(all);
+      expect(nextOffset).toBe(BigInt(ids.length));
+      let read = 0;
+      for (const part of parts) {
+        expect(part.count === 1 || part.bytes.length <= maxChunkBytes).toBe(true);
+        expect(part.firstOffset).toBe(BigInt(read));
+        read += part.count;
+        expect(committed(fetched, part.nextOffset).lines).toEqual(all.slice(read));
+      }
+    }),
+  );
 });
 
 test('a damaged batch is refused', () => {
@@ -122,7 +169,7 @@ test('a damaged batch is refused', () => {
     fc.property(fc.integer({ min: 16, max: batch.length - 1 }), fc.integer({ min: 1, max: 255 }), (at, flip) => {
       const bytes = Buffer.from(batch);
       bytes[at]! ^= flip;
-      expect(() => committedLines(client, { bytes, aborted: [] }, 0n, WHERE)).toThrow(/record batch is damaged/);
+      expect(() => committed({ bytes, aborted: [] }, 0n)).toThrow(/record batch is damaged/);
     }),
   );
 });
@@ -133,8 +180,8 @@ test('lines stay lines: a line feed in a value becomes a space, no value becomes
     value: value as Buffer,
   }));
   const bytes = Buffer.from(client.createRecordsBatch(messages).buffer);
-  const read = committedLines(client, { bytes, aborted: [] }, 0n, WHERE);
-  expect(linesOf(read.bytes)).toEqual(['{"messageId":"m",  "a":1} ', 'null']);
+  const read = committed({ bytes, aborted: [] }, 0n);
+  expect(read.lines).toEqual(['{"messageId":"m",  "a":1} ', 'null']);
 });
 
 test('records whose key is not their message id are counted', () => {
@@ -146,5 +193,5 @@ test('records whose key is not their message id are counted', () => {
     record('', '{"messageId":""}'),
   ];
   const bytes = encodeBatch(client, records, PRODUCER, 0, 0);
-  expect(committedLines(client, { bytes, aborted: [] }, 0n, WHERE).misrouted).toBe(3);
+  expect(committed({ bytes, aborted: [] }, 0n).misrouted).toBe(3);
 });
