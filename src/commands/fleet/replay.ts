@@ -80,11 +80,12 @@ export default class Replay extends BaseCommand {
     // On a terminal the line would stand in the middle of the data.
     const status = sink.kind === 'stdio' && process.stdout.isTTY ? undefined : this.statusLine();
     status?.update('Opening');
-    let isDamaged = false;
+    let [isDamaged, isReread] = [false, false];
     const summary = await runReplay({
       ...request,
       onEvent: (event) => {
         if (event.type === 'started') isDamaged ||= event.isDamaged;
+        if (event.type === 'started') isReread ||= event.isReread === true;
         this.#tell(event, status, text);
       },
     });
@@ -95,6 +96,7 @@ export default class Replay extends BaseCommand {
       sink: flags.to,
       deadLetters: deadLettersOf(flags),
       isDamaged,
+      isReread,
     };
     if (summary.isInterrupted) process.exitCode = abortError(this.signal).exitCode;
     const lines = text.replayText(result);

@@ -21,6 +21,8 @@ const checkpoint = z.strictObject({
   inputs: z.array(z.strictObject({ source: z.string(), position })),
   /** The ids of an output that somebody else wrote are being taken up: nothing of ours stands there yet. */
   takesUp: z.optional(z.literal(true)),
+  /** The store was made of the newest part of its output only. */
+  isPartial: z.optional(z.literal(true)),
   /** The file that dead letters went to, and its size. */
   deadLetters: z.optional(z.strictObject({ path: z.string(), bytes: count })),
 });

@@ -33,6 +33,8 @@ export type PipelineEvent =
       readonly isContinued: boolean;
       /** The store lost ids that it should remember: messages that have them may come out again. */
       readonly isDamaged: boolean;
+      /** Input is read again from before what the store remembers: messages of then come out again. */
+      readonly isReread?: true;
     }
   | {
       readonly type: 'recovered';

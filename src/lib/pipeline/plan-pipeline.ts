@@ -6,7 +6,7 @@ import type { PipelineOptions } from './pipeline-options.js';
 import { PipelineRun } from './pipeline-run.js';
 import { type Recovery, recover } from './recover.js';
 import { requireDistinct } from './run-pipeline.js';
-import { recoveryEvents, startEvents } from './start-events.js';
+import { recoveryEvents, rereadSources, startEvents } from './start-events.js';
 import { windowReport } from './window-report.js';
 
 /** What a run would do before it reads its first line, and where it would begin. */
@@ -43,8 +43,12 @@ export async function planPipeline(options: PipelineOptions): Promise<PipelinePl
   for (const source of sources) {
     if (source.recovery === 'position' && source.isLive !== true) await readFirst(source, run.startOf(source));
   }
+  const reread = rereadSources(options, checkpoint, (source) => run.startOf(source));
   const isContinued = sources.some((source) => run.startOf(source) !== undefined);
-  const events = [...startEvents(options, isContinued), ...recoveryEvents(options, { checkpoint, isFirst, ...repair })];
+  const events = [
+    ...startEvents(options, isContinued, reread, { checkpoint, isFirst, ...repair }),
+    ...recoveryEvents(options, { checkpoint, isFirst, ...repair }),
+  ];
   return {
     sink: sink.id,
     guarantee: sink.guarantee,

@@ -119,10 +119,10 @@ async function firstStart(sink: RecoverableSink, options: RecoverOptions): Promi
   const first: PipelineCheckpoint = { sequence: 1, sink: sink.id, inputs: [], ...(!isEmpty && { takesUp: true }) };
   if (!isEmpty && !options.rebuild) throw outputNotEmpty(sink);
   const output = isEmpty ? await sink.end() : await sink.newest(windowKeys(store));
-  const checkpoint = output === undefined ? first : { ...first, output };
+  const isPartial = !isEmpty && output !== undefined;
+  const checkpoint: PipelineCheckpoint = { ...first, ...(output && { output }), ...(isPartial && { isPartial }) };
   await store.commit({ data: encodeCheckpoint(checkpoint) });
   const standing = { checkpoint, removedKeys: 0 };
-  const isPartial = !isEmpty && output !== undefined;
   return { ...(await repair(sink, [standing], options)), isFirst: true, isPartial };
 }
 

@@ -11,7 +11,7 @@ import type { PipelineOptions, PipelineSummary } from './pipeline-options.js';
 import { PipelineRun } from './pipeline-run.js';
 import { Progress } from './progress.js';
 import { recover } from './recover.js';
-import { recoveryEvents, startEvents } from './start-events.js';
+import { recoveryEvents, rereadSources, startEvents } from './start-events.js';
 import { windowReport } from './window-report.js';
 
 /**
@@ -33,8 +33,9 @@ export async function runPipeline(options: PipelineOptions): Promise<PipelineSum
   requireRoom(sources);
   const recovery = await recover(options);
   const run = new PipelineRun(options, recovery.checkpoint);
+  const reread = rereadSources(options, recovery.checkpoint, (source) => run.startOf(source));
   const isContinued = sources.some((source) => run.startOf(source) !== undefined);
-  for (const event of [...startEvents(options, isContinued), ...recoveryEvents(options, recovery)])
+  for (const event of [...startEvents(options, isContinued, reread, recovery), ...recoveryEvents(options, recovery)])
     await onEvent(event);
   await run.alignDeadLetters();
 

@@ -31,10 +31,17 @@ export function endText(id: string): string {
 }
 
 /** `fleet replay` begins. */
-export function startedText({ sources, sink, guarantee, isContinued, isDamaged }: EventOf<'started'>): string {
+export function startedText({
+  sources,
+  sink,
+  guarantee,
+  isContinued,
+  isDamaged,
+  isReread,
+}: EventOf<'started'>): string {
   const promise = isDamaged
     ? 'once each, but for messages whose ids the damaged store has lost'
-    : `each message comes out ${guarantee === 'exactly-once' ? 'exactly' : 'at least'} once`;
+    : `each message comes out ${guarantee === 'exactly-once' ? 'exactly' : 'at least'} once${isReread ? ', as far back as the store remembers' : ''}`;
   const where = isContinued ? ', going on where the last run stopped' : '';
   return `${sources.map(endText).join(', ')} → ${endText(sink)}${where}: ${promise}`;
 }
@@ -93,6 +100,8 @@ export interface ReplayResult {
   deadLetters: string;
   /** Some of the messages may have come out before. */
   isDamaged: boolean;
+  /** Messages that the store has forgotten were read again. */
+  isReread?: boolean;
 }
 
 /** `fleet replay` for people, at its end. */
@@ -157,8 +166,9 @@ function positionText(from: JsonObject | undefined): string {
   return 'from where the last run stopped';
 }
 
-function outcomeText({ guarantee, isDamaged }: ReplayResult): string {
+function outcomeText({ guarantee, isDamaged, isReread }: ReplayResult): string {
   if (isDamaged) return 'some of them perhaps not for the first time: the store has lost ids';
+  if (isReread) return 'some of them perhaps not for the first time: the store has forgotten ids';
   return guarantee === 'exactly-once' ? 'exactly once' : 'at least once';
 }
 

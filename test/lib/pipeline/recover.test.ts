@@ -197,7 +197,7 @@ describe('an output that is not what the store knows', () => {
     const second = await live(onlyOutput, { sources: source(900, 1010), rebuild: true, store });
     expect(output(second)).toEqual(ids(0, 1010));
     expect(eventOf(second, 'recovered')).toMatchObject([{ tailMessages: 100 }]);
-    expect(eventOf(second, 'warning')).toMatchObject([{ code: 'OUTPUT_PARTIAL' }]);
+    expect(eventOf(second, 'warning')).toMatchObject([{ code: 'READ_AGAIN' }, { code: 'OUTPUT_PARTIAL' }]);
   });
 
   test('loses nothing that stands behind a foreign line when a store takes up its ids, nor after a kill', async () => {
@@ -276,6 +276,33 @@ describe('a store that is older than its output', () => {
   });
 });
 
+describe('input that is read from its start', () => {
+  const store = { window: { keys: 100 } };
+  const isReread = (life: Life) => [
+    eventOf(life, 'started')[0]!.isReread === true,
+    eventOf(life, 'warning').some(({ code }) => code === 'READ_AGAIN'),
+  ];
+
+  test('although the store has forgotten what came out is warned of', async () => {
+    const first = await live(nothing, { sources: source(0, 2000), store });
+    expect(isReread(first)).toEqual([false, false]);
+    const again = await live(first.files, { sources: source(0, 2000), store, fromCheckpoint: false });
+    expect(isReread(again)).toEqual([true, true]);
+    const other = [linesSource(messages(2000, 2010), { id: 'another' })];
+    expect(isReread(await live(first.files, { sources: other, store }))).toEqual([false, false]);
+    expect(isReread(await live(first.files, { sources: source(0, 2010), store }))).toEqual([false, false]);
+  });
+
+  test('is warned of when the store was made of a part of the output', async () => {
+    const lines = Buffer.from(`${messages(0, 1000).join('\n')}\n`);
+    const part = { sources: [], rebuild: true, store };
+    const rebuilt = await live(new Map([[OUTPUT, lines]]), part);
+    expect(isReread(await live(rebuilt.files, { sources: source(0, 1000), store }))).toEqual([true, true]);
+    const whole = await live(new Map([[OUTPUT, lines]]), { ...part, store: {} });
+    expect(isReread(await live(whole.files, { sources: source(0, 1000), store: {} }))).toEqual([false, false]);
+  });
+});
+
 test('a store that is older than its output by more than it remembers says so', async () => {
   const store = { window: { keys: 100 } };
   const first = await live(nothing, { sources: source(0, 20), store });
@@ -283,6 +310,7 @@ test('a store that is older than its output by more than it remembers says so', 
   const restored = new Map([...first.files, [OUTPUT, second.files.get(OUTPUT)!]]);
   const third = await live(restored, { sources: source(300, 310), store });
   expect(eventOf(third, 'warning')).toMatchObject([{ code: 'TAIL_LONG' }]);
+  expect(eventOf(third, 'started')).toMatchObject([{ isReread: true }]);
 });
 
 test('output cut and store restored, again and again: each id is there once', async () => {
