@@ -6,10 +6,10 @@ import { type DeadLetter, openDeadLetters } from '../../../src/lib/telemetry/dea
 import { testFolder } from '../../support/folder.js';
 import { RecordedFs } from '../../support/recorded-fs.js';
 
-const PATH = '/work/dead-letters.ndjson';
+const PATH = '/data/dead-letters.ndjson';
 
 async function folderOn(disk: RecordedFs): Promise<void> {
-  await disk.process().makeDirectory('/work');
+  await disk.process().makeDirectory('/data');
 }
 
 const letter = (line: number, bytes: Uint8Array | string = '{"a":1'): DeadLetter => ({
