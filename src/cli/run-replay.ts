@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import { OtaError } from '../lib/core/errors.js';
@@ -112,7 +113,7 @@ async function openPipeline(request: ReplayRequest, open: ResourceStack, isDryRu
   }
   const sink = closing(open, await openSink(request.sink, flags, fs, { isReadOnly: isDryRun, onWarning }));
   const deadLetterPath = deadLettersOf(flags);
-  requireApart(
+  await requireApart(
     [...sources, sink].map(({ id }) => id),
     deadLetterPath,
   );
@@ -162,14 +163,26 @@ function closing<T extends { close(): Promise<void> }>(open: ResourceStack, reso
   return resource;
 }
 
-/** Nothing is read that is written by the same run. @throws OtaError USAGE */
-function requireApart(ids: readonly string[], deadLetterPath: string): void {
+/** Nothing is read that is written by the same run, nor under another name. @throws OtaError USAGE */
+async function requireApart(ids: readonly string[], deadLetterPath: string): Promise<void> {
   const all = [...ids, `file:${resolve(deadLetterPath)}`];
-  const twice = all.find((id, index) => all.indexOf(id) !== index);
+  const files = await Promise.all(all.map(fileOf));
+  const twice = all.find((_, index) => files.indexOf(files[index]!) !== index);
   if (twice === undefined) return;
   throw new OtaError('USAGE', `${escapeText(twice.replace(/^file:/, ''))}: named twice`, [
     'Sources, --to and --dead-letters must be different.',
   ]);
+}
+
+/** The same for all names of a file, links included. */
+async function fileOf(id: string): Promise<string> {
+  if (!id.startsWith('file:')) return id;
+  try {
+    const { dev, ino } = await stat(id.slice('file:'.length), { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return id; // opening it tells what is wrong, or makes it
+  }
 }
 
 /** Raises a signal of its own once live sources were silent for `--until-idle`. */

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, appendFile, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { access, appendFile, link, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -54,6 +54,22 @@ describe('from file to file', () => {
       digestBytes: 8,
       partitions: [{ partition: 0 }, { partition: 1 }, { partition: 2 }],
     });
+  });
+
+  test('nothing is read that the same run writes, whatever other name it has', async () => {
+    await folder.write('in.ndjson', ['no message', ...messages(3)]);
+    await link(folder.file('in.ndjson'), folder.file('hard.ndjson'));
+    await symlink('in.ndjson', folder.file('soft.ndjson'));
+    const before = await folder.state();
+    const runs = [
+      ['in.ndjson', ...TO_OUT, '--dead-letters', 'hard.ndjson'],
+      ['soft.ndjson', '--to', 'hard.ndjson', '--store', 'seen'],
+      ['soft.ndjson', 'in.ndjson', ...TO_OUT],
+    ];
+    for (const args of runs) {
+      expect(await replay(...args)).toMatchObject({ status: 2, stderr: expect.stringContaining('named twice') });
+      expect(await folder.state()).toEqual(before);
+    }
   });
 
   test('--no-from-checkpoint reads from the start, and drops what came out', async () => {
