@@ -1,11 +1,13 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import * as z from 'zod/mini';
+import { canonicalJson } from '../core/canonical-json.js';
 import type { DurableFs } from '../core/durable-fs.js';
 import { openIfThere } from '../core/durable-read.js';
 import { OtaError } from '../core/errors.js';
 import { checkSchema } from '../core/schema.js';
-import { parseStrictJson } from '../core/strict-json.js';
+import { type JsonValue, parseStrictJson } from '../core/strict-json.js';
 import { escapeText } from '../core/text.js';
 
 export const STORE_SPEC = 'ota-fleet-dedupe/1';
@@ -38,6 +40,8 @@ const storeFile = z.strictObject({
     ]),
   ),
 });
+
+const checkedFile = z.extend(storeFile, { checksum: z.string() });
 
 /** What `store.json` says: the same for the life of a store, but for sink and window. */
 export type StoreFile = z.infer<typeof storeFile>;
@@ -185,7 +189,8 @@ async function writeAside(tenantDir: string, file: StoreFile, fs: DurableFs): Pr
   const path = join(tenantDir, `${STORE_FILE}.${randomUUID()}`);
   const open = await fs.open(path, 'append');
   try {
-    await open.append([Buffer.from(`${JSON.stringify(file, undefined, 2)}\n`)]);
+    const content = { ...file, checksum: checksumOf(file) };
+    await open.append([Buffer.from(`${JSON.stringify(content, undefined, 2)}\n`)]);
     await open.sync();
   } finally {
     await open.close();
@@ -214,7 +219,16 @@ function parse(bytes: Uint8Array, path: string): StoreFile {
       ['Use the version of this program that made the store, or another directory.'],
     );
   }
-  return checkSchema(storeFile, value, { code: 'STORE_DAMAGED', name: path });
+  const { checksum, ...file } = checkSchema(checkedFile, value, { code: 'STORE_DAMAGED', name: path });
+  if (checksum !== checksumOf(file)) throw isChanged(path);
+  return file;
+}
+
+/** CRC-32 of the canonical JSON: with another secret or other partitions no id would be found again, in silence. */
+function checksumOf(file: StoreFile): string {
+  return crc32(canonicalJson(file as unknown as JsonValue))
+    .toString(16)
+    .padStart(8, '0');
 }
 
 /** @throws OtaError NOT_FOUND where there is no store; as readStoreFile */
@@ -227,8 +241,16 @@ export async function requireStoreFile(tenantDir: string, fs: DurableFs): Promis
 }
 
 function secretIsLost(path: string): OtaError {
-  return new OtaError('STORE_DAMAGED', `${escapeText(path)}: is missing, and without its secret no id is found again`, [
+  return damaged(path, 'is missing, and without its secret no id is found again');
+}
+
+function isChanged(path: string): OtaError {
+  return damaged(path, 'its checksum is wrong: it was damaged, or changed by hand');
+}
+
+function damaged(path: string, what: string): OtaError {
+  return new OtaError('STORE_DAMAGED', `${escapeText(path)}: ${what}`, [
     'Restore the store from a snapshot: `fleet dedupe restore STORE --from SNAPSHOT`.',
-    'Or build a new one from the output: `fleet dedupe rebuild STORE --from OUTPUT`.',
+    'Or build a new one from the output: `fleet dedupe rebuild STORE --from OUTPUT --force`.',
   ]);
 }

@@ -166,6 +166,13 @@ describe('a run that does not fit the store is refused, and changes nothing', ()
   test.each([
     ['no JSON', () => '{', 'JSON_INVALID'],
     ['a member that is no secret', (text: string) => text.replace(/"secret": "../, '"secret": "'), 'STORE_DAMAGED'],
+    [
+      'another secret',
+      (text: string) =>
+        text.replace(/"secret": "../, (start) => `${start.slice(0, -1)}${start.at(-1) === '0' ? '1' : '0'}`),
+      'STORE_DAMAGED',
+    ],
+    ['for fewer partitions', (text: string) => text.replace('"partitions": 3', '"partitions": 2'), 'STORE_DAMAGED'],
     ['a member that is unknown', (text: string) => text.replace('{', '{"more":1,'), 'STORE_DAMAGED'],
     ['a later format', (text: string) => text.replace('dedupe/1', 'dedupe/2'), 'STORE_MISMATCH'],
     ['too large', (text: string) => text + ' '.repeat(70_000), 'LIMIT_EXCEEDED'],
