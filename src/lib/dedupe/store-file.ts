@@ -210,7 +210,7 @@ async function readIfThere(path: string, fs: DurableFs): Promise<Uint8Array | un
 }
 
 function parse(bytes: Uint8Array, path: string): StoreFile {
-  const value = parseStrictJson(bytes, { name: path, maxBytes: MAX_STORE_FILE_BYTES });
+  const value = parsedJson(bytes, path);
   const { spec } = checkSchema(z.object({ spec: z.string() }), value, { code: 'STORE_DAMAGED', name: path });
   if (spec !== STORE_SPEC) {
     throw new OtaError(
@@ -222,6 +222,15 @@ function parse(bytes: Uint8Array, path: string): StoreFile {
   const { checksum, ...file } = checkSchema(checkedFile, value, { code: 'STORE_DAMAGED', name: path });
   if (checksum !== checksumOf(file)) throw isChanged(path);
   return file;
+}
+
+function parsedJson(bytes: Uint8Array, path: string): JsonValue {
+  try {
+    return parseStrictJson(bytes, { name: path, maxBytes: MAX_STORE_FILE_BYTES });
+  } catch (error) {
+    if (error instanceof OtaError) throw damaged(path, 'is no JSON that was written here', error);
+    throw error;
+  }
 }
 
 /** CRC-32 of the canonical JSON: with another secret or other partitions no id would be found again, in silence. */
@@ -248,9 +257,10 @@ function isChanged(path: string): OtaError {
   return damaged(path, 'its checksum is wrong: it was damaged, or changed by hand');
 }
 
-function damaged(path: string, what: string): OtaError {
-  return new OtaError('STORE_DAMAGED', `${escapeText(path)}: ${what}`, [
+function damaged(path: string, what: string, cause?: Error): OtaError {
+  const suggestions = [
     'Restore the store from a snapshot: `fleet dedupe restore STORE --from SNAPSHOT`.',
     'Or build a new one from the output: `fleet dedupe rebuild STORE --from OUTPUT --force`.',
-  ]);
+  ];
+  return new OtaError('STORE_DAMAGED', `${escapeText(path)}: ${what}`, suggestions, { cause });
 }

@@ -164,7 +164,7 @@ describe('a run that does not fit the store is refused, and changes nothing', ()
   });
 
   test.each([
-    ['no JSON', () => '{', 'JSON_INVALID'],
+    ['no JSON', () => '{', 'STORE_DAMAGED'],
     ['a member that is no secret', (text: string) => text.replace(/"secret": "../, '"secret": "'), 'STORE_DAMAGED'],
     [
       'another secret',
@@ -175,7 +175,7 @@ describe('a run that does not fit the store is refused, and changes nothing', ()
     ['for fewer partitions', (text: string) => text.replace('"partitions": 3', '"partitions": 2'), 'STORE_DAMAGED'],
     ['a member that is unknown', (text: string) => text.replace('{', '{"more":1,'), 'STORE_DAMAGED'],
     ['a later format', (text: string) => text.replace('dedupe/1', 'dedupe/2'), 'STORE_MISMATCH'],
-    ['too large', (text: string) => text + ' '.repeat(70_000), 'LIMIT_EXCEEDED'],
+    ['too large', (text: string) => text + ' '.repeat(70_000), 'STORE_DAMAGED'],
   ])('a store.json that is %s', async (_, change, code) => {
     const text = await readFile(storeJson(), 'utf8');
     await writeFile(storeJson(), change(text));
