@@ -5,6 +5,7 @@ import { OtaError } from '../core/errors.js';
 import type { HeldLock, TakeLock } from '../core/lock.js';
 import { checkSchema } from '../core/schema.js';
 import type { JsonObject } from '../core/strict-json.js';
+import { escapeText } from '../core/text.js';
 import { filePrint, firstLinePrint } from './file-print.js';
 import type { LineChunk } from './line-chunk.js';
 import { LineSplitter } from './line-splitter.js';
@@ -143,11 +144,22 @@ class FileSink implements RecoverableSink {
 
   async #opened(): Promise<DurableFile> {
     if (this.#output !== undefined) return this.#output;
-    this.#lock ??= await this.#takeLock?.(`${this.#path}.lock`);
+    this.#lock ??= await this.#locked();
     this.#output = await this.#fs.open(this.#path, 'append');
     // A synced line is worth nothing under a name that a power cut takes away.
     await this.#fs.syncDirectory(dirname(this.#path));
     return this.#output;
+  }
+
+  async #locked(): Promise<HeldLock | undefined> {
+    try {
+      return await this.#takeLock?.(`${this.#path}.lock`);
+    } catch (error) {
+      if (!(error instanceof OtaError && error.code === 'NOT_FOUND')) throw error;
+      throw new OtaError('NOT_FOUND', `${escapeText(dirname(this.#path))}: no such folder`, [
+        'Make it, or check the path.',
+      ]);
+    }
   }
 
   async #openToRead(): Promise<DurableFile | undefined> {

@@ -124,6 +124,16 @@ test('it begins as before however much was cut off, unless another file stands t
   }
 });
 
+test('a folder that is missing is named, rather than the lock that would lie in it', async () => {
+  await using folder = await testFolder();
+  const sink = fileSink(openDurableFs(), folder.file('nowhere/out.ndjson'), { takeLock });
+  await expect(write(sink, 'first')).rejects.toMatchObject({
+    code: 'NOT_FOUND',
+    message: `${folder.file('nowhere')}: no such folder`,
+  });
+  expect(await folder.state()).toEqual({});
+});
+
 test('two processes that lock do not write to one file at the same time', async () => {
   await using folder = await testFolder();
   const path = folder.file('out.ndjson');
