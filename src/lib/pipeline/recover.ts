@@ -119,6 +119,8 @@ async function firstStart(sink: RecoverableSink, options: RecoverOptions): Promi
   const first: PipelineCheckpoint = { sequence: 1, sink: sink.id, inputs: [], ...(!isEmpty && { takesUp: true }) };
   if (!isEmpty && !options.rebuild) throw outputNotEmpty(sink);
   const output = isEmpty ? await sink.end() : await sink.newest(windowKeys(store));
+  // `end` has locked the output: until then another new store may have taken it for its own.
+  if (isEmpty && !(await sink.isEmpty())) throw outputNotEmpty(sink);
   const isPartial = !isEmpty && output !== undefined;
   const checkpoint: PipelineCheckpoint = { ...first, ...(output && { output }), ...(isPartial && { isPartial }) };
   await store.commit({ data: encodeCheckpoint(checkpoint) });

@@ -28,6 +28,14 @@ const filePosition = z.strictObject({
 });
 type FilePosition = z.infer<typeof filePosition>;
 
+/** First bytes of files as people keep recordings in; none of them begins a line of JSON. */
+const COMPRESSED: readonly (readonly [name: string, tool: string, magic: readonly number[]])[] = [
+  ['gzip', 'zcat', [0x1f, 0x8b]],
+  ['zstd', 'zstdcat', [0x28, 0xb5, 0x2f, 0xfd]],
+  ['xz', 'xzcat', [0xfd, 0x37, 0x7a, 0x58, 0x5a]],
+  ['bzip2', 'bzcat', [0x42, 0x5a, 0x68]],
+];
+
 /**
  * NDJSON in a regular file, read to its end. A last line without a line feed counts; when the file has grown
  * by the next run, that line is read again unless only its line feed was missing.
@@ -35,10 +43,11 @@ type FilePosition = z.infer<typeof filePosition>;
  * A position names the bytes that were read and what the file up to there is known by, so a file that grew is
  * gone on with, and one that was cut or replaced is refused with CHECKPOINT_MISMATCH.
  *
- * @throws OtaError NOT_FOUND, PERMISSION_DENIED, IO_FAILED
+ * @throws OtaError MESSAGE_INVALID for a file that is compressed; NOT_FOUND, PERMISSION_DENIED, IO_FAILED
  */
 export async function openFileSource(path: string): Promise<Source> {
   const file = await openFile(path);
+  await refuseCompressed(file, path);
   const id = `file:${resolve(path)}`;
   let doneBytes = 0;
   return {
@@ -124,5 +133,18 @@ function printOf(file: RandomAccess, size: number): Promise<string> {
 function mismatch(file: RandomAccess, fact: string): OtaError {
   return new OtaError('CHECKPOINT_MISMATCH', `${escapeText(file.name)}: ${fact}`, [
     'Add --no-from-checkpoint to read it from its start: what came out already is left out.',
+  ]);
+}
+
+/** Otherwise every line of it would be a dead letter. */
+async function refuseCompressed(file: RandomAccess & { close(): Promise<void> }, path: string): Promise<void> {
+  const start = new Uint8Array(Math.min(8, file.size));
+  await file.read(start, 0);
+  const found = COMPRESSED.find(([, , magic]) => magic.every((byte, index) => start[index] === byte));
+  if (found === undefined) return;
+  await file.close();
+  const [name, tool] = found;
+  throw new OtaError('MESSAGE_INVALID', `${escapeText(path)}: is compressed (${name}), expected lines of JSON`, [
+    `Unpack it, or pipe it: ${tool} FILE | fleet replay - …`,
   ]);
 }

@@ -164,6 +164,20 @@ describe('an output that is not what the store knows', () => {
     expect(idsOf(disk.files().get(OUTPUT))).toEqual(ids(0, 50));
   });
 
+  test('that another new store has filled meanwhile is not taken for empty', async () => {
+    const disk = await diskWith(nothing);
+    const fs = disk.process();
+    const takeLock = async () => {
+      const file = await fs.open(OUTPUT, 'append'); // the other one, until it let go of the lock
+      await file.append([Buffer.from(`${message(1)}\n`)]);
+      await file.close();
+      return { release: async () => {} };
+    };
+    const run = runOn(fs, { sources: source(0, 5), sink: fileSink(fs, OUTPUT, { takeLock }) });
+    await expect(run).rejects.toMatchObject({ code: 'OUTPUT_EXISTS' });
+    expect(output({ files: disk.files() })).toEqual(['m1']);
+  });
+
   test('is not taken for one that a new store belongs to, however often', async () => {
     for (const content of [`${message(1)}\n`, 'a text without any line feed']) {
       const disk = await diskWith(new Map([[OUTPUT, Buffer.from(content)]]));

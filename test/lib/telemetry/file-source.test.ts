@@ -1,4 +1,5 @@
 import { appendFile, writeFile } from 'node:fs/promises';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { JsonObject } from '../../../src/lib/core/strict-json.js';
@@ -198,4 +199,17 @@ test('only a regular file is read', async () => {
   await using folder = await testFolder();
   await expect(openFileSource(folder.path)).rejects.toMatchObject({ code: 'IO_FAILED' });
   await expect(openFileSource(folder.file('missing'))).rejects.toMatchObject({ code: 'NOT_FOUND' });
+});
+
+test.each([
+  ['gzip', gzipSync('{"messageId":"a"}\n')],
+  ['zstd', zstdCompressSync('{"messageId":"a"}\n')],
+])('a recording that is compressed with %s is refused, rather than each of its lines', async (name, bytes) => {
+  await using folder = await testFolder();
+  const path = folder.file('trips');
+  await writeFile(path, bytes);
+  await expect(openFileSource(path)).rejects.toMatchObject({
+    code: 'MESSAGE_INVALID',
+    message: `${path}: is compressed (${name}), expected lines of JSON`,
+  });
 });
