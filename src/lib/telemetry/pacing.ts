@@ -49,13 +49,15 @@ export function parseSpeed(text: string): Pace {
 const SLICE_MS = 20;
 /** What a rate makes up for at most after others were slow: no flood follows a pause. */
 const CATCH_UP_MS = 1000;
+/** Most recorded time between two lines that is waited for. */
+const MAX_GAP_MS = 3_600_000;
 
 /**
  * Lets lines go on when they are due. Time that was lost is made up for: in whole at a speed, since recorded
  * times are the truth then, and up to a second at a rate.
  *
  * All sources that share a stage share its rate; a speed begins anew with each source. Lines that are older than one
- * before them, and lines without a time, go with the line before them.
+ * before them, lines without a time, and lines more than an hour away go with the line before them.
  */
 export function paceLines(pace: Pace, time: Pacing): LineStage {
   const rate = 'speed' in pace ? undefined : rateSchedule(pace.messagesPerSecond, time);
@@ -75,15 +77,27 @@ function rateSchedule(messagesPerSecond: number, time: Pacing): Schedule {
   };
 }
 
+/**
+ * A clock that is off, such as one that says 1970 until it is set, must neither stop a replay for years nor let the
+ * rest of it rush by: a line that is further away than MAX_GAP_MS goes at once, and time goes on from there if the
+ * next such line agrees.
+ */
 function recordedSchedule({ speed }: { speed: number }, time: Pacing): Schedule {
-  let first: { recordedMs: number; startMs: number } | undefined;
-  let latestMs = Number.NEGATIVE_INFINITY;
+  /** What the schedule has reached: recorded time, and when that is due. */
+  let reached: { recordedMs: number; dueMs: number } | undefined;
+  let farMs = Number.NaN;
   return (bytes, start) => {
     const recordedMs = recordedTimeMs(bytes, start);
-    if (recordedMs > latestMs) latestMs = recordedMs; // never for NaN
-    if (latestMs === Number.NEGATIVE_INFINITY) return latestMs;
-    first ??= { recordedMs: latestMs, startMs: time.monotonicMs() };
-    return first.startMs + (latestMs - first.recordedMs) / speed;
+    if (Number.isNaN(recordedMs)) return reached?.dueMs ?? Number.NEGATIVE_INFINITY;
+    reached ??= { recordedMs, dueMs: time.monotonicMs() };
+    const gapMs = recordedMs - reached.recordedMs;
+    if (Math.abs(gapMs) > MAX_GAP_MS) {
+      if (Math.abs(recordedMs - farMs) <= MAX_GAP_MS) reached = { recordedMs, dueMs: reached.dueMs };
+      farMs = recordedMs;
+    } else if (gapMs > 0) {
+      reached = { recordedMs, dueMs: reached.dueMs + gapMs / speed };
+    }
+    return reached.dueMs;
   };
 }
 

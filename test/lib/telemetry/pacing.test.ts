@@ -100,6 +100,20 @@ describe('paceLines', () => {
     ]);
   });
 
+  const HOUR_MS = 3_600_000;
+  test.each([
+    ['far ahead in the middle', [0, 10_000, 876_000 * HOUR_MS, 20_000, 30_000], [0, 1000, 1000, 2000, 3000]],
+    ['far back at the start', [-400_000 * HOUR_MS, 0, 0, 10_000, 20_000], [0, 0, 0, 1000, 2000]],
+    ['far ahead at the start', [876_000 * HOUR_MS, 0, 0, 10_000, 20_000], [0, 0, 0, 1000, 2000]],
+    ['after a night without messages', [0, 9 * HOUR_MS, 9 * HOUR_MS, 9 * HOUR_MS + 10_000], [0, 0, 0, 1000]],
+  ])('does not wait for a clock that is off, %s, and keeps the speed of the others', async (_, recorded, due) => {
+    const time = standingTime();
+    const lines = recorded.map((recordedMs, index) => line(`m${index}`, recordedMs));
+    const out = await timed(paceLines({ speed: 10 }, time), chunksOf(lines, 2), time);
+    expect(out.map(({ text }) => text)).toEqual(lines);
+    expect(out.map(({ atMs }) => atMs)).toEqual(due);
+  });
+
   test('says that a chunk is done, and numbers its lines, when the last of them is out', async () => {
     const time = standingTime();
     const lines = Array.from({ length: 6 }, (_, index) => line(`m${index}`, index * 1000));
