@@ -11,6 +11,7 @@ const ARROWS = {
   telemetry: ['core', 'net'],
   dedupe: ['core'],
   pipeline: ['core', 'telemetry', 'dedupe'],
+  wire: ['core'],
 };
 
 const lib = (folders) => `^src/lib/(${folders.join('|')})/`;
