@@ -2,6 +2,7 @@
 const ARROWS = {
   core: [],
   net: ['core'],
+  query: ['core'],
   trust: ['core'],
   delta: ['core'],
   package: ['core', 'net', 'trust', 'delta'],
