@@ -1,0 +1,50 @@
+/** Who an operator is to the fleet. */
+export const ROLES = ['admin', 'operator', 'viewer', 'auditor'] as const;
+export type Role = (typeof ROLES)[number];
+
+/** What a request may need. Reading is apart from changing, and people are apart from devices. */
+export const PERMISSIONS = [
+  /** Only to be somebody: who am I, end my session. */
+  'self',
+  'devices:read',
+  'devices:write',
+  /** Modules, sets, artifacts, releases, channels. */
+  'software:read',
+  'software:write',
+  /** Rollouts, assignments and actions. */
+  'rollouts:read',
+  'rollouts:write',
+  'telemetry:read',
+  /** To send telemetry in the name of devices, as a gateway does. */
+  'telemetry:write',
+  'events:read',
+  'audit:read',
+  'settings:read',
+  'settings:write',
+  /** Operators and tokens. */
+  'access:write',
+  /** Only in the tenant that the server began with. */
+  'tenants:write',
+] as const;
+export type Permission = (typeof PERMISSIONS)[number];
+
+const READING = [
+  'self',
+  'devices:read',
+  'software:read',
+  'rollouts:read',
+  'telemetry:read',
+  'events:read',
+  'settings:read',
+] as const satisfies Permission[];
+
+const GRANTED: Readonly<Record<Role, ReadonlySet<Permission>>> = {
+  admin: new Set(PERMISSIONS),
+  operator: new Set<Permission>([...READING, 'devices:write', 'software:write', 'rollouts:write', 'telemetry:write']),
+  viewer: new Set<Permission>(READING),
+  auditor: new Set<Permission>([...READING, 'audit:read']),
+};
+
+export function isGranted(role: Role, permission: Permission): boolean {
+  return GRANTED[role].has(permission);
+}

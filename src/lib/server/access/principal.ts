@@ -1,0 +1,28 @@
+import type { Role } from './permissions.js';
+
+/** The tenant that a request is about, and that its principal belongs to. */
+export interface Tenant {
+  readonly id: number;
+  readonly name: string;
+}
+
+/** A person or a pipeline. */
+export interface OperatorPrincipal {
+  readonly kind: 'operator';
+  readonly tenant: Tenant;
+  /** For the audit log: name of the operator, or `token:NAME`. */
+  readonly name: string;
+  readonly role: Role;
+  readonly operatorId?: number;
+  readonly sessionId?: string;
+}
+
+/** A device, or a gateway that speaks for all devices of the tenant. */
+export interface DevicePrincipal {
+  readonly kind: 'device' | 'gateway';
+  readonly tenant: Tenant;
+  /** Name of the device; of a gateway absent: it may be any. */
+  readonly controllerId?: string;
+}
+
+export type Principal = OperatorPrincipal | DevicePrincipal;

@@ -1,0 +1,33 @@
+import type { Clock } from '../core/clock.js';
+import type { Database } from './database/database.js';
+import type { EventLog } from './events/event-log.js';
+
+/** What every part of a running server works with. Parts add what they offer to others, and nothing else. */
+export interface ServerContext {
+  readonly database: Database;
+  readonly clock: Clock;
+  /** Where artifacts, telemetry and, embedded, the database lie. */
+  readonly dataDirectory: string;
+  readonly settings: ServerSettings;
+  readonly log: ServerLog;
+  readonly events: EventLog;
+  /** Raised when the server stops. */
+  readonly stopping: AbortSignal;
+}
+
+/** What a server was started with and never changes. */
+export interface ServerSettings {
+  /** Version of the program, for the API document. */
+  readonly version: string;
+  /** scrypt's cost N: 2^17 in production (RFC 7914, section 2). */
+  readonly scryptCost: number;
+  /** Largest artifact, bytes. */
+  readonly maxArtifactBytes: number;
+}
+
+/** Where a server tells what an administrator should know. Never a secret, never a request's body. */
+export interface ServerLog {
+  info(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  warn(message: string, fields?: Readonly<Record<string, unknown>>): void;
+  error(message: string, fields?: Readonly<Record<string, unknown>>): void;
+}

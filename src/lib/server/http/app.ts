@@ -1,0 +1,153 @@
+import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { $ZodType } from 'zod/v4/core';
+import { checkSchema } from '../../core/schema.js';
+import type { Authenticator } from '../access/authenticator.js';
+import type { Principal } from '../access/principal.js';
+import type { ServerContext } from '../context.js';
+import { failureBody } from './failure-body.js';
+import { readJsonBody } from './json-body.js';
+import { Answer, type Call, hijacked, type RouteDefinition } from './route.js';
+import { ServerFailure, serverFailureOf } from './server-failure.js';
+
+const MAX_JSON_BYTES = 1024 ** 2;
+/** From the first byte of a request to the end of its headers: row 61 of the refusal catalogue. Milliseconds. */
+const HEADERS_TIMEOUT_MS = 10_000;
+/** A client that neither sends nor takes anything for so long is cut. */
+const IDLE_TIMEOUT_MS = 60_000;
+
+export interface AppOptions {
+  readonly server: ServerContext;
+  readonly routes: readonly RouteDefinition[];
+  readonly authenticator: Authenticator;
+  readonly tls?: { readonly key: Buffer; readonly cert: Buffer; readonly ca?: Buffer };
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    principal: Principal | undefined;
+    checkedParams: unknown;
+  }
+}
+
+/** The HTTP side: a table of routes becomes a server. */
+export async function buildApp({ server, routes, authenticator, tls }: AppOptions): Promise<FastifyInstance> {
+  const app = Fastify({
+    logger: false,
+    bodyLimit: MAX_JSON_BYTES,
+    forceCloseConnections: 'idle',
+    connectionTimeout: IDLE_TIMEOUT_MS,
+    routerOptions: { maxParamLength: 512 },
+    http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
+    ...(tls === undefined
+      ? {}
+      : { https: { ...tls, ...(tls.ca && { requestCert: true, rejectUnauthorized: false }), minVersion: 'TLSv1.2' } }),
+  } as Parameters<typeof Fastify>[0]) as unknown as FastifyInstance;
+  app.decorateRequest('principal', undefined);
+  app.decorateRequest('checkedParams', undefined);
+  // Handlers are given what the schemas of their routes have checked.
+  app.setValidatorCompiler(() => () => true);
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
+  app.setErrorHandler((error, request, reply) => answerFailure(error, request, reply, server));
+  app.setNotFoundHandler((request, reply) =>
+    answerFailure(new ServerFailure(404, 'NOT_FOUND', 'there is nothing at this address'), request, reply, server),
+  );
+  for (const definition of routes) addRoute(app, definition, server, authenticator);
+  return app;
+}
+
+function addRoute(
+  app: FastifyInstance,
+  definition: RouteDefinition,
+  server: ServerContext,
+  authenticator: Authenticator,
+): void {
+  const { method, path, access, params, query, body } = definition;
+  app.route({
+    method,
+    url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
+    exposeHeadRoute: false,
+    bodyLimit: body?.maxBytes ?? MAX_JSON_BYTES,
+    onRequest: async (request) => {
+      request.checkedParams = checked(params, request.params, 'path');
+      request.principal = await authenticator.authenticate(access, request);
+    },
+    handler: async (request, reply) => {
+      const { principal } = request;
+      const call: Call<unknown, unknown, unknown, unknown> = {
+        server,
+        principal,
+        tenant: principal?.tenant as never,
+        params: request.checkedParams,
+        query: checked(query, request.query, 'query'),
+        body: await bodyOf(definition, request),
+        now: server.clock.now().getTime(),
+        signal: goneSignal(request, server.stopping),
+        request,
+        reply,
+      };
+      return send(await definition.handle(call as never), reply);
+    },
+  });
+}
+
+function checked(schema: $ZodType | undefined, value: unknown, name: string): unknown {
+  return schema === undefined ? undefined : checkSchema(schema, value, { code: 'USAGE', name });
+}
+
+async function bodyOf({ body }: RouteDefinition, request: FastifyRequest): Promise<unknown> {
+  if (body === undefined || 'stream' in body) return undefined;
+  const value = await readJsonBody(request.raw, {
+    maxBytes: body.maxBytes ?? MAX_JSON_BYTES,
+    maxValues: body.maxValues,
+    isOptional: body.isOptional ?? false,
+  });
+  return value === undefined ? undefined : checked(body.json, value, 'body');
+}
+
+/** A signal for the time that somebody waits for the answer. */
+function goneSignal({ raw }: FastifyRequest, stopping: AbortSignal): AbortSignal {
+  const gone = new AbortController();
+  raw.socket.once('close', () => gone.abort());
+  return AbortSignal.any([gone.signal, stopping]);
+}
+
+function send(result: unknown, reply: FastifyReply): FastifyReply {
+  if (result === hijacked) return reply;
+  if (!(result instanceof Answer)) return reply.send(result);
+  void reply.code(result.status).headers(result.headers);
+  return reply.send(result.body);
+}
+
+function answerFailure(
+  error: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { log }: ServerContext,
+): FastifyReply {
+  const failure = serverFailureOf(error) ?? ofFastify(error) ?? internal(error, request, log);
+  void reply.code(failure.status).headers(failure.headers);
+  // What is left of a body that nobody read would be taken for the next request.
+  if (!request.raw.complete) void reply.header('connection', 'close');
+  return reply.send(failureBody(failure, request.url));
+}
+
+/** What the framework itself refuses: too large, not understood, at a rate too high. */
+function ofFastify(error: unknown): ServerFailure | undefined {
+  const {
+    statusCode,
+    code = 'BAD_REQUEST',
+    message,
+  } = error as { statusCode?: number; code?: string; message: string };
+  if (statusCode === undefined || statusCode >= 500) return undefined;
+  return new ServerFailure(statusCode, code, message);
+}
+
+function internal(error: unknown, { method, url }: FastifyRequest, log: ServerContext['log']): ServerFailure {
+  log.error('a request failed for no reason that the server knows', {
+    request: `${method} ${url.split('?', 1)[0]}`,
+    error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+  });
+  return new ServerFailure(500, 'INTERNAL', 'the server failed; its log has the reason');
+}

@@ -1,0 +1,3 @@
+import type { Job } from './job.js';
+
+export const JOBS: readonly Job[] = [];

@@ -1,0 +1,5 @@
+import { healthRoutes } from './http/health.js';
+import type { RouteDefinition } from './http/route.js';
+
+/** Every route of the server. The server, its API document and the test of who may do what are made from this table. */
+export const ROUTES: readonly RouteDefinition[] = [...healthRoutes];
