@@ -24,9 +24,11 @@ export const DDI_MAX_ATTRIBUTE_VALUE = 512;
 const text = (maxLength: number) => z.string().check(z.maxLength(maxLength));
 const uint = z.int().check(z.minimum(0));
 const optional = <T extends z.core.SomeType>(schema: T) =>
-  z.pipe(
-    z.optional(z.nullable(schema)),
-    z.transform((value) => value ?? undefined),
+  z.optional(
+    z.pipe(
+      z.nullable(schema),
+      z.transform((value) => value ?? undefined),
+    ),
   );
 
 /** An action's id: text in hawkBit, a number from SWUpdate. */
