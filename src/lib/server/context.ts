@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { Database } from './database/database.js';
 import type { EventLog } from './events/event-log.js';
+import type { Metrics } from './metrics/metrics.js';
 
 /** What every part of a running server works with. Parts add what they offer to others, and nothing else. */
 export interface ServerContext {
@@ -11,6 +12,7 @@ export interface ServerContext {
   readonly settings: ServerSettings;
   readonly log: ServerLog;
   readonly events: EventLog;
+  readonly metrics: Metrics;
   /** Raised when the server stops. */
   readonly stopping: AbortSignal;
 }

@@ -15,6 +15,7 @@ import { buildApp } from './http/app.js';
 import type { RouteDefinition } from './http/route.js';
 import { JOBS } from './jobs/all-jobs.js';
 import { startJobs } from './jobs/job-runner.js';
+import { createMetrics } from './metrics/metrics.js';
 import { ROUTES } from './routes.js';
 
 export interface ServerOptions {
@@ -67,6 +68,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     settings,
     log,
     events: openEventLog(database),
+    metrics: createMetrics(),
     stopping: stopping.signal,
   };
   const app = await buildApp({

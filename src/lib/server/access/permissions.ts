@@ -23,7 +23,8 @@ export const PERMISSIONS = [
   'settings:write',
   /** Operators and tokens. */
   'access:write',
-  /** Only in the tenant that the server began with. */
+  /** Figures of the whole server; only in the tenant that it began with, as all that follows. */
+  'server:read',
   'tenants:write',
 ] as const;
 export type Permission = (typeof PERMISSIONS)[number];
@@ -36,6 +37,7 @@ const READING = [
   'telemetry:read',
   'events:read',
   'settings:read',
+  'server:read',
 ] as const satisfies Permission[];
 
 const GRANTED: Readonly<Record<Role, ReadonlySet<Permission>>> = {

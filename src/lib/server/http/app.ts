@@ -1,3 +1,4 @@
+import helmet from '@fastify/helmet';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { $ZodType } from 'zod/v4/core';
 import { checkSchema } from '../../core/schema.js';
@@ -6,6 +7,7 @@ import type { Principal } from '../access/principal.js';
 import type { ServerContext } from '../context.js';
 import { failureBody } from './failure-body.js';
 import { readJsonBody } from './json-body.js';
+import { apiDescription, keepApiDocument } from './openapi.js';
 import { Answer, type Call, hijacked, type RouteDefinition } from './route.js';
 import { ServerFailure, serverFailureOf } from './server-failure.js';
 
@@ -14,6 +16,12 @@ const MAX_JSON_BYTES = 1024 ** 2;
 const HEADERS_TIMEOUT_MS = 10_000;
 /** A client that neither sends nor takes anything for so long is cut. */
 const IDLE_TIMEOUT_MS = 60_000;
+
+/** Nothing this server sends is a page with parts of its own: a browser may run and frame none of it. */
+const SECURITY_HEADERS = {
+  contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+  referrerPolicy: { policy: 'no-referrer' },
+} as const;
 
 export interface AppOptions {
   readonly server: ServerContext;
@@ -53,6 +61,12 @@ export async function buildApp({ server, routes, authenticator, tls }: AppOption
   app.setNotFoundHandler((request, reply) =>
     answerFailure(new ServerFailure(404, 'NOT_FOUND', 'there is nothing at this address'), request, reply, server),
   );
+  await app.register(helmet, SECURITY_HEADERS);
+  await keepApiDocument(app, server.settings.version);
+  app.addHook('onResponse', async ({ method, routeOptions }, { statusCode, elapsedTime }) => {
+    const labels = { method, route: routeOptions.url ?? 'none', status: statusCode };
+    server.metrics.requests.observe(labels, elapsedTime / 1000);
+  });
   for (const definition of routes) addRoute(app, definition, server, authenticator);
   return app;
 }
@@ -68,6 +82,7 @@ function addRoute(
     method,
     url: path.replaceAll(/\{(\w+)\}/g, ':$1'),
     exposeHeadRoute: false,
+    schema: apiDescription(definition),
     bodyLimit: body?.maxBytes ?? MAX_JSON_BYTES,
     onRequest: async (request) => {
       request.checkedParams = checked(params, request.params, 'path');
