@@ -1,4 +1,5 @@
 import { sql, type Transaction } from 'kysely';
+import { chunksOf } from '../database/chunks.js';
 import type { Database } from '../database/database.js';
 import type { Schema } from '../database/schema.js';
 
@@ -37,18 +38,20 @@ export function openEventLog(database: Database): EventLog {
     async append(tx, events) {
       if (events.length === 0) return;
       if (database.kind === 'postgres') await sql`select pg_advisory_xact_lock(${APPEND_LOCK})`.execute(tx);
-      await tx
-        .insertInto('event')
-        .values(
-          events.map(({ tenantId, type, device, time, body }) => ({
-            tenant_id: tenantId,
-            type,
-            device: device ?? null,
-            time,
-            body: JSON.stringify(body),
-          })),
-        )
-        .execute();
+      for (const chunk of chunksOf(events, 5)) {
+        await tx
+          .insertInto('event')
+          .values(
+            chunk.map(({ tenantId, type, device, time, body }) => ({
+              tenant_id: tenantId,
+              type,
+              device: device ?? null,
+              time,
+              body: JSON.stringify(body),
+            })),
+          )
+          .execute();
+      }
       for (const listener of listeners) listener();
     },
     onAppended(listener) {
