@@ -1,6 +1,11 @@
 /** How a field and its values are compared, as FIQL writes it. */
 export const OPERATORS = ['==', '!=', '=lt=', '=le=', '=gt=', '=ge=', '=in=', '=out='] as const;
 export type Operator = (typeof OPERATORS)[number];
+export type OrderOperator = '=lt=' | '=le=' | '=gt=' | '=ge=';
+
+export function isOrder(operator: Operator): operator is OrderOperator {
+  return operator === '=lt=' || operator === '=le=' || operator === '=gt=' || operator === '=ge=';
+}
 
 /**
  * A question about one thing that has fields: a device, a release, a rollout. There is no `not`: FIQL has none.
