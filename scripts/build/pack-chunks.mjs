@@ -38,7 +38,7 @@ export function packChunks(files, imports, entries) {
 }
 
 function isFleetOnly(path) {
-  return /\/(commands\/fleet|lib\/(dedupe|pipeline|telemetry))\//.test(path);
+  return /\/(commands\/fleet|lib\/(catalog|dedupe|fleet-api|pipeline|query|server|swarm|telemetry|wire))\//.test(path);
 }
 
 function reachable(from, imports, isFollowed) {

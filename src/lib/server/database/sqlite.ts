@@ -1,5 +1,7 @@
+import { open } from 'node:fs/promises';
 import { Kysely } from 'kysely';
 import { OtaError } from '../../core/errors.js';
+import { ioError } from '../../core/io-error.js';
 import { escapeText } from '../../core/text.js';
 import type { Database } from './database.js';
 import { migrate } from './migrate.js';
@@ -14,6 +16,8 @@ import { sqliteDialect } from './sqlite-dialect.js';
  * @throws OtaError IO_FAILED when SQLite cannot open it; STORE_MISMATCH when a newer release has written it
  */
 export async function openSqlite(path: string): Promise<Database> {
+  // SQLite makes its files as the umask says; this one holds what only the server's owner may read.
+  await makePrivateFile(path);
   const { DatabaseSync } = await import('node:sqlite');
   let file: InstanceType<typeof DatabaseSync>;
   try {
@@ -36,4 +40,13 @@ export async function openSqlite(path: string): Promise<Database> {
     throw error;
   }
   return database;
+}
+
+async function makePrivateFile(path: string): Promise<void> {
+  try {
+    const file = await open(path, 'a', 0o600);
+    await file.close();
+  } catch (error) {
+    throw ioError(error, path);
+  }
 }
