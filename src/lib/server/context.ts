@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.js';
+import type { SettingsCache } from './access/settings-cache.js';
 import type { Database } from './database/database.js';
 import type { EventLog } from './events/event-log.js';
 import type { Metrics } from './metrics/metrics.js';
@@ -10,6 +11,8 @@ export interface ServerContext {
   /** Where artifacts, telemetry and, embedded, the database lie. */
   readonly dataDirectory: string;
   readonly settings: ServerSettings;
+  /** What tenants have set, for hot paths; `readSettings` where it must be exact. */
+  readonly tenantSettings: SettingsCache;
   readonly log: ServerLog;
   readonly events: EventLog;
   readonly metrics: Metrics;

@@ -6,6 +6,7 @@ import { takeLock } from '../core/lock.js';
 import { ResourceStack } from '../core/resource-stack.js';
 import { openAuthenticator } from './access/authenticator.js';
 import { type FirstStart, prepareFirstStart } from './access/first-start.js';
+import { openSettingsCache } from './access/settings-cache.js';
 import type { ServerContext, ServerLog, ServerSettings } from './context.js';
 import type { Database } from './database/database.js';
 import { openPostgres } from './database/postgres.js';
@@ -66,6 +67,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     clock,
     dataDirectory,
     settings,
+    tenantSettings: openSettingsCache(database, clock),
     log,
     events: openEventLog(database),
     metrics: createMetrics(),

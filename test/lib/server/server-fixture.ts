@@ -2,10 +2,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { tokenHash } from '../../../src/lib/server/access/authenticator.js';
 import { createTenant } from '../../../src/lib/server/access/create-tenant.js';
-import { newToken } from '../../../src/lib/server/access/first-start.js';
 import { ROLES, type Role } from '../../../src/lib/server/access/permissions.js';
+import { newToken, tokenHash } from '../../../src/lib/server/access/token.js';
 import { type RunningServer, type ServerOptions, startServer } from '../../../src/lib/server/server.js';
 
 export const OTHER_TENANT = 'OTHER';

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto';
 import type { FastifyRequest } from 'fastify';
 import type { Database } from '../database/database.js';
 import type { Access } from '../http/route.js';
 import { ServerFailure } from '../http/server-failure.js';
 import { isGranted, type Role } from './permissions.js';
 import type { DevicePrincipal, OperatorPrincipal, Principal } from './principal.js';
+import { tokenHash } from './token.js';
 
 /** Finds out who sends a request, and whether they may. */
 export interface Authenticator {
@@ -66,11 +66,6 @@ async function device(
     .executeTakeFirst();
   if (row === undefined) throw unauthenticated();
   return { kind: 'device', tenant: row, controllerId };
-}
-
-/** Tokens have 256 random bits, so a plain hash hides them (unlike passwords). */
-export function tokenHash(token: string): string {
-  return createHash('sha256').update(token).digest('hex');
 }
 
 function unauthenticated(): ServerFailure {

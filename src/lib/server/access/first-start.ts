@@ -1,10 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { writeFileAtomically } from '../../core/atomic-file.js';
 import type { Clock } from '../../core/clock.js';
 import type { Database } from '../database/database.js';
-import { tokenHash } from './authenticator.js';
 import { createTenant } from './create-tenant.js';
+import { newToken, tokenHash } from './token.js';
 
 /** The tenant that a server begins with: hawkBit's name for it, so that its clients find it. */
 export const HOME_TENANT = 'DEFAULT';
@@ -49,9 +48,4 @@ export async function prepareFirstStart(
       .execute();
   });
   return { adminToken, tokenFile };
-}
-
-/** 256 random bits; the prefix lets scanners of leaked secrets find it. */
-export function newToken(): string {
-  return `fleet_${randomBytes(32).toString('base64url')}`;
 }
