@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Transaction } from 'kysely';
 import { escapeText } from '../../core/text.js';
-import { tokenHash } from '../access/authenticator.js';
+import { tokenHash } from '../access/token.js';
 import { chunksOf } from '../database/chunks.js';
 import type { Schema } from '../database/schema.js';
 import type { NewEvent } from '../events/event-log.js';

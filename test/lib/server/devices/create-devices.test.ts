@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { tokenHash } from '../../../../src/lib/server/access/authenticator.js';
+import { tokenHash } from '../../../../src/lib/server/access/token.js';
 import {
   type CreateDevicesOptions,
   createDevices,
