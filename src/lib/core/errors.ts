@@ -85,6 +85,7 @@ export const EXIT_STATUS = {
   UPDATE_PENDING: 8,
   CHECKPOINT_MISMATCH: 8,
   MESSAGE_CONFLICT: 8,
+  CONFLICT: 8,
 
   // 9: limit exceeded
   LIMIT_EXCEEDED: 9,

@@ -1,0 +1,26 @@
+/** What a request to a server carries to be let in. */
+export interface Credential {
+  /** Value of the Authorization header. A secret. */
+  readonly authorization: string;
+}
+
+/** Where the credential comes from, and a new one when the server no longer takes it. */
+export interface CredentialSource {
+  current(): Promise<Credential>;
+  /** @returns another one than `refused`; undefined when there is none */
+  renew(refused: Credential): Promise<Credential | undefined>;
+}
+
+/** One that cannot be renewed: an API token. */
+export function bearer(token: string): CredentialSource {
+  return fixed({ authorization: `Bearer ${token}` });
+}
+
+/** Name and password (RFC 7617). */
+export function basic(name: string, password: string): CredentialSource {
+  return fixed({ authorization: `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}` });
+}
+
+function fixed(credential: Credential): CredentialSource {
+  return { current: async () => credential, renew: async () => undefined };
+}
