@@ -84,7 +84,8 @@ async function softwareTables(make: TableMaker): Promise<void> {
     {
       ...{ id: 'id', tenant_id: '->> tenant', module_id: '->> software_module', filename: 'text' },
       ...hashes,
-      ...{ format: 'text', verification: 'text', created_at: 'int', created_by: 'text' },
+      ...{ format: 'text', verification: 'text', package_digest: 'text?', targets: 'text?' },
+      ...{ created_at: 'int', created_by: 'text' },
     },
     { unique: [['module_id', 'filename']] },
   );
@@ -215,7 +216,7 @@ async function updateTables(make: TableMaker): Promise<void> {
   await make.index('action', ['device_id', 'is_active']);
   await make.index('action', ['rollout_group_id', 'status']);
   await make.index('action', ['set_id']);
-  await make.index('action', ['is_active', 'updated_at']);
+  await make.index('action', ['is_active', 'device_reported_at']);
   await make.table('action_status', {
     ...{ id: 'id', tenant_id: '->> tenant', action_id: '->> action', status: 'text', code: 'int?' },
     ...{ occurred_at: 'int', reported_at: 'int', messages: 'text' },

@@ -214,6 +214,10 @@ interface ArtifactTable {
   format: Fixed<string>;
   /** `verified`: signed as the tenant's trust root demands; `unverified`: a foreign format. */
   verification: Fixed<string>;
+  /** SHA-256 of its metadata, of an `.ota`. */
+  package_digest: Fixed<string | null>;
+  /** JSON, of an `.ota`: component → SHA-256 of the image it becomes. */
+  targets: Fixed<string | null>;
   created_at: Fixed<number>;
   created_by: Fixed<string>;
 }
@@ -347,8 +351,7 @@ interface ActionTable {
   /** `forced`, `soft`, `timeforced`, `downloadonly`. */
   type: string;
   forced_at: number | null;
-  /** As hawkBit names them: `scheduled`, `wait_for_confirmation`, `running`, `retrieved`, `download`, `downloaded`, `warning`,
-   * `canceling`, `cancel_rejected`, `canceled`, `error`, `finished`. */
+  /** See actions/action-status.ts. */
   status: string;
   is_active: Flag;
   weight: number | null;
