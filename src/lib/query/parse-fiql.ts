@@ -1,4 +1,4 @@
-import { compare, type Filter, OPERATORS, type Operator, present } from './filter.js';
+import { allOf, anyOf, compare, type Filter, OPERATORS, type Operator, present } from './filter.js';
 import { TextCursor } from './text-cursor.js';
 
 /** RSQL's unreserved-str: everything but what the grammar needs, and white space. */
@@ -29,17 +29,7 @@ export function parseFiql(text: string, { maxBytes }: { maxBytes?: number } = {}
 }
 
 function readAlternatives(cursor: TextCursor): Filter {
-  return readJoined(cursor, 'or', OR, () => readJoined(cursor, 'and', AND, () => readTerm(cursor)));
-}
-
-function readJoined(cursor: TextCursor, kind: 'and' | 'or', joint: RegExp, read: () => Filter): Filter {
-  const first = read();
-  if (cursor.take(joint) === undefined) return first;
-  cursor.countNode();
-  const second = read();
-  const rest: Filter[] = [];
-  while (cursor.take(joint) !== undefined) rest.push(read());
-  return { kind, filters: [first, second, ...rest] };
+  return anyOf(cursor.separated(OR, () => allOf(cursor.separated(AND, () => readTerm(cursor)))));
 }
 
 function readTerm(cursor: TextCursor): Filter {

@@ -34,6 +34,11 @@ export class TextCursor {
     return this.#position === this.text.length;
   }
 
+  /** What was read so far. */
+  get textBefore(): string {
+    return this.text.slice(0, this.#position);
+  }
+
   skipSpaces(): void {
     this.#match(SPACES);
   }
@@ -69,6 +74,16 @@ export class TextCursor {
     if (this.#nodes > FILTER_LIMITS.maxNodes) {
       throw new OtaError('LIMIT_EXCEEDED', `${this.name}: more than ${FILTER_LIMITS.maxNodes} comparisons and groups`);
     }
+  }
+
+  /** Reads one or more of the same, with something between. @throws OtaError LIMIT_EXCEEDED */
+  separated<T>(joint: RegExp, read: () => T): [T, ...T[]] {
+    const items: [T, ...T[]] = [read()];
+    while (this.take(joint) !== undefined) {
+      if (items.length === 1) this.countNode();
+      items.push(read());
+    }
+    return items;
   }
 
   /** Reads what stands in parentheses. @throws OtaError LIMIT_EXCEEDED, too many in one another */
