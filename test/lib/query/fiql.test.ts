@@ -127,6 +127,7 @@ describe('what is no FIQL is refused', () => {
     const nested = (depth: number) => `${'('.repeat(depth)}a==b${')'.repeat(depth)}`;
     expect(parseFiql(nested(32))).toEqual(compare('a', '==', 'b'));
     expect(refusal(nested(33))).toMatchObject({ code: 'LIMIT_EXCEEDED' });
+    expect(parseFiql(Array(40).fill('(a==b)').join(';'))).toMatchObject({ kind: 'and' });
 
     const listed = (comparisons: number) => Array(comparisons).fill('a==b').join(',');
     expect(parseFiql(listed(1023))).toMatchObject({ kind: 'or' });

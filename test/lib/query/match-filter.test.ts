@@ -115,6 +115,8 @@ describe('fields of our own', () => {
   test('lastSeenAgo counts from now; a device that was never seen has no age', () => {
     expect(chosen('lastSeenAgo=lt=10m', devices)).toEqual(['old', 'new']);
     expect(chosen('lastSeenAgo=ge=10m', devices)).toEqual(['candidate', 'odd']);
+    expect(chosen('lastSeenAgo=le=10m', devices)).toEqual(['old', 'candidate', 'new']);
+    expect(chosen('lastSeenAgo=gt=10m', devices)).toEqual(['odd']);
     expect(chosen('lastSeenAgo=is=null', devices)).toEqual(['unseen']);
   });
 
