@@ -6,7 +6,6 @@ const ARROWS = {
   trust: ['core'],
   delta: ['core'],
   package: ['core', 'net', 'trust', 'delta'],
-  query: ['core'],
   wire: ['core'],
   catalog: ['core', 'package'],
   server: ['core', 'net', 'query', 'wire', 'trust', 'package', 'catalog', 'telemetry', 'dedupe'],
@@ -18,7 +17,6 @@ const ARROWS = {
   telemetry: ['core', 'net'],
   dedupe: ['core'],
   pipeline: ['core', 'telemetry', 'dedupe'],
-  wire: ['core'],
 };
 
 const lib = (folders) => `^src/lib/(${folders.join('|')})/`;
