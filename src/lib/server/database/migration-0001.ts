@@ -102,7 +102,7 @@ async function softwareTables(make: TableMaker): Promise<void> {
   await make.index('artifact_cut', ['sha256']);
   await make.table('distribution_set', {
     ...{ id: 'id', tenant_id: '->> tenant', type_key: 'text', name: 'text', version: 'text' },
-    ...{ is_migration_required: 'int', invalidated_at: 'int?' },
+    ...{ version_order: 'text', is_migration_required: 'int', invalidated_at: 'int?' },
     ...described,
   });
   await make.index('distribution_set', ['tenant_id', 'name', 'version']);
@@ -136,7 +136,8 @@ async function deviceTables(make: TableMaker): Promise<void> {
     {
       ...{ id: 'id', tenant_id: '->> tenant', controller_id: 'text', name: 'text', description: 'text?' },
       ...{ address: 'text?', group_name: 'text?', token_hash: 'text?' },
-      ...{ created_at: 'int', created_by: 'text', updated_at: 'int', update_status: 'text' },
+      ...{ created_at: 'int', created_by: 'text', updated_at: 'int', updated_by: 'text' },
+      ...{ update_status: 'text' },
       ...{ assigned_set_id: '-> distribution_set?', installed_set_id: '-> distribution_set?', installed_at: 'int?' },
       ...{ last_poll_at: 'int?', last_seen_at: 'int?', is_online: 'int' },
       ...{ wants_attributes: 'int', is_auto_confirmed: 'int' },
@@ -145,16 +146,18 @@ async function deviceTables(make: TableMaker): Promise<void> {
   );
   await make.index('device', ['tenant_id', 'is_online', 'last_seen_at']);
   await make.index('device', ['tenant_id', 'update_status']);
-  await make.index('device', ['tenant_id', 'group_name']);
-  await make.index('device', ['assigned_set_id']);
-  await make.index('device', ['installed_set_id']);
+  for (const column of ['controller_id', 'name', 'group_name']) {
+    await make.index('device', ['tenant_id', `lower(${column})`]);
+  }
+  await make.index('device', ['assigned_set_id', 'tenant_id']);
+  await make.index('device', ['installed_set_id', 'tenant_id']);
   for (const table of ['device_attribute', 'device_metadata']) {
     await make.table(
       table,
       { device_id: '->> device', tenant_id: '->> tenant', name: 'text', value: 'text' },
       { primary: ['device_id', 'name'] },
     );
-    await make.index(table, ['tenant_id', 'name', 'value', 'device_id']);
+    await make.index(table, ['tenant_id', 'name', 'lower(substr(value, 1, 64))', 'device_id']);
   }
   await make.table(
     'tag',

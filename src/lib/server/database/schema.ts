@@ -116,6 +116,8 @@ interface DeviceTable {
   created_at: Fixed<number>;
   created_by: Fixed<string>;
   updated_at: number;
+  /** Who changed what operators say about it. */
+  updated_by: string;
   /** `unknown`, `registered`, `pending`, `in_sync`, `error`. */
   update_status: string;
   assigned_set_id: number | null;
@@ -244,6 +246,8 @@ interface DistributionSetTable {
   type_key: Fixed<string>;
   name: string;
   version: string;
+  /** `versionOrderKey` of the version; empty for what is none. */
+  version_order: string;
   description: string | null;
   is_migration_required: Flag;
   created_at: Fixed<number>;

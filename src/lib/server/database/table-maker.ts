@@ -16,6 +16,7 @@ export interface TableMaker {
     columns: Readonly<Record<string, ColumnKind>>,
     keys?: { primary?: readonly string[]; unique?: readonly (readonly string[])[] },
   ): Promise<void>;
+  /** @param columns or expressions of them: `lower(name)` */
   index(table: string, columns: readonly string[]): Promise<void>;
 }
 
@@ -33,7 +34,8 @@ export function tableMaker(db: Kysely<unknown>, kind: 'sqlite' | 'postgres'): Ta
     return required.references(`${target[2]}.id`).onDelete(target[1] === undefined ? 'restrict' : 'cascade');
   };
   const typeOf = (columnKind: ColumnKind) => {
-    if (columnKind.startsWith('text')) return 'text';
+    // Order, LIKE and lower() are then about bytes and A–Z on both, whatever locale the database was made with.
+    if (columnKind.startsWith('text')) return kind === 'sqlite' ? 'text' : sql`text collate "C"`;
     if (columnKind.startsWith('real')) return kind === 'sqlite' ? 'real' : 'double precision';
     return integer;
   };
@@ -51,11 +53,8 @@ export function tableMaker(db: Kysely<unknown>, kind: 'sqlite' | 'postgres'): Ta
       await (kind === 'sqlite' && primary !== undefined ? table.modifyEnd(sql`without rowid`) : table).execute();
     },
     async index(table, columns) {
-      await db.schema
-        .createIndex(`${table}_by_${columns.join('_')}`)
-        .on(table)
-        .columns(columns as string[])
-        .execute();
+      const name = `${table}_by_${columns.join('_').replaceAll(/\W+/g, '_')}`;
+      await sql`create index ${sql.ref(name)} on ${sql.table(table)} (${sql.raw(columns.join(', '))})`.execute(db);
     },
   };
 }

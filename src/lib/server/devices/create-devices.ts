@@ -111,7 +111,7 @@ async function insertDevices(
   { tenantId, now, createdBy, updateStatus = 'unknown' }: CreateDevicesOptions,
 ): Promise<Map<string, number>> {
   const ids = new Map<string, number>();
-  for (const chunk of chunksOf(devices, 14)) {
+  for (const chunk of chunksOf(devices, 15)) {
     const rows = await tx
       .insertInto('device')
       .values(
@@ -128,6 +128,7 @@ async function insertDevices(
             created_at: now,
             created_by: createdBy,
             updated_at: now,
+            updated_by: createdBy,
             update_status: updateStatus,
             is_online: 0,
             wants_attributes: 1,
