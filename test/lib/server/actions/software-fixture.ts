@@ -1,4 +1,5 @@
 import type { Transaction } from 'kysely';
+import { versionOrderKey } from '../../../../src/lib/query/version-order.js';
 import { tokenHash } from '../../../../src/lib/server/access/token.js';
 import type { ServerContext } from '../../../../src/lib/server/context.js';
 import type { Schema } from '../../../../src/lib/server/database/schema.js';
@@ -28,7 +29,7 @@ export async function testFleet({ database, clock }: ServerContext): Promise<Fle
       const { sql } = database;
       const rows = controllerIds.map((controllerId) => ({
         ...{ tenant_id: tenantId, controller_id: controllerId, name: controllerId, update_status: 'unknown' },
-        ...{ token_hash: tokenHash(tokenOf(controllerId)), updated_at: now(), ...made() },
+        ...{ token_hash: tokenHash(tokenOf(controllerId)), updated_at: now(), updated_by: 'test', ...made() },
         ...({ is_online: 0, wants_attributes: 1, is_auto_confirmed: 0 } as const),
       }));
       const ids: number[] = [];
@@ -52,6 +53,7 @@ export async function testFleet({ database, clock }: ServerContext): Promise<Fle
             type_key: 'os',
             name: 'firmware',
             version,
+            version_order: versionOrderKey(version) ?? '',
             is_migration_required: 0,
             ...made(),
           })
