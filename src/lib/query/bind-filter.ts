@@ -79,9 +79,9 @@ function bindComparison(comparison: Comparison, fields: FieldTable, times: Filte
 /** hawkBit: `tag==''` are those without tags, `description!=''` those that are described. */
 function bindEmpty(field: BoundField, operator: '==' | '!='): BoundFilter {
   const isEmpty = operator === '==';
-  const hasNone = present(field, !isEmpty);
-  if (field.type !== 'text' && field.type !== 'version') return hasNone;
-  return isEmpty ? anyOf([hasNone, compare(field, '==', '')]) : allOf([hasNone, compare(field, '!=', '')]);
+  const presence = present(field, !isEmpty);
+  if (field.type !== 'text' && field.type !== 'version') return presence;
+  return isEmpty ? anyOf([presence, compare(field, '==', '')]) : allOf([presence, compare(field, '!=', '')]);
 }
 
 function agedField(found: FoundField, fields: FieldTable): FoundField {
