@@ -9,6 +9,11 @@ export function wildcardParts(pattern: string): [string, ...string[]] {
   return [first, ...rest];
 }
 
+/** A pattern that matches this text alone. */
+export function escapeWildcards(text: string): string {
+  return text.replaceAll('*', '\\*');
+}
+
 /**
  * Whether a pattern matches all of a text; the case of A–Z does not count.
  * No regular expression: `*a*a*a*a*a*b` would keep one busy for hours.
