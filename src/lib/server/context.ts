@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { SettingsCache } from './access/settings-cache.js';
 import type { Database } from './database/database.js';
+import type { LastSeen } from './devices/last-seen.js';
 import type { EventLog } from './events/event-log.js';
 import type { Metrics } from './metrics/metrics.js';
 
@@ -15,6 +16,7 @@ export interface ServerContext {
   readonly tenantSettings: SettingsCache;
   readonly log: ServerLog;
   readonly events: EventLog;
+  readonly lastSeen: LastSeen;
   readonly metrics: Metrics;
   /** Raised when the server stops. */
   readonly stopping: AbortSignal;

@@ -11,6 +11,7 @@ import type { ServerContext, ServerLog, ServerSettings } from './context.js';
 import type { Database } from './database/database.js';
 import { openPostgres } from './database/postgres.js';
 import { openSqlite } from './database/sqlite.js';
+import { openLastSeen } from './devices/last-seen.js';
 import { openEventLog } from './events/event-log.js';
 import { buildApp } from './http/app.js';
 import type { RouteDefinition } from './http/route.js';
@@ -62,6 +63,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const database = open.use(await openDatabase(options, open));
   const firstStart = await prepareFirstStart(database, { clock, dataDirectory });
   const stopping = new AbortController();
+  const events = openEventLog(database);
   const context: ServerContext = {
     database,
     clock,
@@ -69,14 +71,15 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     settings,
     tenantSettings: openSettingsCache(database, clock),
     log,
-    events: openEventLog(database),
+    events,
+    lastSeen: open.use(openLastSeen({ database, events, log }, { isTimed })),
     metrics: createMetrics(),
     stopping: stopping.signal,
   };
   const app = await buildApp({
     server: context,
     routes,
-    authenticator: openAuthenticator(database),
+    authenticator: openAuthenticator(context),
     ...(tls && { tls }),
   });
   open.use({ [Symbol.asyncDispose]: () => app.close() });

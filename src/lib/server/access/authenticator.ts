@@ -1,9 +1,11 @@
 import type { FastifyRequest } from 'fastify';
+import type { ServerContext } from '../context.js';
 import type { Database } from '../database/database.js';
 import type { Access } from '../http/route.js';
 import { ServerFailure } from '../http/server-failure.js';
+import { openDeviceAccess } from './device-access.js';
 import { isGranted, type Role } from './permissions.js';
-import type { DevicePrincipal, OperatorPrincipal, Principal } from './principal.js';
+import type { OperatorPrincipal, Principal } from './principal.js';
 import { tokenHash } from './token.js';
 
 /** Finds out who sends a request, and whether they may. */
@@ -15,12 +17,16 @@ export interface Authenticator {
   authenticate(access: Access, request: FastifyRequest): Promise<Principal | undefined>;
 }
 
-export function openAuthenticator(database: Database): Authenticator {
+type AuthenticatorNeeds = Pick<ServerContext, 'database' | 'tenantSettings' | 'lastSeen' | 'clock'>;
+
+export function openAuthenticator(server: AuthenticatorNeeds): Authenticator {
+  const { database } = server;
+  const deviceOf = openDeviceAccess(server);
   return {
     async authenticate(access, request) {
       if (access.kind === 'public') return undefined;
+      if (access.kind === 'device') return deviceOf(request);
       const [scheme = '', credential = ''] = (request.headers.authorization ?? '').split(' ', 2);
-      if (access.kind === 'device') return device(database, scheme, credential, request);
       const operator = await tokenHolder(database, scheme, credential);
       if (!isGranted(operator.role, access.permission)) {
         throw new ServerFailure(403, 'FORBIDDEN', `the role ${operator.role} does not allow ${access.permission}`);
@@ -46,26 +52,6 @@ async function tokenHolder(database: Database, scheme: string, token: string): P
     name: `token:${row.name}`,
     role: row.role as Role,
   };
-}
-
-async function device(
-  database: Database,
-  scheme: string,
-  token: string,
-  request: FastifyRequest,
-): Promise<DevicePrincipal> {
-  const { tenant: tenantName, controllerId } = request.params as { tenant: string; controllerId: string };
-  if (scheme !== 'TargetToken') throw unauthenticated();
-  const row = await database.sql
-    .selectFrom('device')
-    .innerJoin('tenant', 'tenant.id', 'device.tenant_id')
-    .select(['tenant.id', 'tenant.name'])
-    .where('tenant.name', '=', tenantName)
-    .where('controller_id', '=', controllerId)
-    .where('token_hash', '=', tokenHash(token))
-    .executeTakeFirst();
-  if (row === undefined) throw unauthenticated();
-  return { kind: 'device', tenant: row, controllerId };
 }
 
 function unauthenticated(): ServerFailure {

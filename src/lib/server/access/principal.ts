@@ -1,3 +1,4 @@
+import type { KnownDevice } from './device-lookup.js';
 import type { Role } from './permissions.js';
 
 /** The tenant that a request is about, and that its principal belongs to. */
@@ -21,8 +22,10 @@ export interface OperatorPrincipal {
 export interface DevicePrincipal {
   readonly kind: 'device' | 'gateway';
   readonly tenant: Tenant;
-  /** Name of the device; of a gateway absent: it may be any. */
-  readonly controllerId?: string;
+  /** Name of the device that it is or speaks for. */
+  readonly controllerId: string;
+  /** Absent: a gateway speaks for a device that nobody knows yet. */
+  readonly device?: KnownDevice;
 }
 
 export type Principal = OperatorPrincipal | DevicePrincipal;

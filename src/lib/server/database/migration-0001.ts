@@ -151,6 +151,7 @@ async function deviceTables(make: TableMaker): Promise<void> {
   }
   await make.index('device', ['assigned_set_id', 'tenant_id']);
   await make.index('device', ['installed_set_id', 'tenant_id']);
+  await make.index('device', ['token_hash']);
   for (const table of ['device_attribute', 'device_metadata']) {
     await make.table(
       table,

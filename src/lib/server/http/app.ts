@@ -90,6 +90,7 @@ function addRoute(
     },
     handler: async (request, reply) => {
       const { principal } = request;
+      let signal: AbortSignal | undefined;
       const call: Call<unknown, unknown, unknown, unknown> = {
         server,
         principal,
@@ -98,7 +99,11 @@ function addRoute(
         query: checked(query, request.query, 'query'),
         body: await bodyOf(definition, request),
         now: server.clock.now().getTime(),
-        signal: goneSignal(request, server.stopping),
+        // Made only for who asks for it: most do not, thousands of times a second.
+        get signal() {
+          signal ??= goneSignal(reply, server.stopping);
+          return signal;
+        },
         request,
         reply,
       };
@@ -122,9 +127,10 @@ async function bodyOf({ body }: RouteDefinition, request: FastifyRequest): Promi
 }
 
 /** A signal for the time that somebody waits for the answer. */
-function goneSignal({ raw }: FastifyRequest, stopping: AbortSignal): AbortSignal {
+function goneSignal({ raw }: FastifyReply, stopping: AbortSignal): AbortSignal {
   const gone = new AbortController();
-  raw.socket.once('close', () => gone.abort());
+  // Not of the connection: it may go on to carry many requests.
+  raw.once('close', () => gone.abort());
   return AbortSignal.any([gone.signal, stopping]);
 }
 

@@ -1,3 +1,4 @@
+import { offlineJob } from '../devices/offline-job.js';
 import type { Job } from './job.js';
 
-export const JOBS: readonly Job[] = [];
+export const JOBS: readonly Job[] = [offlineJob];
