@@ -2,8 +2,12 @@ import { type Dispatcher, EnvHttpProxyAgent } from 'undici';
 import { type HttpPolicy, limitsOf } from './http-policy.js';
 import { readPem } from './pem-file.js';
 
-/** Opens the connections a policy describes: proxies, certificate authority, revocation lists, timeouts. */
-export async function openDispatcher(policy: HttpPolicy): Promise<Dispatcher> {
+/**
+ * Opens the connections a policy describes: proxies, certificate authority, revocation lists, timeouts.
+ *
+ * @param connections to one origin, at most; absent: as many as there are requests
+ */
+export async function openDispatcher(policy: HttpPolicy, connections?: number): Promise<Dispatcher> {
   const limits = limitsOf(policy);
   const tls = {
     ...(policy.caFile === undefined ? {} : { ca: await readPem(policy.caFile, 'ca', 'CERTIFICATE') }),
@@ -18,6 +22,7 @@ export async function openDispatcher(policy: HttpPolicy): Promise<Dispatcher> {
     requestTls: { ...tls, timeout: limits.connectTimeoutMs },
     proxyTls: { ...tls, timeout: limits.connectTimeoutMs },
     allowH2: false,
+    ...(connections !== undefined && { connections }),
     headersTimeout: limits.idleTimeoutMs,
     bodyTimeout: limits.idleTimeoutMs,
   });

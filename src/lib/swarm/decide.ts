@@ -53,6 +53,7 @@ export function decide(device: VirtualDevice, step: Step, outcome: Outcome, cond
       if (outcome.type === 'stopped') return afterStop(served, outcome.receivedBytes, conduct);
       return afterArtifact(served, step.artifact);
     case 'install': {
+      if (outcome.type === 'missing') return downloadAgain(served);
       if (outcome.type !== 'installed') return wrong(step, outcome);
       const action = { ...served.action!, result: outcome.installed };
       return say({ ...served, action, phase: 'rebooting' }, 'proceeding', `installed ${action.version}, restarting`);
@@ -187,6 +188,10 @@ function downloadFrom(device: VirtualDevice, artifact: number): Decision {
   const stops = artifact === 0 && (fate.ending === 'download' || (fate.isCut && !wasCut));
   const stopAt = stops ? Math.floor(size * fate.downloadShare) : undefined;
   return at(device, { do: 'download', artifact, stopAt });
+}
+
+function downloadAgain(device: VirtualDevice): Decision {
+  return downloadFrom({ ...device, phase: 'downloading', action: { ...device.action!, arrived: 0, wasCut: true } }, 0);
 }
 
 function afterArtifact(device: VirtualDevice, artifact: number): Decision {

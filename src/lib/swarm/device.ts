@@ -90,6 +90,8 @@ export type Outcome =
   /** The device stopped where its step says. */
   | { readonly type: 'stopped'; readonly receivedBytes: number }
   | { readonly type: 'installed'; readonly installed: Installed }
+  /** What another device was to keep for all of them did not arrive. */
+  | { readonly type: 'missing' }
   /** The device itself refuses what it got: a hash, a signature, policy. */
   | { readonly type: 'refused'; readonly detail: string }
   /** The request failed; `status` is absent where there was no answer, and `error` then says why. */

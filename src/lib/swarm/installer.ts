@@ -45,14 +45,20 @@ export class Installer {
   }
 
   /**
-   * @param sha256 of an artifact that {@link SharedFiles} holds
-   * @returns what the device has once it has confirmed; what is no package of ours changes its version alone
+   * @param sha256 of an artifact that the device has downloaded
+   * @returns what the device has once it has confirmed (what is no package of ours changes its version alone);
+   *   undefined when {@link SharedFiles} lost the artifact
    * @throws OtaError: the device refuses it
    */
-  async install(device: VirtualDevice, sha256: string, installed: Installed, version: string): Promise<Installed> {
+  async install(
+    device: VirtualDevice,
+    sha256: string,
+    installed: Installed,
+    version: string,
+  ): Promise<Installed | undefined> {
     const { files, now } = this.#options;
     const file = await files.held(sha256);
-    if (file === undefined) throw new OtaError('IO_FAILED', 'the package that was downloaded is gone');
+    if (file === undefined) return undefined;
     if (!(await isPackage(file))) return afterForeign(installed, version);
     const pkg = await this.#once(this.#authentic, sha256, () => this.#authenticate(file));
     const state = this.#stateOf(device, installed);

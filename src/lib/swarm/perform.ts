@@ -185,7 +185,9 @@ export class Performer {
     let { installed } = device;
     try {
       for (const { hashes } of artifactsOf(deployment)) {
-        if (installer !== undefined) installed = await installer.install(device, hashes.sha256!, installed, version);
+        const next = installer && (await installer.install(device, hashes.sha256!, installed, version));
+        if (installer !== undefined && next === undefined) return { type: 'missing' };
+        installed = next ?? installed;
       }
     } catch (error) {
       const isOwn = error instanceof OtaError && error.exitCode !== 6 && !signal.aborted;

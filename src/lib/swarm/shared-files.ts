@@ -46,9 +46,11 @@ export class SharedFiles implements AsyncDisposable {
     if (this.#held.has(sha256) || this.#filling.has(sha256)) return undefined;
     const path = join(this.#directory.path, String(this.#count++));
     const filling = new Filling(path, async (got) => {
+      const isRight = got === sha256;
+      // Held before it is no longer being filled: whoever asks in between must not miss it.
+      if (isRight) this.adopt(sha256, await openFile(path));
       this.#filling.delete(sha256);
-      if (got === sha256) this.adopt(sha256, await openFile(path));
-      return got === sha256;
+      return isRight;
     });
     this.#filling.set(sha256, filling);
     return filling;
