@@ -1,4 +1,5 @@
 import { type MessageKeyer, messageKeyer } from '../dedupe/message-key.js';
+import { PayloadDigest } from '../dedupe/payload-digest.js';
 import { derivedId } from '../telemetry/derived-id.js';
 import { skipSpace } from '../telemetry/json-bytes.js';
 import {
@@ -20,7 +21,6 @@ import { messageTime } from '../telemetry/message-time.js';
 import type { DecodedBatch, Reject } from './decoded-batch.js';
 import { DERIVED_MEMBER_BYTES, DerivedMembers } from './derived-members.js';
 import { MessageColumns } from './message-columns.js';
-import { PayloadDigest } from './payload-digest.js';
 
 export interface DecodeOptions {
   /** The store's, 16 bytes: keys and digests are made with it. */

@@ -1,5 +1,5 @@
-import { Chaskey } from '../dedupe/chaskey.js';
-import { derivedKey } from '../dedupe/message-key.js';
+import { Chaskey } from './chaskey.js';
+import { derivedKey } from './message-key.js';
 
 /**
  * Digest of what a message says, 64 bits, independent of the order of its members: tells a message that was
