@@ -4,6 +4,7 @@ import type { Database } from './database/database.js';
 import type { LastSeen } from './devices/last-seen.js';
 import type { EventLog } from './events/event-log.js';
 import type { Metrics } from './metrics/metrics.js';
+import type { TelemetryIntake } from './telemetry/telemetry-intake.js';
 
 /** What every part of a running server works with. Parts add what they offer to others, and nothing else. */
 export interface ServerContext {
@@ -18,6 +19,7 @@ export interface ServerContext {
   readonly events: EventLog;
   readonly lastSeen: LastSeen;
   readonly metrics: Metrics;
+  readonly telemetry: TelemetryIntake;
   /** Raised when the server stops. */
   readonly stopping: AbortSignal;
 }
@@ -30,6 +32,8 @@ export interface ServerSettings {
   readonly scryptCost: number;
   /** Largest artifact, bytes. */
   readonly maxArtifactBytes: number;
+  /** What all telemetry together may take on the disk; 1 GiB without it. */
+  readonly maxTelemetryBytes?: number;
 }
 
 /** Where a server tells what an administrator should know. Never a secret, never a request's body. */

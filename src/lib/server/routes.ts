@@ -2,6 +2,12 @@ import { documentRoutes } from './http/document-route.js';
 import { healthRoutes } from './http/health.js';
 import type { RouteDefinition } from './http/route.js';
 import { metricsRoutes } from './metrics/metrics-route.js';
+import { telemetryRoutes } from './telemetry/telemetry-routes.js';
 
 /** Every route of the server. The server, its API document and the test of who may do what are made from this table. */
-export const ROUTES: readonly RouteDefinition[] = [...healthRoutes, ...documentRoutes, ...metricsRoutes];
+export const ROUTES: readonly RouteDefinition[] = [
+  ...healthRoutes,
+  ...documentRoutes,
+  ...metricsRoutes,
+  ...telemetryRoutes,
+];

@@ -19,6 +19,8 @@ import { JOBS } from './jobs/all-jobs.js';
 import { startJobs } from './jobs/job-runner.js';
 import { createMetrics } from './metrics/metrics.js';
 import { ROUTES } from './routes.js';
+import { openTelemetryLog } from './telemetry/open-log.js';
+import { TelemetryIntake } from './telemetry/telemetry-intake.js';
 
 export interface ServerOptions {
   /** Made if absent, readable by its owner only. */
@@ -64,16 +66,22 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const firstStart = await prepareFirstStart(database, { clock, dataDirectory });
   const stopping = new AbortController();
   const events = openEventLog(database);
+  const tenantSettings = openSettingsCache(database, clock);
+  const lastSeen = open.use(openLastSeen({ database, events, log }, { isTimed }));
+  const metrics = createMetrics();
+  const telemetryLog = await openTelemetryLog({ database, dataDirectory, settings, log });
+  const intake = { database, events, lastSeen, log, metrics, tenantSettings };
   const context: ServerContext = {
     database,
     clock,
     dataDirectory,
     settings,
-    tenantSettings: openSettingsCache(database, clock),
+    tenantSettings,
     log,
     events,
-    lastSeen: open.use(openLastSeen({ database, events, log }, { isTimed })),
-    metrics: createMetrics(),
+    lastSeen,
+    metrics,
+    telemetry: open.use(new TelemetryIntake(telemetryLog, intake)),
     stopping: stopping.signal,
   };
   const app = await buildApp({

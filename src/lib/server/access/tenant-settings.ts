@@ -56,8 +56,8 @@ export const TENANT_SETTINGS = {
   ),
   /** The content of a trust root file, which an `.ota` must be signed under. */
   trustRoot: setting(z.nullable(z.record(z.string(), z.json())), null),
-  /** Telemetry beyond it is forgotten, the oldest first. */
-  'telemetry.maxBytes': setting(wholeNumber(1024 ** 2, 2 ** 50), 1024 ** 3),
+  /** Telemetry that an operator or a gateway sends registers devices that are new; otherwise it is refused. */
+  'telemetry.newDevices.enabled': setting(flag, false),
   /** An action that its device is silent about for so long ends as an error. */
   'action.timeoutSeconds': setting(wholeNumber(60, 366 * 86_400), 86_400),
 } as const;
