@@ -176,7 +176,7 @@ describe('telemetry over HTTP', () => {
     const sink = await openHttpSink({ kind: 'http', url }, { policy: { credential } });
     const messages = ['r1', 'r2'].map((id) => ({ id, line: Buffer.from(JSON.stringify(reading(id))) }));
     const accepted = { count: 2, runs: [], messages: () => messages };
-    await sink.write(accepted, undefined, new AbortController().signal);
+    await sink.write(accepted, { source: 'test' }, new AbortController().signal);
     await sink.close();
     expect(await kept('truck-7')).toEqual(expect.arrayContaining(['r1', 'r2']));
   });
