@@ -4,20 +4,16 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import Apply from '../../../src/commands/ota/apply.js';
 import Verify from '../../../src/commands/ota/verify.js';
-import type { AttackIndex, IndexedCase, IndexedRun } from '../../../src/lib/attack/attack-index.js';
+import type { AttackIndex } from '../../../src/lib/attack/attack-index.js';
 import { CATALOGUE } from '../../../src/lib/attack/catalogue.js';
 import { runCli } from '../../support/cli.js';
-import { writeRealFirmware } from '../../support/firmware.js';
-import { type TestFolder, testFolder } from '../../support/folder.js';
+import type { TestFolder } from '../../support/folder.js';
+import { type AttackCorpus, attackCorpus, attempt, attemptByExecutable } from './attack-fixture.js';
 import { runInProcess } from './in-process.js';
 
 const COMMANDS = { verify: Verify, apply: Apply };
-type RunName = keyof typeof COMMANDS;
-type Execute = (args: string[]) => Promise<{ status: number | null; stdout: string; stderr: string }>;
 
-/** What must not reach a terminal as it is: controls but the line feed, and marks that change the direction of text. */
-const UNESCAPED = /(?!\n)[\p{Cc}\u200b\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
-
+let attack: AttackCorpus;
 let work: TestFolder;
 let corpus: string;
 let index: AttackIndex;
@@ -25,48 +21,10 @@ let index: AttackIndex;
 const ota = (...args: string[]) => runCli('ota', args, { cwd: work.path });
 
 beforeAll(async () => {
-  work = await testFolder();
-  corpus = work.file('corpus');
-  await writeRealFirmware(work.path, 'movehub');
-  await ota('keys', 'generate', '--out', 'release');
-  const release = ['--product', 'movehub', '--version', '7.28.0', '--sequence', '2', '--model', 'movehub'];
-  await ota('pack', '--from', 'old.bin', '--to', 'new.bin', ...release, '--sign', 'release.key', '--out', 'app.ota');
-  const made = await ota('attack', 'app.ota', '--base', 'old.bin', '--out', 'corpus', '--quiet');
-  expect(made).toMatchObject({ status: 0, stderr: '' });
-  index = JSON.parse(await readFile(join(corpus, 'index.json'), 'utf8'));
+  attack = await attackCorpus();
+  ({ work, corpus, index } = attack);
 });
 afterAll(() => work[Symbol.asyncDispose]());
-
-/** What the index expects and what happened, in one line each, so that a difference can be read. */
-function expected(run: IndexedRun): string {
-  return `${run.exitStatus} ${run.code ?? ''}`;
-}
-function happened({ status, stdout }: { status: number | null; stdout: string }): string {
-  return `${status} ${JSON.parse(stdout).error?.code ?? ''}`;
-}
-
-/** Runs one command on one case, under --json or for people, and checks that it wrote nothing it should not have. */
-async function attempt(
-  { row, name, ...runs }: IndexedCase,
-  runName: RunName,
-  execute: Execute,
-  formats = ['json', 'text'],
-): Promise<void> {
-  const run = runs[runName];
-  if (run === undefined) return;
-  const label = `row ${row}: ${runName} ${runs.file} (${runs.change})`;
-  for (const format of formats) {
-    const out = work.file(`out-${row}-${name}-${format}`);
-    const words = run.arguments.map((word) => (word === '{out}' ? out : word));
-    const outcome = await execute(format === 'json' ? [...words, '--json'] : words);
-    if (format === 'json') expect(happened(outcome), `${label}\n${outcome.stderr}`).toBe(expected(run));
-    else if (run.exitStatus !== 0) expect(outcome, label).toMatchObject({ status: run.exitStatus, stdout: '' });
-    expect(`${outcome.stdout}${outcome.stderr}`, label).not.toMatch(/\n\s+at |"stack"/);
-    expect(outcome.stderr, label).not.toMatch(UNESCAPED);
-    expect(outcome.stdout.length + outcome.stderr.length, label).toBeLessThan(10_000);
-    expect(existsSync(out), `${label}: its output exists`).toBe(runName === 'apply' && run.exitStatus === 0);
-  }
-}
 
 describe('every file of the catalogue', () => {
   /** The commands take the files of a case by paths inside the corpus. */
@@ -78,7 +36,7 @@ describe('every file of the catalogue', () => {
     const before = await readdir(work.path, { recursive: true });
     for (const entry of cases) {
       for (const name of ['verify', 'apply'] as const) {
-        await attempt(entry, name, ([, ...args]) => runInProcess(COMMANDS[name], inCorpus(args)));
+        await attempt(work, entry, name, ([, ...args]) => runInProcess(COMMANDS[name], inCorpus(args)));
       }
     }
     const valid = cases
@@ -89,22 +47,14 @@ describe('every file of the catalogue', () => {
 });
 
 describe('the executable', () => {
-  test('answers one file of every row and code as the index says, and changes none of them', async () => {
+  test('answers one file of every status as the index says, and changes none of them', async () => {
     const before = await work.state();
-    const sample = [...new Map(index.cases.map((entry) => [`${entry.row} ${entry.verify.code}`, entry])).values()];
-    const queue = sample
-      .filter(({ verify }) => verify.exitStatus !== 0)
-      .flatMap((entry) => [[entry, 'verify'] as const, [entry, 'apply'] as const]);
-    const worker = async () => {
-      for (let job = queue.shift(); job !== undefined; job = queue.shift()) {
-        const [entry, name] = job;
-        const format = name === 'verify' ? 'json' : 'text';
-        await attempt(entry, name, (args) => runCli('ota', args, { cwd: corpus }), [format]);
-      }
-    };
-    await Promise.all([worker(), worker()]);
+    const refused = index.cases.filter(({ verify }) => verify.exitStatus !== 0);
+    const sample = new Map(refused.map((entry) => [entry.verify.exitStatus, entry]));
+    for (const entry of sample.values()) await attemptByExecutable(attack, entry);
+    expect(sample.size).toBeGreaterThan(3);
     expect(await work.state()).toEqual(before);
-  }, 60_000);
+  });
 
   test('never echoes a private key that was given for a public one', async () => {
     const secret = (await readFile(join(corpus, 'keys/release.key'), 'utf8')).split('\n').at(-3)!;

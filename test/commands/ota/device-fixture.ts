@@ -1,6 +1,6 @@
 import { cp, rm } from 'node:fs/promises';
 import type { CliResult } from '../../support/cli.js';
-import { type PackageFolder, packageFolder } from './package-fixture.js';
+import { type PackageFolder, packageFolder, type RunOta } from './package-fixture.js';
 
 /** A folder with real firmware, keys, and the trust root `root.json` under which key `a` signs releases of movehub. */
 export interface DeviceFolder extends PackageFolder {
@@ -12,8 +12,8 @@ export interface DeviceFolder extends PackageFolder {
   copy(from: string, to: string): Promise<void>;
 }
 
-export async function deviceFolder(): Promise<DeviceFolder> {
-  const folder = await packageFolder();
+export async function deviceFolder(run?: RunOta): Promise<DeviceFolder> {
+  const folder = await packageFolder(run);
   const { ota, file } = folder;
   await ota(
     ...'trust init --root-key a.pub --product movehub --release-key a.pub --sign a.key --expires 20y --out root.json'.split(

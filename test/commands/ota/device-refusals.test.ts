@@ -2,10 +2,11 @@ import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bundleScript } from '../../support/scripts.js';
 import { type DeviceFolder, deviceFolder } from './device-fixture.js';
+import { otaInProcess } from './in-process.js';
 
 let folder: DeviceFolder;
 beforeAll(async () => {
-  folder = await deviceFolder();
+  folder = await deviceFolder(otaInProcess);
   await folder.pack('--security-counter', '3', '--out', 'fine.ota');
   await folder.init('factory', '--hardware-revision', 'B', '--security-counter', '3', '--time-floor', '2031-01-01');
   await folder.copy('factory', 'hub');

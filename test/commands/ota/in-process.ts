@@ -1,5 +1,10 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command, Config } from '@oclif/core';
 import { vi } from 'vitest';
+import { cleanEnvironment } from '../../support/cli.js';
+
+const COMMANDS = join(import.meta.dirname, '../../../src/commands/ota');
 
 export interface Outcome {
   status: number;
@@ -7,7 +12,7 @@ export interface Outcome {
   stderr: string;
 }
 
-type CommandClass = new (argv: string[], config: Config) => Command;
+type CommandClass = (new (argv: string[], config: Config) => Command) & { id?: string };
 
 /** The little of oclif's Config that a running command uses. */
 const config = {
@@ -37,5 +42,27 @@ export async function runInProcess(Loaded: CommandClass, argv: readonly string[]
   } finally {
     process.exitCode = exitCode;
     for (const spy of spies) spy.mockRestore();
+  }
+}
+
+/**
+ * `ota WORDS…` typed in a folder, in this process. One at a time: the working directory belongs to the process.
+ *
+ * Where the executable matters (statuses, streams, signals, threads that must end) a test starts it by `runCli`.
+ */
+export async function otaInProcess(words: readonly string[], cwd: string): Promise<Outcome> {
+  const depth = words.findIndex((_, at) => existsSync(`${join(COMMANDS, ...words.slice(0, at + 1))}.ts`)) + 1;
+  const id = words.slice(0, depth);
+  const { default: Loaded } = await import(`${join(COMMANDS, ...id)}.ts`);
+  Loaded.id = id.join(':');
+  const { env } = process;
+  const home = process.cwd();
+  process.env = { ...cleanEnvironment() };
+  process.chdir(cwd);
+  try {
+    return await runInProcess(Loaded, words.slice(depth));
+  } finally {
+    process.chdir(home);
+    process.env = env;
   }
 }

@@ -1,10 +1,11 @@
 import { readFile, symlink, unlink, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { otaInProcess } from './in-process.js';
 import { type PackageFolder, packageFolder } from './package-fixture.js';
 
 let folder: PackageFolder;
 beforeAll(async () => {
-  folder = await packageFolder();
+  folder = await packageFolder(otaInProcess);
 });
 afterAll(() => folder[Symbol.asyncDispose]());
 

@@ -12,7 +12,12 @@ export interface PackageFolder extends TestFolder {
   pack(...args: string[]): Promise<CliResult>;
 }
 
-export async function packageFolder(): Promise<PackageFolder> {
+/** How `ota` is run in a folder: by its executable, or in this process. */
+export type RunOta = (words: readonly string[], cwd: string) => Promise<CliResult>;
+
+const runExecutable: RunOta = (words, cwd) => runCli('ota', words, { cwd });
+
+export async function packageFolder(run: RunOta = runExecutable): Promise<PackageFolder> {
   const folder = await testFolder();
   await writeRealFirmware(folder.path, 'movehub');
   for (const name of ['a', 'b']) {
@@ -20,7 +25,7 @@ export async function packageFolder(): Promise<PackageFolder> {
     await writeFile(folder.file(`${name}.key`), privateKeyPem(key), { mode: 0o600 });
     await writeFile(folder.file(`${name}.pub`), publicKeyPem(key.publicKey));
   }
-  const ota = (...args: string[]) => runCli('ota', args, { cwd: folder.path });
+  const ota = (...args: string[]) => run(args, folder.path);
   const release = { product: 'movehub', model: 'M1', version: '3.7.0', sequence: '7', out: 'x.ota' };
   return {
     ...folder,

@@ -1,11 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { runCli } from '../../support/cli.js';
 import { type TestFolder, testFolder } from '../../support/folder.js';
 import { smallPackage } from '../../support/packages.js';
+import { otaInProcess } from './in-process.js';
 
 let folder: TestFolder;
-const ota = (words: string) => runCli('ota', words.split(' '), { cwd: folder.path });
+const ota = (words: string) => otaInProcess(words.split(' '), folder.path);
 const done = async (words: string) => {
   const result = await ota(words);
   expect(result, words).toMatchObject({ status: 0 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { type Edit, mutantModule } from '../../support/mutant-source.js';
-import { type Program, REAL, surviveEveryCrash } from './crash-fixture.js';
+import { type Program, REAL, surviveEveryCrash } from '../lib/pipeline/crash-fixture.js';
+import { type Edit, mutantModule } from '../support/mutant-source.js';
 
 const PIPELINE = 'pipeline/run-pipeline.ts';
 const SINK = 'telemetry/file-sink.ts';

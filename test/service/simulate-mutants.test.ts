@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import type * as RealUpdater from '../../../src/lib/simulate/real-updater.js';
-import { realUpdater } from '../../../src/lib/simulate/real-updater.js';
-import type { Updater } from '../../../src/lib/simulate/updater.js';
-import { mutantModule } from '../../support/mutant-source.js';
-import { IMAGE_MUTANTS } from './mutants/images.js';
-import type { Mutant } from './mutants/mutant.js';
-import { SITUATIONS, type Situation, situationName } from './mutants/situation.js';
-import { STATE_MUTANTS } from './mutants/state.js';
-import { Trial } from './mutants/trial.js';
+import type * as RealUpdater from '../../src/lib/simulate/real-updater.js';
+import { realUpdater } from '../../src/lib/simulate/real-updater.js';
+import type { Updater } from '../../src/lib/simulate/updater.js';
+import { IMAGE_MUTANTS } from '../lib/simulate/mutants/images.js';
+import type { Mutant } from '../lib/simulate/mutants/mutant.js';
+import { SITUATIONS, type Situation, situationName } from '../lib/simulate/mutants/situation.js';
+import { STATE_MUTANTS } from '../lib/simulate/mutants/state.js';
+import { Trial } from '../lib/simulate/mutants/trial.js';
+import { mutantModule } from '../support/mutant-source.js';
 
 const MUTANTS = [...IMAGE_MUTANTS, ...STATE_MUTANTS];
 
