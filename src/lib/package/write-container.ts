@@ -25,7 +25,10 @@ export interface ContainerContent {
 export async function* containerBytes(content: ContainerContent, signal?: AbortSignal): AsyncGenerator<Uint8Array> {
   const { TarArchive } = await import('archiver'); // large; most commands only read
   const archive = new TarArchive({});
-  archive.on('warning', (error) => archive.destroy(error));
+  const failed = Promise.withResolvers<never>();
+  failed.promise.catch(() => undefined); // nobody waits for it once the consumer has left
+  archive.on('warning', failed.reject);
+  const streams: Readable[] = [];
   const add = (source: Buffer | Readable, name: string, size: number) =>
     archive.append(source, {
       name,
@@ -47,16 +50,21 @@ export async function* containerBytes(content: ContainerContent, signal?: AbortS
         );
       }
       const stream = payloadStream(data, signal);
-      stream.once('error', (error) => archive.destroy(error));
+      streams.push(stream.once('error', failed.reject));
       add(stream, file, data.size);
     }
-    void archive.finalize().catch((error: Error) => archive.destroy(error));
-    yield* archive.iterator({ destroyOnReturn: false });
+    archive.finalize().catch(failed.reject);
+    const bytes: AsyncIterator<Uint8Array> = archive.iterator({ destroyOnReturn: false });
+    for (;;) {
+      const next = await Promise.race([bytes.next(), failed.promise]);
+      if (next.done === true) return;
+      yield next.value;
+    }
   } finally {
-    // Where writing fails the consumer leaves early. Without an abort the queue would go on and put
-    // the next entry into a destroyed archive, which throws where nobody could catch it.
+    // Where reading fails, or the consumer leaves early, the archive is abandoned and holds nothing. Destroyed, it
+    // would hand an error to the entry being written, where nobody could catch it.
     archive.abort();
-    archive.destroy();
+    for (const stream of streams) stream.destroy();
   }
 }
 
