@@ -1,3 +1,4 @@
+import { deviceRoutes } from './api/devices/device-routes.js';
 import { documentRoutes } from './http/document-route.js';
 import { healthRoutes } from './http/health.js';
 import type { RouteDefinition } from './http/route.js';
@@ -10,4 +11,5 @@ export const ROUTES: readonly RouteDefinition[] = [
   ...documentRoutes,
   ...metricsRoutes,
   ...telemetryRoutes,
+  ...deviceRoutes,
 ];

@@ -6,6 +6,7 @@ import { chunksOf } from '../database/chunks.js';
 import type { Schema } from '../database/schema.js';
 import type { NewEvent } from '../events/event-log.js';
 import { conflict } from '../http/server-failure.js';
+import { ensureTags } from './ensure-tags.js';
 
 /** A device that shall be known. Its texts have been checked by the schemas of wire/. */
 export interface NewDevice {
@@ -179,29 +180,18 @@ async function tagDevices(
   tx: Transaction<Schema>,
   devices: readonly NewDevice[],
   ids: ReadonlyMap<string, number>,
-  { tenantId, now, createdBy }: CreateDevicesOptions,
+  options: CreateDevicesOptions,
 ): Promise<void> {
-  const names = [...new Set(devices.flatMap(({ tags = [] }) => tags))];
-  const tagIds = new Map<string, number>();
-  for (const chunk of chunksOf(names, 4)) {
-    await tx
-      .insertInto('tag')
-      .values(chunk.map((name) => ({ tenant_id: tenantId, name, created_at: now, created_by: createdBy })))
-      .onConflict((taken) => taken.columns(['tenant_id', 'name']).doNothing())
-      .execute();
-    const rows = await tx
-      .selectFrom('tag')
-      .select(['id', 'name'])
-      .where('tenant_id', '=', tenantId)
-      .where('name', 'in', chunk)
-      .execute();
-    for (const { id, name } of rows) tagIds.set(name, id);
-  }
+  const tagIds = await ensureTags(
+    tx,
+    devices.flatMap(({ tags = [] }) => tags),
+    options,
+  );
   const tagged = devices.flatMap(({ controllerId, tags = [] }) =>
     [...new Set(tags)].map((tag) => ({
       device_id: ids.get(controllerId)!,
       tag_id: tagIds.get(tag)!,
-      tenant_id: tenantId,
+      tenant_id: options.tenantId,
     })),
   );
   for (const chunk of chunksOf(tagged, 3)) await tx.insertInto('device_tag').values(chunk).execute();

@@ -1,4 +1,4 @@
-import { type Expression, type Selectable, type SqlBool, sql } from 'kysely';
+import { type Expression, type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely';
 import { bindFilter, type FilterTimes } from '../../query/bind-filter.js';
 import { DEVICE_FIELDS } from '../../query/device-fields.js';
 import type { Filter } from '../../query/filter.js';
@@ -13,8 +13,11 @@ export type DeviceSortColumn = keyof DeviceRow & string;
 export interface DevicePageOptions {
   readonly tenantId: number;
   readonly where: readonly Expression<SqlBool>[];
-  readonly sort: readonly { readonly column: DeviceSortColumn; readonly isDescending: boolean }[];
-  readonly offset: number;
+  readonly sort: readonly { readonly column: DeviceSortColumn | RawBuilder<unknown>; readonly isDescending: boolean }[];
+  /** Devices left out at the beginning of the order … */
+  readonly offset?: number;
+  /** … or where in the order the page begins. It does not count for `total`. */
+  readonly from?: Expression<SqlBool> | undefined;
   readonly limit: number;
 }
 
@@ -40,7 +43,7 @@ const FEW = 500;
  */
 export async function devicePage(
   db: Queryable,
-  { tenantId, where, sort, offset, limit }: DevicePageOptions,
+  { tenantId, where, sort, offset = 0, from, limit }: DevicePageOptions,
 ): Promise<DevicePage> {
   const matching = where.reduce(
     (query, condition) => query.where(condition),
@@ -59,9 +62,10 @@ export async function devicePage(
   if (offset >= total || limit === 0) return { devices: [], total };
   const ids = found.map(({ id }) => id);
   const chosen = total <= FEW ? db.selectFrom('device').where('id', 'in', ids) : matching;
+  const begun = from === undefined ? chosen : chosen.where(from);
   const ordered = sort.reduce(
     (query, { column, isDescending }) => query.orderBy(column, isDescending ? 'desc' : 'asc'),
-    chosen.selectAll(),
+    begun.selectAll(),
   );
   const devices = await ordered.orderBy('id').limit(limit).offset(offset).execute();
   return { devices, total };
