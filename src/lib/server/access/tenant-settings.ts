@@ -1,10 +1,12 @@
 import type { Transaction } from 'kysely';
 import * as z from 'zod/mini';
 import type { $ZodType, output } from 'zod/v4/core';
+import { DEFAULT_CHANNELS } from '../../catalog/channel.js';
 import { OtaError } from '../../core/errors.js';
 import { checkSchema } from '../../core/schema.js';
 import type { JsonValue } from '../../core/strict-json.js';
 import { parseTrustRoot } from '../../trust/root.js';
+import { channelName } from '../../wire/catalog.js';
 import { audit } from '../audit/audit.js';
 import type { Queryable } from '../database/database.js';
 import type { Schema } from '../database/schema.js';
@@ -53,6 +55,15 @@ export const TENANT_SETTINGS = {
   acceptedFormats: setting(
     z.array(z.string().check(z.regex(/^[a-z0-9]{1,16}$/, 'expected an ending like ota or swu'))).check(z.maxLength(32)),
     ['ota'],
+  ),
+  /** Channels of the catalogue, from the most careful to the most eager: who follows one also gets what is in those before. */
+  'catalog.channels': setting(
+    z.array(channelName).check(
+      z.minLength(1),
+      z.maxLength(16),
+      z.refine((names) => new Set(names).size === names.length, 'expected every channel once'),
+    ),
+    [...DEFAULT_CHANNELS],
   ),
   /** The content of a trust root file, which an `.ota` must be signed under. */
   trustRoot: setting(z.nullable(z.record(z.string(), z.json())), null),

@@ -117,7 +117,15 @@ async function softwareTables(make: TableMaker): Promise<void> {
     {
       ...{ id: 'id', tenant_id: '->> tenant', set_id: '-> distribution_set', artifact_id: '-> artifact' },
       ...{ product: 'text', version: 'text', sequence: 'int', security_counter: 'int', digest: 'text' },
-      ...{ metadata: 'text', created_at: 'int', created_by: 'text', yanked_at: 'int?', yanked_reason: 'text?' },
+      ...{
+        metadata: 'text',
+        record: 'text',
+        proof: 'text',
+        created_at: 'int',
+        created_by: 'text',
+        yanked_at: 'int?',
+        yanked_reason: 'text?',
+      },
     },
     { unique: [['tenant_id', 'digest']] },
   );
@@ -160,6 +168,11 @@ async function deviceTables(make: TableMaker): Promise<void> {
     );
     await make.index(table, ['tenant_id', 'name', 'lower(substr(value, 1, 64))', 'device_id']);
   }
+  await make.table(
+    'device_release',
+    { device_id: '->> device', tenant_id: '->> tenant', digest: 'text', images: 'text', first_seen_at: 'int' },
+    { primary: ['device_id', 'digest'] },
+  );
   await make.table(
     'tag',
     {

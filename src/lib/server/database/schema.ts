@@ -16,6 +16,7 @@ export interface Schema {
   device_attribute: DeviceTextTable;
   device_filter: DeviceFilterTable;
   device_metadata: DeviceTextTable;
+  device_release: DeviceReleaseTable;
   device_tag: DeviceTagTable;
   distribution_set: DistributionSetTable;
   distribution_set_module: DistributionSetModuleTable;
@@ -140,6 +141,17 @@ interface DeviceTextTable {
   tenant_id: Fixed<number>;
   name: Fixed<string>;
   value: string;
+}
+
+/** A release that a device told it runs, and the images it told of meanwhile: what it might go back to. */
+interface DeviceReleaseTable {
+  device_id: Fixed<number>;
+  tenant_id: Fixed<number>;
+  /** SHA-256 of the release's metadata. */
+  digest: Fixed<string>;
+  /** JSON: component → SHA-256. */
+  images: string;
+  first_seen_at: Fixed<number>;
 }
 
 interface TagTable {
@@ -277,6 +289,10 @@ interface ReleaseTable {
   digest: Fixed<string>;
   /** The metadata, exactly as signed. */
   metadata: Fixed<string>;
+  /** JSON: what ways are judged by, without the hashes of chunks; see catalog/release-record.ts. */
+  record: Fixed<string>;
+  /** JSON: its signatures and the roots that came with it, to be judged by the trust root of any later day. */
+  proof: Fixed<string>;
   created_at: Fixed<number>;
   created_by: Fixed<string>;
   /** Withdrawn: offered to no device any more. */

@@ -276,7 +276,8 @@ async function yank(setId: number, moduleId: number): Promise<void> {
     .insertInto('release')
     .values({
       ...{ tenant_id: fleet.tenantId, set_id: setId, artifact_id: id, product: 'meter', version: '1.0.0', sequence: 1 },
-      ...{ security_counter: 0, digest: 'd', metadata: '{}', yanked_at: 1, yanked_reason: 'bricks meters', ...made },
+      ...{ security_counter: 0, digest: 'd', metadata: '{}', record: '{}', proof: '{}', ...made },
+      ...{ yanked_at: 1, yanked_reason: 'bricks meters' },
     })
     .execute();
 }
