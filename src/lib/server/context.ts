@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import type { SettingsCache } from './access/settings-cache.js';
+import type { BlobStore } from './artifacts/blob-store.js';
 import type { Database } from './database/database.js';
 import type { LastSeen } from './devices/last-seen.js';
 import type { EventLog } from './events/event-log.js';
@@ -17,6 +18,7 @@ export interface ServerContext {
   readonly tenantSettings: SettingsCache;
   readonly log: ServerLog;
   readonly events: EventLog;
+  readonly blobs: BlobStore;
   readonly lastSeen: LastSeen;
   readonly metrics: Metrics;
   readonly telemetry: TelemetryIntake;

@@ -1,4 +1,5 @@
 import { deviceRoutes } from './api/devices/device-routes.js';
+import { trustRootRoutes } from './artifacts/trust-root-routes.js';
 import { documentRoutes } from './http/document-route.js';
 import { healthRoutes } from './http/health.js';
 import type { RouteDefinition } from './http/route.js';
@@ -12,4 +13,5 @@ export const ROUTES: readonly RouteDefinition[] = [
   ...metricsRoutes,
   ...telemetryRoutes,
   ...deviceRoutes,
+  ...trustRootRoutes,
 ];

@@ -7,6 +7,7 @@ import { ResourceStack } from '../core/resource-stack.js';
 import { openAuthenticator } from './access/authenticator.js';
 import { type FirstStart, prepareFirstStart } from './access/first-start.js';
 import { openSettingsCache } from './access/settings-cache.js';
+import { openBlobStore } from './artifacts/blob-store.js';
 import type { ServerContext, ServerLog, ServerSettings } from './context.js';
 import type { Database } from './database/database.js';
 import { openPostgres } from './database/postgres.js';
@@ -79,6 +80,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     tenantSettings,
     log,
     events,
+    blobs: openBlobStore(database, dataDirectory),
     lastSeen,
     metrics,
     telemetry: open.use(new TelemetryIntake(telemetryLog, intake)),

@@ -4,9 +4,9 @@ import type { $ZodType, output } from 'zod/v4/core';
 import { DEFAULT_CHANNELS } from '../../catalog/channel.js';
 import { OtaError } from '../../core/errors.js';
 import { checkSchema } from '../../core/schema.js';
-import type { JsonValue } from '../../core/strict-json.js';
-import { parseTrustRoot } from '../../trust/root.js';
+import type { JsonObject, JsonValue } from '../../core/strict-json.js';
 import { channelName } from '../../wire/catalog.js';
+import { requireRotation } from '../artifacts/trust-root.js';
 import { audit } from '../audit/audit.js';
 import type { Queryable } from '../database/database.js';
 import type { Schema } from '../database/schema.js';
@@ -65,6 +65,8 @@ export const TENANT_SETTINGS = {
     ),
     [...DEFAULT_CHANNELS],
   ),
+  /** Bytes of all artifacts together. */
+  'artifacts.maxBytes': setting(wholeNumber(0, 2 ** 50), 1024 ** 4),
   /** The content of a trust root file, which an `.ota` must be signed under. */
   trustRoot: setting(z.nullable(z.record(z.string(), z.json())), null),
   /** Telemetry that an operator or a gateway sends registers devices that are new; otherwise it is refused. */
@@ -111,13 +113,16 @@ export interface SettingChange {
 export async function writeSetting(tx: Transaction<Schema>, change: SettingChange): Promise<void> {
   const { tenantId, actor, name, now } = change;
   const spec: SettingSpec<unknown> = TENANT_SETTINGS[name];
-  if (change.value === undefined) {
+  if (change.value === undefined && name !== 'trustRoot') {
     await tx.deleteFrom('tenant_setting').where('tenant_id', '=', tenantId).where('name', '=', name).execute();
     await audit(tx, { tenantId, actor, action: 'setting.reset', object: `setting:${name}`, detail: {}, now });
     return;
   }
-  const given = checkSchema(spec.schema, change.value, { code: 'USAGE', name });
-  if (name === 'trustRoot' && given !== null) parseTrustRoot(Buffer.from(JSON.stringify(given)), name);
+  const given = checkSchema(spec.schema, change.value ?? null, { code: 'USAGE', name });
+  if (name === 'trustRoot') {
+    const { trustRoot } = await readSettings(tx, tenantId);
+    requireRotation(trustRoot as JsonObject | null, given as JsonObject | null, new Date(now));
+  }
   const value = JSON.stringify(spec.isSecret && given !== null ? tokenHash(given as string) : given);
   await tx
     .insertInto('tenant_setting')

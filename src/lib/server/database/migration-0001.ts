@@ -100,6 +100,7 @@ async function softwareTables(make: TableMaker): Promise<void> {
     { unique: [['artifact_id', 'label']] },
   );
   await make.index('artifact_cut', ['sha256']);
+  await make.table('blob', { sha256: 'text', size: 'int', claimed_at: 'int' }, { primary: ['sha256'] });
   await make.table('distribution_set', {
     ...{ id: 'id', tenant_id: '->> tenant', type_key: 'text', name: 'text', version: 'text' },
     ...{ version_order: 'text', is_migration_required: 'int', invalidated_at: 'int?' },

@@ -12,6 +12,7 @@ export interface Schema {
   api_token: ApiTokenTable;
   artifact: ArtifactTable;
   artifact_cut: ArtifactCutTable;
+  blob: BlobTable;
   device: DeviceTable;
   device_attribute: DeviceTextTable;
   device_filter: DeviceFilterTable;
@@ -250,6 +251,14 @@ interface ArtifactCutTable {
   md5: Fixed<string>;
   sha1: Fixed<string>;
   sha256: Fixed<string>;
+}
+
+/** A file of the blob store; see artifacts/blob-store.ts. Belongs to no tenant: the same bytes are kept once. */
+interface BlobTable {
+  sha256: Fixed<string>;
+  size: Fixed<number>;
+  /** When something last came to need it. */
+  claimed_at: number;
 }
 
 interface DistributionSetTable {

@@ -1,4 +1,5 @@
+import { collectJob } from '../artifacts/collect-job.js';
 import { offlineJob } from '../devices/offline-job.js';
 import type { Job } from './job.js';
 
-export const JOBS: readonly Job[] = [offlineJob];
+export const JOBS: readonly Job[] = [collectJob, offlineJob];
