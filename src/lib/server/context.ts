@@ -1,4 +1,6 @@
 import type { Clock } from '../core/clock.js';
+import type { AccessControl } from './access/access.js';
+import type { Rates } from './access/rates.js';
 import type { SettingsCache } from './access/settings-cache.js';
 import type { BlobStore } from './artifacts/blob-store.js';
 import type { Database } from './database/database.js';
@@ -14,6 +16,7 @@ export interface ServerContext {
   /** Where artifacts, telemetry and, embedded, the database lie. */
   readonly dataDirectory: string;
   readonly settings: ServerSettings;
+  readonly access: AccessControl;
   /** What tenants have set, for hot paths; `readSettings` where it must be exact. */
   readonly tenantSettings: SettingsCache;
   readonly log: ServerLog;
@@ -36,6 +39,8 @@ export interface ServerSettings {
   readonly maxArtifactBytes: number;
   /** What all telemetry together may take on the disk; 1 GiB without it. */
   readonly maxTelemetryBytes?: number;
+  /** Where not those of DEFAULT_RATES. */
+  readonly rates?: Partial<Rates>;
 }
 
 /** Where a server tells what an administrator should know. Never a secret, never a request's body. */

@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.js';
 import { ioError } from '../core/io-error.js';
 import { takeLock } from '../core/lock.js';
 import { ResourceStack } from '../core/resource-stack.js';
+import { openAccessControl } from './access/access.js';
 import { openAuthenticator } from './access/authenticator.js';
 import { type FirstStart, prepareFirstStart } from './access/first-start.js';
 import { openSettingsCache } from './access/settings-cache.js';
@@ -78,6 +79,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     dataDirectory,
     settings,
     tenantSettings,
+    access: await openAccessControl(database, { clock, settings }),
     log,
     events,
     blobs: openBlobStore(database, dataDirectory),

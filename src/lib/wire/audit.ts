@@ -37,3 +37,24 @@ export const AUDIT_GENESIS = '0'.repeat(64);
 export function auditHash({ hash: _, ...signed }: Omit<AuditEntry, 'hash'> & { hash?: string }): string {
   return sha256Hex(canonicalJson(signed as JsonObject));
 }
+
+/** `GET /api/v1/audit`: a page, in the order asked for. */
+export const auditPage = z.object({
+  items: z.array(auditEntry),
+  /** Entries that match in all. */
+  total: z.int(),
+  /** Of the last entry of the log, whatever was asked for; null: there is none yet. */
+  head: z.nullable(z.object({ seq: z.int(), hash })),
+});
+export type AuditPage = z.output<typeof auditPage>;
+
+/** `GET /api/v1/audit/verify`: what the server finds when it follows the chain. */
+export const auditVerdict = z.object({
+  isIntact: z.boolean(),
+  /** Entries that were followed. */
+  entries: z.int(),
+  head: z.nullable(z.object({ seq: z.int(), hash })),
+  /** The first entry that does not hold. */
+  broken: z.optional(z.object({ seq: z.int(), reason: z.string() })),
+});
+export type AuditVerdict = z.output<typeof auditVerdict>;

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { createTenant } from '../../../src/lib/server/access/create-tenant.js';
 import { ROLES, type Role } from '../../../src/lib/server/access/permissions.js';
+import { DEFAULT_RATES } from '../../../src/lib/server/access/rates.js';
 import { newToken, tokenHash } from '../../../src/lib/server/access/token.js';
 import { type RunningServer, type ServerOptions, startServer } from '../../../src/lib/server/server.js';
 
@@ -51,7 +52,13 @@ export async function startTestServer(
   const running = await startServer({
     dataDirectory: folder,
     http: { host: '127.0.0.1', port: 0 },
-    settings: { version: '0.0.0-test', scryptCost: 1024, maxArtifactBytes: 64 * 1024 ** 2 },
+    settings: {
+      version: '0.0.0-test',
+      scryptCost: 1024,
+      maxArtifactBytes: 64 * 1024 ** 2,
+      // The clock stands, so whatever is counted would never be forgotten.
+      rates: Object.fromEntries(Object.keys(DEFAULT_RATES).map((name) => [name, { burst: 1e6, perSecond: 1e6 }])),
+    },
     clock: { now: () => new Date(now) },
     log: { info: tell, warn: tell, error: tell },
     isTimed: false,

@@ -1,61 +1,85 @@
 import type { FastifyRequest } from 'fastify';
 import type { ServerContext } from '../context.js';
-import type { Database } from '../database/database.js';
 import type { Access } from '../http/route.js';
 import { ServerFailure } from '../http/server-failure.js';
-import { openDeviceAccess } from './device-access.js';
-import { isGranted, type Role } from './permissions.js';
-import type { OperatorPrincipal, Principal } from './principal.js';
-import { tokenHash } from './token.js';
+import { clientCertificateOf } from './client-certificate.js';
+import { type DeviceLogin, openDeviceLogin } from './device-login.js';
+import { operatorOf } from './operator-login.js';
+import type { Permission } from './permissions.js';
+import type { DevicePrincipal, OperatorPrincipal, Principal } from './principal.js';
+import type { RateLimiter } from './rate-limiter.js';
+import { addressKey } from './rates.js';
+import { tooMany } from './too-many.js';
 
 /** Finds out who sends a request, and whether they may. */
 export interface Authenticator {
   /**
    * @returns undefined for a public route
-   * @throws ServerFailure 401 when nobody known asks, 403 when their role does not allow it
+   * @throws ServerFailure 401 when nobody known asks, 403 when their role does not allow it, 404 when one device asks
+   *   as another, 429 when they ask too often
    */
   authenticate(access: Access, request: FastifyRequest): Promise<Principal | undefined>;
 }
 
-type AuthenticatorNeeds = Pick<ServerContext, 'database' | 'tenantSettings' | 'lastSeen' | 'clock'>;
-
-export function openAuthenticator(server: AuthenticatorNeeds): Authenticator {
-  const { database } = server;
-  const deviceOf = openDeviceAccess(server);
+export function openAuthenticator(server: ServerContext): Authenticator {
+  const deviceOf = openDeviceLogin(server);
   return {
     async authenticate(access, request) {
-      if (access.kind === 'public') return undefined;
-      if (access.kind === 'device') return deviceOf(request);
-      const [scheme = '', credential = ''] = (request.headers.authorization ?? '').split(' ', 2);
-      const operator = await tokenHolder(database, scheme, credential);
-      if (!isGranted(operator.role, access.permission)) {
-        throw new ServerFailure(403, 'FORBIDDEN', `the role ${operator.role} does not allow ${access.permission}`);
+      if (access.kind === 'public') {
+        take(server.access.limits.stranger, addressKey(request.ip));
+        return undefined;
       }
-      return operator;
+      try {
+        return access.kind === 'device'
+          ? await device(server, request, deviceOf)
+          : await operator(server, request, access);
+      } catch (error) {
+        // Whoever is known is served, however many strangers share the address.
+        if (error instanceof ServerFailure && (error.status === 401 || error.status === 404)) {
+          take(server.access.limits.stranger, addressKey(request.ip));
+        }
+        throw error;
+      }
     },
   };
 }
 
-async function tokenHolder(database: Database, scheme: string, token: string): Promise<OperatorPrincipal> {
-  if (scheme.toLowerCase() !== 'bearer') throw unauthenticated();
-  const row = await database.sql
-    .selectFrom('api_token')
-    .innerJoin('tenant', 'tenant.id', 'api_token.tenant_id')
-    .select(['tenant.id', 'tenant.name as tenantName', 'api_token.name', 'role'])
-    .where('token_hash', '=', tokenHash(token))
-    .where('revoked_at', 'is', null)
-    .executeTakeFirst();
-  if (row === undefined) throw unauthenticated();
-  return {
-    kind: 'operator',
-    tenant: { id: row.id, name: row.tenantName },
-    name: `token:${row.name}`,
-    role: row.role as Role,
-  };
+async function operator(
+  { database, access, clock, log }: ServerContext,
+  request: FastifyRequest,
+  { permission }: { permission: Permission },
+): Promise<OperatorPrincipal> {
+  const credentials = { ...authorizationOf(request), address: request.ip, now: clock.now().getTime() };
+  const { passwords, sessionTokens: tokens } = access;
+  const principal = await operatorOf(credentials, { database, passwords, tokens, log });
+  take(access.limits.operator, `${principal.tenant.id} ${principal.name}`);
+  if (!principal.permissions.has(permission)) {
+    throw new ServerFailure(403, 'FORBIDDEN', `the role ${principal.role} does not allow ${permission}`);
+  }
+  return principal;
 }
 
-function unauthenticated(): ServerFailure {
-  return new ServerFailure(401, 'UNAUTHENTICATED', 'no known credentials', {
-    headers: { 'www-authenticate': 'Bearer' },
-  });
+async function device(
+  { access: { limits }, lastSeen, clock }: ServerContext,
+  request: FastifyRequest,
+  deviceOf: DeviceLogin,
+): Promise<DevicePrincipal> {
+  const { tenant, controllerId } = request.params as { tenant: string; controllerId: string };
+  const certificate = clientCertificateOf(request.raw.socket);
+  const principal = await deviceOf({ ...authorizationOf(request), certificate, tenant, controllerId });
+  if (principal.kind === 'gateway') take(limits.gateway, `${principal.tenant.id}`);
+  take(limits.device, `${principal.tenant.id} ${controllerId}`);
+  if (principal.device !== undefined) lastSeen.saw(principal.device.id, clock.now().getTime());
+  return principal;
+}
+
+/** RFC 9110, section 11.4: the scheme's case does not matter. */
+function authorizationOf({ headers }: FastifyRequest): { scheme: string; value: string } {
+  const [scheme = '', value = ''] = (headers.authorization ?? '').trim().split(/ +/, 2);
+  return { scheme: scheme.toLowerCase(), value };
+}
+
+function take(limiter: RateLimiter, key: string): void {
+  const waitMs = limiter.take(key);
+  if (waitMs > 0) throw tooMany('requests', waitMs);
 }

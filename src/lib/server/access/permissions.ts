@@ -1,6 +1,6 @@
-/** Who an operator is to the fleet. */
-export const ROLES = ['admin', 'operator', 'viewer', 'auditor'] as const;
-export type Role = (typeof ROLES)[number];
+import { ROLES, type Role } from '../../wire/access.js';
+
+export { ROLES, type Role };
 
 /** What a request may need. Reading is apart from changing, and people are apart from devices. */
 export const PERMISSIONS = [
@@ -47,6 +47,6 @@ const GRANTED: Readonly<Record<Role, ReadonlySet<Permission>>> = {
   auditor: new Set<Permission>([...READING, 'audit:read']),
 };
 
-export function isGranted(role: Role, permission: Permission): boolean {
-  return GRANTED[role].has(permission);
+export function permissionsOf(role: Role): ReadonlySet<Permission> {
+  return GRANTED[role];
 }

@@ -1,5 +1,5 @@
 import type { KnownDevice } from './device-lookup.js';
-import type { Role } from './permissions.js';
+import type { Permission, Role } from './permissions.js';
 
 /** The tenant that a request is about, and that its principal belongs to. */
 export interface Tenant {
@@ -14,17 +14,27 @@ export interface OperatorPrincipal {
   /** For the audit log: name of the operator, or `token:NAME`. */
   readonly name: string;
   readonly role: Role;
+  /** Those of the role; of a token only what its creator may, too. */
+  readonly permissions: ReadonlySet<Permission>;
+  /** Of a person. */
   readonly operatorId?: number;
+  /** Of a token that a person made: that person. */
+  readonly creatorId?: number;
+  /** Of a person who is logged in by a session. */
   readonly sessionId?: string;
 }
 
-/** A device, or a gateway that speaks for all devices of the tenant. */
+/** A device, or a gateway in the name of one. */
 export interface DevicePrincipal {
-  readonly kind: 'device' | 'gateway';
+  /**
+   * By the token of the device itself, by that of a gateway, which speaks for every device of its tenant, or by a
+   * certificate. Gateways and certificates may come with a device that is new: whoever gave them vouches for it.
+   */
+  readonly kind: 'device' | 'gateway' | 'certificate';
   readonly tenant: Tenant;
-  /** Name of the device that it is or speaks for. */
+  /** The device that it is or speaks for: the one in the path. */
   readonly controllerId: string;
-  /** Absent: a gateway speaks for a device that nobody knows yet. */
+  /** Absent: nobody knows it yet. */
   readonly device?: KnownDevice;
 }
 

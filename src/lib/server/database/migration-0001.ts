@@ -38,6 +38,7 @@ async function accessTables(make: TableMaker): Promise<void> {
       name: 'text',
       role: 'text',
       token_hash: 'text',
+      operator_id: '->> operator?',
       created_by: 'text',
       created_at: 'int',
       expires_at: 'int?',
@@ -59,6 +60,8 @@ async function accessTables(make: TableMaker): Promise<void> {
     },
     { primary: ['id'], unique: [['refresh_hash']] },
   );
+  await make.index('session', ['operator_id', 'created_at']);
+  await make.index('api_token', ['operator_id']);
 }
 
 async function softwareTables(make: TableMaker): Promise<void> {
@@ -153,6 +156,7 @@ async function deviceTables(make: TableMaker): Promise<void> {
     },
     { unique: [['tenant_id', 'controller_id']] },
   );
+  await make.index('device', ['token_hash']);
   await make.index('device', ['tenant_id', 'is_online', 'last_seen_at']);
   await make.index('device', ['tenant_id', 'update_status']);
   for (const column of ['controller_id', 'name', 'group_name']) {

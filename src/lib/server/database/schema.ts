@@ -84,6 +84,8 @@ interface ApiTokenTable {
   role: Fixed<string>;
   /** SHA-256, hexadecimal. */
   token_hash: Fixed<string>;
+  /** The person who made it: it goes with them, and never may more than they do. */
+  operator_id: Fixed<number | null>;
   created_by: Fixed<string>;
   created_at: Fixed<number>;
   expires_at: Fixed<number | null>;

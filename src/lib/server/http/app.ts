@@ -5,6 +5,7 @@ import { checkSchema } from '../../core/schema.js';
 import type { Authenticator } from '../access/authenticator.js';
 import type { Principal } from '../access/principal.js';
 import type { ServerContext } from '../context.js';
+import { refuseCrossSite } from './cross-site.js';
 import { failureBody } from './failure-body.js';
 import { readJsonBody } from './json-body.js';
 import { apiDescription, keepApiDocument } from './openapi.js';
@@ -12,6 +13,8 @@ import { Answer, type Call, hijacked, type RouteDefinition } from './route.js';
 import { ServerFailure, serverFailureOf } from './server-failure.js';
 
 const MAX_JSON_BYTES = 1024 ** 2;
+/** So long that what is too long is refused by its schema, as what it is. Encoded characters. */
+const MAX_PARAM_LENGTH = 8_192;
 /** From the first byte of a request to the end of its headers: row 61 of the refusal catalogue. Milliseconds. */
 const HEADERS_TIMEOUT_MS = 10_000;
 /** A client that neither sends nor takes anything for so long is cut. */
@@ -44,7 +47,7 @@ export async function buildApp({ server, routes, authenticator, tls }: AppOption
     bodyLimit: MAX_JSON_BYTES,
     forceCloseConnections: 'idle',
     connectionTimeout: IDLE_TIMEOUT_MS,
-    routerOptions: { maxParamLength: 512 },
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     http: { headersTimeout: HEADERS_TIMEOUT_MS, connectionsCheckingInterval: 1_000 },
     ...(tls === undefined
       ? {}
@@ -85,6 +88,7 @@ function addRoute(
     schema: apiDescription(definition),
     bodyLimit: body?.maxBytes ?? MAX_JSON_BYTES,
     onRequest: async (request) => {
+      refuseCrossSite(request.raw);
       request.checkedParams = checked(params, request.params, 'path');
       request.principal = await authenticator.authenticate(access, request);
     },
