@@ -156,7 +156,6 @@ async function deviceTables(make: TableMaker): Promise<void> {
     },
     { unique: [['tenant_id', 'controller_id']] },
   );
-  await make.index('device', ['token_hash']);
   await make.index('device', ['tenant_id', 'is_online', 'last_seen_at']);
   await make.index('device', ['tenant_id', 'update_status']);
   for (const column of ['controller_id', 'name', 'group_name']) {
