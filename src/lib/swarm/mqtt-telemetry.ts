@@ -27,6 +27,7 @@ const REFUSED = 0x80;
 const FIRST_RETRY_MS = 1000;
 const LONGEST_RETRY_MS = 60_000;
 const CLOSE_MS = 5000;
+const CLOSE_ATTEMPTS = 3;
 
 /** One connection for each device, as in the field: opened with its first message, and again with a later one. */
 export class MqttTelemetry implements TelemetryLink {
@@ -70,7 +71,8 @@ class DeviceSender {
   #packetId = 0;
   #failures = 0;
   #notBeforeMs = 0;
-  #onEmpty: () => void = () => {};
+  /** Everything is acknowledged, or the connection is lost. */
+  #onChange: () => void = () => {};
 
   constructor(device: string, options: MqttTelemetryOptions) {
     const { broker, tenant, tokenOf } = options;
@@ -99,12 +101,16 @@ class DeviceSender {
     void connecting.run(() => this.#connect(signal));
   }
 
-  /** Resolves when nothing waits for an acknowledgement. */
+  /** Resolves when nothing waits for an acknowledgement, or the broker cannot be reached. */
   async acknowledged(): Promise<void> {
-    if (this.#inFlight.size + this.#waiting.length === 0) return;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#onEmpty = resolve;
-    await promise;
+    for (let attempt = 0; attempt < CLOSE_ATTEMPTS; attempt++) {
+      if (this.#inFlight.size + this.#waiting.length === 0) return;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#onChange = resolve;
+      this.#notBeforeMs = 0;
+      this.reconnect();
+      await promise;
+    }
   }
 
   async end(): Promise<void> {
@@ -144,6 +150,7 @@ class DeviceSender {
     const { pacing } = this.#broker;
     const longestMs = Math.min(FIRST_RETRY_MS * 2 ** this.#failures++, LONGEST_RETRY_MS);
     this.#notBeforeMs = pacing.monotonicMs() + pacing.random() * longestMs;
+    this.#onChange();
   }
 
   #publishWaiting(connection: MqttConnection): void {
@@ -172,6 +179,6 @@ class DeviceSender {
       tally.error(`mqtt: puback ${packet.reasonCode}`);
       tally.telemetry.dropped++;
     }
-    if (this.#inFlight.size + this.#waiting.length === 0) this.#onEmpty();
+    if (this.#inFlight.size + this.#waiting.length === 0) this.#onChange();
   }
 }

@@ -1,14 +1,22 @@
 import { hash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { canonicalJson } from '../../../src/lib/core/canonical-json.js';
+import { randomNumbers } from '../../../src/lib/core/random-numbers.js';
+import type { JsonValue } from '../../../src/lib/core/strict-json.js';
+import { systemPacing } from '../../../src/lib/net/pacing.js';
+import type { ListedPayload } from '../../../src/lib/package/authenticate.js';
+import { makePayloads } from '../../../src/lib/package/pack-payloads.js';
 import { DEFAULT_PROFILE, type SwarmProfile } from '../../../src/lib/swarm/profile.js';
 import { runSwarm, type SwarmOptions } from '../../../src/lib/swarm/run-swarm.js';
 import type { SwarmEvent, SwarmReport } from '../../../src/lib/swarm/swarm-report.js';
+import { mqttBroker } from '../../../src/lib/telemetry/mqtt-access.js';
 import { trustKeys } from '../../../src/lib/trust/trust-policy.js';
 import { DdiServer } from '../../support/ddi-server.js';
 import { testFolder } from '../../support/folder.js';
 import { leapingTime } from '../../support/leaping-time.js';
-import { smallPackage, testSigner } from '../../support/packages.js';
+import { packageBytes, releaseMetadata, smallPackage, testSigner } from '../../support/packages.js';
+import { serveAedes } from '../telemetry/brokers.js';
 
 const image = Buffer.alloc(20_000, 'image two ');
 const meters: Partial<SwarmProfile> = { product: 'meter', models: [{ model: 'M100', weight: 1 }] };
@@ -280,6 +288,54 @@ describe('the images of devices', () => {
   });
 });
 
+test('a delta is applied to the image that a device runs, the full image elsewhere', async () => {
+  await using folder = await testFolder();
+  await writeFile(folder.file('one.bin'), randomImage(1));
+  await writeFile(folder.file('two.bin'), randomImage(2));
+  await using made = await makePayloads(
+    [
+      {
+        component: 'app',
+        target: { name: 'two.bin', path: folder.file('two.bin'), version: '2.0.0' },
+        bases: [{ name: 'one.bin', path: folder.file('one.bin') }],
+        full: true,
+      },
+    ],
+    { format: 'bsdf2', workDirectory: folder.path },
+  );
+  const [delta, full] = made.payloads;
+  const metadata = releaseMetadata([delta!.entry, full!.entry]);
+  const metadataBytes = canonicalJson(metadata as JsonValue);
+  const packageOf = ({ entry, data }: ListedPayload) =>
+    packageBytes({ metadataBytes, payloads: [{ file: entry.file, data }], signers: [testSigner(1)] });
+  const [thin, whole] = [await packageOf(delta!), await packageOf(full!)];
+  // The server chooses by what devices have told about themselves, so it offers at their second poll.
+  server.intercept = (request) => {
+    const [, id] = /^\/DEFAULT\/controller\/v1\/([^/]+)$/.exec(request.url!) ?? [];
+    const runs = server.attributes.get(id ?? '')?.['ota.app.sha256'];
+    if (id === undefined || runs === undefined || server.actions.some(({ device }) => device === id)) return false;
+    server.offer(id, runs === delta!.entry.base!.sha256 ? thin : whole);
+    return false;
+  };
+  const versions: SwarmProfile['versions'] = [
+    { version: '1.0.0', weight: 1, securityCounter: 0, images: { app: 'one.bin' } },
+    { version: '0.9.0', weight: 1, securityCounter: 0, images: {} },
+  ];
+  const options = { trust: trust(), profileFolder: folder.path, untilIdleMs: 30_000 };
+  const { report } = await run({ versions, components: ['app'] }, options);
+  expect(report).toMatchObject({ versions: { '2.0.0': 20 }, updates: { success: 20 }, verification: { made: 2 } });
+  expect(new Set(server.actions.map(({ artifact }) => artifact))).toEqual(new Set([thin, whole]));
+});
+
+/** Images that have most in common. */
+function randomImage(number: number): Buffer {
+  const bytes = Buffer.alloc(30_000);
+  const random = randomNumbers(1);
+  for (let at = 0; at < bytes.length; at++) bytes[at] = 256 * random();
+  bytes.fill(number, 7000, 7100);
+  return bytes;
+}
+
 describe('telemetry over HTTP', () => {
   const telemetry = { perMinute: 6, errors: 0.2, duplicates: 0.3 };
 
@@ -322,6 +378,72 @@ describe('telemetry over HTTP', () => {
     await run({ telemetry: { ...telemetry, perMinute: 0 } }, { devices: 1, telemetry: { via: 'http' } });
     const status = server.telemetry.map(({ message }) => message).find(({ type }) => type === 'update');
     expect(status).toMatchObject({ deviceId: 'sim-0001', offered: '2.0.0', result: 'success' });
+  });
+});
+
+describe('telemetry over MQTT', () => {
+  const telemetry = { perMinute: 60, errors: 0.2, duplicates: 0.1 };
+  const pacing = { ...systemPacing, random: () => 0 };
+
+  async function runMqtt(broker: Awaited<ReturnType<typeof serveAedes>>, connections = 10) {
+    const access = { username: '-', password: '-', pacing };
+    const { report } = await run(
+      { telemetry },
+      {
+        devices: 4,
+        telemetry: { via: 'mqtt', broker: await mqttBroker(broker.endpoint('t'), access), connections },
+        untilIdleMs: undefined,
+        durationMs: 30_000,
+      },
+    );
+    return report;
+  }
+
+  test('comes from each device under its own name, with its token', async () => {
+    await using broker = await serveAedes();
+    const logins: string[] = [];
+    broker.aedes.authenticate = (_client, username, password, done) => {
+      logins.push(`${username} ${password}`);
+      done(null, true);
+    };
+    const got: { topic: string; message: { messageId: string } }[] = [];
+    broker.aedes.on('publish', ({ topic, payload }, client) => {
+      if (client !== null) got.push({ topic, message: JSON.parse(payload.toString()) });
+    });
+    const report = await runMqtt(broker);
+    expect(logins.sort()).toEqual([...server.tokens].map(([id, token]) => `DEFAULT/${id} ${token}`).sort());
+    expect(new Set(got.map(({ topic }) => topic.split('/').at(-1)))).toEqual(new Set(['telemetry', 'events']));
+    expect(got.every(({ topic }) => /^t\/DEFAULT\/devices\/sim-000[1-4]\//.test(topic))).toBe(true);
+    expect(new Set(got.map(({ message }) => message.messageId)).size).toBe(report.telemetry.messages);
+    expect(report.telemetry).toMatchObject({ acknowledged: got.length, dropped: 0 });
+  });
+
+  test('is sent again under the same ids when a connection breaks', async () => {
+    await using broker = await serveAedes();
+    const got = new Set<string>();
+    let breaks = 0;
+    broker.aedes.authorizePublish = (client, packet, done) => {
+      if (client !== null && breaks++ % 25 === 10) client.close();
+      else {
+        got.add(JSON.parse(packet.payload.toString()).messageId);
+        done(null);
+      }
+    };
+    const report = await runMqtt(broker);
+    expect(got.size).toBe(report.telemetry.messages);
+    expect(Object.keys(report.errors)).toEqual(['mqtt: NETWORK_FAILED']);
+  });
+
+  test('comes over HTTP from devices that may have no connection', async () => {
+    await using broker = await serveAedes();
+    const topics = new Set<string>();
+    broker.aedes.on('publish', ({ topic }, client) => {
+      if (client !== null) topics.add(topic.split('/')[3]!);
+    });
+    await runMqtt(broker, 1);
+    expect(topics).toEqual(new Set(['sim-0001']));
+    const posted = new Set(server.telemetry.map(({ message }) => message.deviceId));
+    expect(posted).toEqual(new Set(['sim-0002', 'sim-0003', 'sim-0004']));
   });
 });
 
