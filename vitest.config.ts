@@ -16,7 +16,7 @@ export default defineConfig({
         extends: true,
         test: { name: 'default', include: ['test/**/*.test.ts'], exclude: ['test/service/**', 'test/proof/**'] },
       },
-      // Needs other tools (bsdiff, openssl, strace, Mosquitto, Apache Kafka, an installed tarball) or many processes.
+      // Needs other tools (bsdiff, openssl, strace, Mosquitto, PostgreSQL, an installed tarball …) or many processes.
       {
         extends: true,
         test: { name: 'service', include: ['test/service/**/*.test.ts'], testTimeout: 120_000, hookTimeout: 120_000 },

@@ -7,8 +7,8 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, w
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
-import { runAlone, startBroker } from './broker.mjs';
 import { freePorts } from './ports.mjs';
+import { listening, loopback, runAlone, startService } from './service.mjs';
 
 const POM = join(import.meta.dirname, 'kafka/pom.xml');
 const START_MS = 60_000;
@@ -36,8 +36,9 @@ export async function startKafka(directory) {
   const [port, loginPort] = readFileSync(config, 'utf8')
     .match(/(?<=127\.0\.0\.1:)\d+/g)
     .map(Number);
-  const options = { name: 'Kafka', ports: [port, loginPort], limitMs: START_MS };
-  return await startBroker('java', [...HEAP, '-cp', classPath, 'kafka.Kafka', config], options);
+  const options = { name: 'Kafka', ready: listening([port, loginPort], START_MS) };
+  const service = await startService('java', [...HEAP, '-cp', classPath, 'kafka.Kafka', config], options);
+  return { ...service, address: loopback(port), loginAddress: loopback(loginPort) };
 }
 
 /**
@@ -133,4 +134,4 @@ broker.heartbeat.interval.ms=200
 `;
 }
 
-await runAlone(import.meta.filename, startKafka, 'kafka');
+await runAlone(import.meta.filename, startKafka, ({ address }) => `kafka://${address}`);

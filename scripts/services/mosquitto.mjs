@@ -4,8 +4,8 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { runAlone, startBroker } from './broker.mjs';
 import { freePorts } from './ports.mjs';
+import { listening, loopback, runAlone, startService } from './service.mjs';
 
 const START_MS = 10_000;
 /** A login for the second listener; it protects nothing. */
@@ -30,15 +30,15 @@ export async function startMosquitto(directory, { settings = [] } = {}) {
   const [port, loginPort] = [...readFileSync(config, 'utf8').matchAll(/^listener (\d+)/gm)].map((match) =>
     Number(match[1]),
   );
-  const options = { name: 'Mosquitto', ports: [port, loginPort], limitMs: START_MS };
-  const { signal, ...broker } = await startBroker(tool('mosquitto'), ['-c', config], options);
+  const options = { name: 'Mosquitto', ready: listening([port, loginPort], START_MS) };
+  const service = await startService(tool('mosquitto'), ['-c', config], options);
   const save = async () => {
     const file = join(directory, 'mosquitto.db');
     const before = versionOf(file);
-    signal('SIGUSR1');
+    service.signal('SIGUSR1');
     while (versionOf(file) === before) await delay(10);
   };
-  return { ...broker, save };
+  return { ...service, address: loopback(port), loginAddress: loopback(loginPort), save };
 }
 
 /** It saves when it is told to and when it is stopped: saving after each change takes all of its time. */
@@ -72,4 +72,4 @@ function tool(name) {
   );
 }
 
-await runAlone(import.meta.filename, startMosquitto, 'mqtt');
+await runAlone(import.meta.filename, startMosquitto, ({ address }) => `mqtt://${address}`);
