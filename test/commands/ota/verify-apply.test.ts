@@ -4,11 +4,12 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../../support/cli.js';
+import { otaInProcess } from './in-process.js';
 import { type PackageFolder, packageFolder } from './package-fixture.js';
 
 let folder: PackageFolder;
 beforeAll(async () => {
-  folder = await packageFolder();
+  folder = await packageFolder(otaInProcess);
   await folder.pack();
   await folder.pack('--full', '--out', 'fat.ota');
   await folder.pack('--full', '--expires', '2020-01-01T00:00:00Z', '--out', 'expired.ota');

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto';
 import Bzip2 from '@foxglove/wasm-bz2';
 import { verify } from '@noble/ed25519';
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { AttackCase } from '../../../src/lib/attack/attack-case.js';
 import { attackCases } from '../../../src/lib/attack/attack-cases.js';
 import { filesOf } from '../../../src/lib/attack/attack-index.js';
 import { CATALOGUE } from '../../../src/lib/attack/catalogue.js';
@@ -18,17 +19,21 @@ const image = Buffer.from('firmware '.repeat(100));
 const container = async (changes = {}) => openContainer(memoryAccess(await smallPackage(image, changes), 'x.ota'));
 const forge = async () => new Forge(await takeSpecimen(await container()), 'seed');
 
+let all: AttackCase[];
+beforeAll(async () => {
+  all = [...attackCases(await forge())];
+});
+
 describe('attackCases', () => {
   test('has at least one case for every row of the catalogue, each under a name of its own', async () => {
-    const cases = [...attackCases(await forge())];
-    expect(new Set(cases.map(({ row }) => row))).toEqual(new Set(CATALOGUE.map(({ row }) => row)));
-    const names = cases.map(({ row, name }) => `${row}-${name}`);
+    expect(new Set(all.map(({ row }) => row))).toEqual(new Set(CATALOGUE.map(({ row }) => row)));
+    const names = all.map(({ row, name }) => `${row}-${name}`);
     expect(new Set(names).size).toBe(names.length);
   });
 
   test('gives a file that several cases share the same bytes everywhere', async () => {
     const hashes = new Map<string, string>();
-    for (const attack of attackCases(await forge())) {
+    for (const attack of all) {
       for (const { path, bytes } of filesOf(attack)) {
         const sha256 = hash('sha256', bytes);
         expect(hashes.get(path) ?? sha256, path).toBe(sha256);
@@ -38,7 +43,6 @@ describe('attackCases', () => {
   });
 
   test('changes something in every case that changes the package', async () => {
-    const all = [...attackCases(await forge())];
     const valid = Buffer.from(all.find(({ name }) => name === 'valid')!.bytes);
     // In these the package is valid, and what the verifier is given to trust is not.
     const unchanged = all.filter(({ bytes }) => valid.equals(bytes)).map(({ row }) => row);
@@ -49,7 +53,7 @@ describe('attackCases', () => {
     [2, 'forged-under-neutral-key'],
     [3, 'r-non-canonical'],
   ])('row %i, %s: the signature is good for a lax verifier, so strictness alone refuses it', async (row, name) => {
-    const attack = [...attackCases(await forge())].find((found) => found.row === row && found.name === name)!;
+    const attack = all.find((found) => found.row === row && found.name === name)!;
     const { metadataBytes, signatureBytes } = await openContainer(memoryAccess(attack.bytes, 'x.ota'));
     const message = pae(METADATA_PAYLOAD_TYPE, hash('sha256', metadataBytes, 'buffer'));
     const [signature] = JSON.parse(signatureBytes.toString()).signatures;
@@ -61,7 +65,7 @@ describe('attackCases', () => {
   });
 
   test('never writes outside its folder', async () => {
-    for (const attack of attackCases(await forge())) {
+    for (const attack of all) {
       for (const { path } of filesOf(attack)) expect(path).toMatch(/^(?:(?:keys|roots)\/)?[a-z0-9][a-z0-9.-]*$/);
     }
   });
@@ -71,8 +75,8 @@ describe('a package cut anywhere', () => {
   test('is refused at every byte', async () => {
     const whole = await smallPackage(image);
     for (let length = 0; length < whole.length; length++) {
-      const cut = openContainer(memoryAccess(whole.subarray(0, length), 'x.ota'));
-      await expect(cut, `${length} bytes`).rejects.toMatchObject({ code: 'CONTAINER_INVALID', exitCode: 4 });
+      const cut = await openContainer(memoryAccess(whole.subarray(0, length), 'x.ota')).catch((error) => error);
+      if (cut.code !== 'CONTAINER_INVALID') expect.fail(`${length} bytes: ${cut.code ?? 'opened'}`);
     }
   });
 });
