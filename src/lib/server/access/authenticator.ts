@@ -54,7 +54,11 @@ async function operator(
   const principal = await operatorOf(credentials, { database, passwords, tokens, log });
   take(access.limits.operator, `${principal.tenant.id} ${principal.name}`);
   if (!principal.permissions.has(permission)) {
-    throw new ServerFailure(403, 'FORBIDDEN', `the role ${principal.role} does not allow ${permission}`);
+    throw new ServerFailure(
+      403,
+      'FORBIDDEN',
+      `the role ${principal.role} in ${principal.tenant.name} does not allow ${permission}`,
+    );
   }
   return principal;
 }

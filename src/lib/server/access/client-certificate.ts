@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
-import { HOME_TENANT } from './first-start.js';
+import { HOME_TENANT } from './home-tenant.js';
 
 /** What the certificate of a device says, once an authority that this server knows has signed it. */
 export interface ClientCertificate {

@@ -3,10 +3,8 @@ import { writeFileAtomically } from '../../core/atomic-file.js';
 import type { Clock } from '../../core/clock.js';
 import type { Database } from '../database/database.js';
 import { createTenant } from './create-tenant.js';
+import { HOME_TENANT } from './home-tenant.js';
 import { newToken, tokenHash } from './token.js';
-
-/** The tenant that a server begins with: hawkBit's name for it, so that its clients find it. */
-export const HOME_TENANT = 'DEFAULT';
 
 export interface FirstStart {
   /** Everything may be done with it, so it is shown once, on a terminal only. */

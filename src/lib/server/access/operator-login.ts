@@ -1,6 +1,6 @@
 import type { ServerLog } from '../context.js';
 import type { Database } from '../database/database.js';
-import { HOME_TENANT } from './first-start.js';
+import { HOME_TENANT } from './home-tenant.js';
 import type { PasswordLogin } from './password-login.js';
 import { type Permission, permissionsOf, type Role } from './permissions.js';
 import type { OperatorPrincipal } from './principal.js';
@@ -86,7 +86,7 @@ function operatorPrincipal({ id, name, role, tenantId, tenantName }: OperatorRow
     tenant: { id: tenantId, name: tenantName },
     name,
     role: role as Role,
-    permissions: permissionsOf(role as Role),
+    permissions: permissionsOf(role as Role, tenantName),
     operatorId: id,
   };
 }
@@ -110,16 +110,16 @@ async function tokenHolder({ value, now }: Credentials, { database, log }: Optio
     tenant: { id: row.tenantId, name: row.tenantName },
     name: `token:${row.name}`,
     role,
-    permissions: commonPermissions(role, row.creatorRole as Role | null),
+    permissions: commonPermissions(row.tenantName, role, row.creatorRole as Role | null),
     ...(row.operator_id !== null && { creatorId: row.operator_id }),
   };
 }
 
 /** A token never may more than who made it may now. */
-function commonPermissions(role: Role, creatorRole: Role | null): ReadonlySet<Permission> {
-  const own = permissionsOf(role);
+function commonPermissions(tenant: string, role: Role, creatorRole: Role | null): ReadonlySet<Permission> {
+  const own = permissionsOf(role, tenant);
   if (creatorRole === null || creatorRole === role) return own;
-  const creators = permissionsOf(creatorRole);
+  const creators = permissionsOf(creatorRole, tenant);
   return new Set([...own].filter((permission) => creators.has(permission)));
 }
 

@@ -1,4 +1,5 @@
 import { ROLES, type Role } from '../../wire/access.js';
+import { HOME_TENANT } from './home-tenant.js';
 
 export { ROLES, type Role };
 
@@ -47,6 +48,14 @@ const GRANTED: Readonly<Record<Role, ReadonlySet<Permission>>> = {
   auditor: new Set<Permission>([...READING, 'audit:read']),
 };
 
-export function permissionsOf(role: Role): ReadonlySet<Permission> {
-  return GRANTED[role];
+/** About the whole server, so only for whoever runs it. */
+const OF_THE_SERVER: ReadonlySet<Permission> = new Set<Permission>(['server:read', 'tenants:write']);
+
+const GRANTED_ELSEWHERE = Object.fromEntries(
+  ROLES.map((role) => [role, new Set([...GRANTED[role]].filter((permission) => !OF_THE_SERVER.has(permission)))]),
+) as unknown as typeof GRANTED;
+
+/** @param tenant name of the one that the role is in */
+export function permissionsOf(role: Role, tenant: string): ReadonlySet<Permission> {
+  return (tenant === HOME_TENANT ? GRANTED : GRANTED_ELSEWHERE)[role];
 }

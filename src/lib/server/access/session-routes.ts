@@ -2,7 +2,7 @@ import { login, renewal, sessionGrant, userInfo, type Whoami, whoami } from '../
 import { audit } from '../audit/audit.js';
 import { Answer, needs, PUBLIC, type RouteDefinition, route } from '../http/route.js';
 import { badRequest } from '../http/server-failure.js';
-import { HOME_TENANT } from './first-start.js';
+import { HOME_TENANT } from './home-tenant.js';
 import type { OperatorPrincipal } from './principal.js';
 
 /** A few short texts. */

@@ -2,11 +2,10 @@ import * as z from 'zod/mini';
 import { createdTenant, listOf, newTenant, type TenantInfo, tenant as tenantInfo } from '../../wire/access.js';
 import { audit } from '../audit/audit.js';
 import { Answer, needs, type RouteDefinition, route } from '../http/route.js';
-import { badRequest, conflict, notFound, ServerFailure } from '../http/server-failure.js';
+import { badRequest, conflict, notFound } from '../http/server-failure.js';
 import { createTenant } from './create-tenant.js';
-import { HOME_TENANT } from './first-start.js';
+import { HOME_TENANT } from './home-tenant.js';
 import { pathId } from './ids.js';
-import type { Tenant } from './principal.js';
 import { newToken, tokenHash } from './token.js';
 
 /** First parts of paths that belong to the server, where a device's path has its tenant. */
@@ -20,8 +19,7 @@ export const tenantRoutes: readonly RouteDefinition[] = [
     access: needs('tenants:write'),
     summary: `Lists the tenants of the server; for administrators of ${HOME_TENANT}.`,
     answers: { 200: { description: 'All of them, by name.', json: listOf(tenantInfo) } },
-    async handle({ server: { database }, tenant }) {
-      requireHome(tenant);
+    async handle({ server: { database } }) {
       const rows = await database.sql.selectFrom('tenant').selectAll().orderBy('name').execute();
       return { items: rows.map(tenantOf) };
     },
@@ -33,8 +31,7 @@ export const tenantRoutes: readonly RouteDefinition[] = [
     summary: `Tells of one tenant; for administrators of ${HOME_TENANT}.`,
     params: z.object({ tenantId: pathId }),
     answers: { 200: { description: 'The tenant.', json: tenantInfo } },
-    async handle({ server: { database }, tenant, params: { tenantId } }) {
-      requireHome(tenant);
+    async handle({ server: { database }, params: { tenantId } }) {
       const row = await database.sql.selectFrom('tenant').selectAll().where('id', '=', tenantId).executeTakeFirst();
       if (row === undefined) throw notFound('such tenant');
       return tenantOf(row);
@@ -48,7 +45,6 @@ export const tenantRoutes: readonly RouteDefinition[] = [
     body: { json: newTenant },
     answers: { 201: { description: 'The tenant and its token, shown this once.', json: createdTenant } },
     async handle({ server: { database }, tenant, principal, body: { name }, now }) {
-      requireHome(tenant);
       if (RESERVED.has(name.toLowerCase())) throw badRequest(`the name ${name} is reserved`);
       const adminToken = newToken();
       const made = await database.transaction(async (tx) => {
@@ -77,11 +73,6 @@ export const tenantRoutes: readonly RouteDefinition[] = [
     },
   }),
 ];
-
-function requireHome({ name }: Tenant): void {
-  if (name === HOME_TENANT) return;
-  throw new ServerFailure(403, 'FORBIDDEN', `tenants are managed from the tenant ${HOME_TENANT}`);
-}
 
 function tenantOf({ id, name, created_at }: { id: number; name: string; created_at: number }): TenantInfo {
   return { id, name, createdAt: created_at };

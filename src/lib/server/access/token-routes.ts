@@ -137,7 +137,9 @@ function tokenOf(row: TokenRow): ApiToken {
 
 /** @throws ServerFailure 403 */
 function requireRightsOf(principal: OperatorPrincipal, role: Role): void {
-  const beyond = [...permissionsOf(role)].find((permission) => !principal.permissions.has(permission));
+  const beyond = [...permissionsOf(role, principal.tenant.name)].find(
+    (permission) => !principal.permissions.has(permission),
+  );
   if (beyond === undefined) return;
   throw new ServerFailure(403, 'FORBIDDEN', `a token of the role ${role} would allow ${beyond}, which you may not`);
 }

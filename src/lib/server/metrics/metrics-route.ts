@@ -1,6 +1,4 @@
-import { HOME_TENANT } from '../access/first-start.js';
 import { Answer, needs, type RouteDefinition, route } from '../http/route.js';
-import { ServerFailure } from '../http/server-failure.js';
 import { fleetGauges } from './fleet-gauges.js';
 
 /** For Prometheus, which sends a token with `authorization: { credentials_file: … }`. */
@@ -11,10 +9,7 @@ export const metricsRoutes: readonly RouteDefinition[] = [
     access: needs('server:read'),
     summary: 'Figures of this process and of the whole fleet, for Prometheus.',
     answers: { 200: { description: 'Prometheus text format.' } },
-    async handle({ server, tenant }) {
-      if (tenant.name !== HOME_TENANT) {
-        throw new ServerFailure(403, 'FORBIDDEN', `the figures of the whole server are for the tenant ${HOME_TENANT}`);
-      }
+    async handle({ server }) {
       const { registry } = server.metrics;
       const text = `${await registry.metrics()}${await fleetGauges(server.database)}`;
       return new Answer(200, text, { 'content-type': registry.contentType });

@@ -1,5 +1,6 @@
 import * as z from 'zod/mini';
 import { OtaError } from '../../core/errors.js';
+import { deviceId } from '../../wire/device-id.js';
 import {
   TELEMETRY_MAX_BATCH_BYTES,
   TELEMETRY_MAX_BATCH_LINES,
@@ -52,7 +53,7 @@ export const telemetryRoutes: readonly RouteDefinition[] = [
     path: '/{tenant}/telemetry/v1/{controllerId}',
     access: DEVICE,
     summary: 'Keeps telemetry of one device, sent by itself or by a gateway: NDJSON.',
-    params: z.object({ tenant: name, controllerId: name }),
+    params: z.object({ tenant: name, controllerId: deviceId }),
     body,
     answers,
     handle: (call) =>
@@ -69,7 +70,7 @@ export const telemetryRoutes: readonly RouteDefinition[] = [
     path: '/api/v1/devices/{controllerId}/telemetry',
     access: needs('telemetry:read'),
     summary: 'Lists the kept telemetry of a device by time, the newest first unless asked otherwise.',
-    params: z.object({ controllerId: name }),
+    params: z.object({ controllerId: deviceId }),
     query: z.object({
       from: z.optional(time),
       to: z.optional(time),

@@ -1,0 +1,9 @@
+/** Bodies that are right, for routes that read theirs before they look for what the path names. */
+export const BODIES: Readonly<Record<string, { readonly type?: string; readonly body: unknown }>> = {
+  'PATCH /api/v1/operators/{operatorId}': { body: { role: 'viewer' } },
+  'PATCH /api/v1/devices/{controllerId}': { body: { name: 'renamed' } },
+  'POST /{tenant}/telemetry/v1/{controllerId}': {
+    type: 'application/x-ndjson',
+    body: '{"messageId":"m1","timestamp":"2026-01-05T06:00:00Z","type":"position"}\n',
+  },
+};

@@ -1,0 +1,77 @@
+/**
+ * Who may call what, written down apart from the routes: a route with no row here fails, and so does one whose rule is
+ * another. Whoever adds a route adds its row, and thinks about it once more.
+ */
+
+/** What each role may. */
+export const MAY: Readonly<Record<string, readonly string[]>> = {
+  admin: [
+    ...['self', 'devices:read', 'devices:write', 'software:read', 'software:write', 'rollouts:read', 'rollouts:write'],
+    ...['telemetry:read', 'telemetry:write', 'events:read', 'audit:read', 'settings:read', 'settings:write'],
+    ...['access:write', 'server:read', 'tenants:write'],
+  ],
+  operator: [
+    ...['self', 'devices:read', 'devices:write', 'software:read', 'software:write', 'rollouts:read', 'rollouts:write'],
+    ...['telemetry:read', 'telemetry:write', 'events:read', 'settings:read', 'server:read'],
+  ],
+  viewer: [
+    ...['self', 'devices:read', 'software:read', 'rollouts:read', 'telemetry:read', 'events:read', 'settings:read'],
+    'server:read',
+  ],
+  auditor: [
+    ...['self', 'devices:read', 'software:read', 'rollouts:read', 'telemetry:read', 'events:read', 'settings:read'],
+    ...['server:read', 'audit:read'],
+  ],
+};
+
+/** Of the whole server, so only for the tenant it began with: 403 in every other. */
+export const HOME_ONLY: ReadonlySet<string> = new Set(['server:read', 'tenants:write']);
+
+/** `public`, `device`, or the permission that it needs. */
+export const RULES: Readonly<Record<string, string>> = {
+  'GET /healthz': 'public',
+  'GET /readyz': 'public',
+  'GET /metrics': 'server:read',
+  'GET /api/v1/openapi.json': 'public',
+
+  'POST /api/v1/session': 'public',
+  'POST /api/v1/session/refresh': 'public',
+  'DELETE /api/v1/session': 'self',
+  'GET /api/v1/whoami': 'self',
+  'GET /rest/v1/userinfo': 'self',
+  'PUT /api/v1/password': 'self',
+  'GET /api/v1/operators': 'access:write',
+  'POST /api/v1/operators': 'access:write',
+  'GET /api/v1/operators/{operatorId}': 'access:write',
+  'PATCH /api/v1/operators/{operatorId}': 'access:write',
+  'DELETE /api/v1/operators/{operatorId}': 'access:write',
+  // Whoever is somebody has tokens of their own; those of others are 404.
+  'GET /api/v1/tokens': 'self',
+  'POST /api/v1/tokens': 'self',
+  'GET /api/v1/tokens/{tokenId}': 'self',
+  'DELETE /api/v1/tokens/{tokenId}': 'self',
+  'GET /api/v1/tenants': 'tenants:write',
+  'POST /api/v1/tenants': 'tenants:write',
+  'GET /api/v1/tenants/{tenantId}': 'tenants:write',
+  'GET /api/v1/settings': 'settings:read',
+  'GET /api/v1/settings/{name}': 'settings:read',
+  'PUT /api/v1/settings/{name}': 'settings:write',
+  'DELETE /api/v1/settings/{name}': 'settings:write',
+  'GET /api/v1/audit': 'audit:read',
+  'GET /api/v1/audit/verify': 'audit:read',
+
+  'POST /api/v1/telemetry': 'telemetry:write',
+  'POST /{tenant}/telemetry/v1/{controllerId}': 'device',
+  'GET /api/v1/devices/{controllerId}/telemetry': 'telemetry:read',
+
+  'GET /api/v1/devices': 'devices:read',
+  'POST /api/v1/devices': 'devices:write',
+  'PATCH /api/v1/devices': 'devices:write',
+  'DELETE /api/v1/devices': 'devices:write',
+  'GET /api/v1/devices/{controllerId}': 'devices:read',
+  'PATCH /api/v1/devices/{controllerId}': 'devices:write',
+  'DELETE /api/v1/devices/{controllerId}': 'devices:write',
+
+  'GET /api/v1/trust-root': 'settings:read',
+  'PUT /api/v1/trust-root': 'settings:write',
+};
