@@ -37,6 +37,8 @@ export interface ServerSettings {
   readonly scryptCost: number;
   /** Largest artifact, bytes. */
   readonly maxArtifactBytes: number;
+  /** Where devices find this server when a proxy stands before it: `https://fleet.example`, without a slash at the end. */
+  readonly publicUrl?: string;
   /** What all telemetry together may take on the disk; 1 GiB without it. */
   readonly maxTelemetryBytes?: number;
   /** Where not those of DEFAULT_RATES. */

@@ -2,6 +2,7 @@ import { accessRoutes } from './access/access-routes.js';
 import { deviceRoutes } from './api/devices/device-routes.js';
 import { trustRootRoutes } from './artifacts/trust-root-routes.js';
 import { auditRoutes } from './audit/audit-routes.js';
+import { ddiRoutes } from './ddi/ddi-routes.js';
 import { documentRoutes } from './http/document-route.js';
 import { healthRoutes } from './http/health.js';
 import type { RouteDefinition } from './http/route.js';
@@ -16,6 +17,7 @@ export const ROUTES: readonly RouteDefinition[] = [
   ...telemetryRoutes,
   ...deviceRoutes,
   ...trustRootRoutes,
+  ...ddiRoutes,
   ...accessRoutes,
   ...auditRoutes,
 ];

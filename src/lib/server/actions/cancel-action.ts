@@ -9,6 +9,8 @@ export interface CancelOptions {
   readonly tenantId: number;
   /** Who wants it. */
   readonly actor: string;
+  /** A sentence for the history. */
+  readonly reason?: string | undefined;
   /** Milliseconds since 1970. */
   readonly now: number;
 }
@@ -63,8 +65,9 @@ export async function cancelActions(
   return events;
 }
 
-function said(isForced: boolean, { actor, now }: CancelOptions) {
-  return { messages: [`${actor} cancelled it${isForced ? ' without asking the device' : ''}.`], now };
+function said(isForced: boolean, { actor, reason, now }: CancelOptions) {
+  const message = `${actor} cancelled it${isForced ? ' without asking the device' : ''}.`;
+  return { messages: reason === undefined ? [message] : [message, reason], now };
 }
 
 function notCancelable(actionId: number, why: string): ServerFailure {

@@ -16,6 +16,8 @@ export interface LockedAction {
   readonly status: ActionStatus;
   readonly rolloutId: number | null;
   readonly rolloutGroupId: number | null;
+  /** When the device last told of it; null: never. */
+  readonly deviceReportedAt: number | null;
 }
 
 /** Makes other processes wait that want to change the actions of these devices. SQLite has one writer anyway. */
@@ -78,6 +80,7 @@ function activeActions(tx: Transaction<Schema>, tenantId: number) {
       'action.status',
       'action.rollout_id as rolloutId',
       'action.rollout_group_id as rolloutGroupId',
+      'action.device_reported_at as deviceReportedAt',
     ])
     .where('action.tenant_id', '=', tenantId)
     .where('action.is_active', '=', 1)

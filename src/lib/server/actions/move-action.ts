@@ -38,7 +38,7 @@ export async function moveAction(
   const { now, code } = report;
   const isOpen = isActive(status, action.type);
   if (recorded !== undefined) {
-    if (isOpen && isOfDevice(event)) await refuseFlood(tx, action.id);
+    if (isOpen && event.kind !== 'retrieve' && isOfDevice(event)) await refuseFlood(tx, action.id);
     await writeHistory(tx, [{ action, status: recorded, report }]);
   }
   await tx
