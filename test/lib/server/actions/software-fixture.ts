@@ -70,5 +70,5 @@ export async function testFleet({ database, clock }: ServerContext): Promise<Fle
 
 /** What a test's device logs in with. */
 export function tokenOf(controllerId: string): string {
-  return `token of ${controllerId}`;
+  return `token-of-${controllerId}`;
 }
