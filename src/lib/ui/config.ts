@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import type { OtaError } from '../core/errors.js';
 import { fileSettings, findProfile, findProjectFile, refuseForeignFile, refuseSharedFile } from './config-file.js';
 import type { KnownOptions } from './known-options.js';
 import { type ConfigurableFlags, invalid, type Setting, settingOf } from './setting.js';
@@ -48,7 +49,7 @@ export async function configuredArgv(context: ConfigContext): Promise<Configured
   };
   const levels = [
     environmentSettings(context),
-    withoutPrograms(await settingsOf(findProjectFile(directory), (path) => refuseForeignFile(path, directory))),
+    fitForCheckout(await settingsOf(findProjectFile(directory), (path) => refuseForeignFile(path, directory))),
     await settingsOf(findProfile(context.environment), refuseSharedFile),
   ];
   const added = fitting(levels, typedFlags(argv, flags), flags);
@@ -67,11 +68,20 @@ export async function configuredArgv(context: ConfigContext): Promise<Configured
   };
 }
 
-/** A checkout from somewhere must not run its own program, with a private key at hand, on whoever signs in it. */
-function withoutPrograms(settings: Setting[]): Setting[] {
-  const program = settings.find(({ name }) => name === 'signer-command');
-  if (program === undefined) return settings;
-  throw invalid(program.origin, 'a project file cannot set --signer-command, which runs a program', [
+/** A checkout from somewhere must neither run its own program, with a private key at hand, nor have a secret sent where it says. */
+function fitForCheckout(settings: Setting[]): Setting[] {
+  const setting = (name: string) => settings.find((one) => one.name === name);
+  const [program, plain, token] = [setting('signer-command'), setting('insecure-http'), setting('token-env')];
+  if (program !== undefined) throw notInProject(program, 'which runs a program');
+  if (plain !== undefined) throw notInProject(plain, 'which sends credentials in clear text');
+  if (token !== undefined && setting('server') !== undefined) {
+    throw notInProject(token, 'which together with its --server would choose who gets the token');
+  }
+  return settings;
+}
+
+function notInProject({ name, origin }: Setting, why: string): OtaError {
+  return invalid(origin, `a project file cannot set --${name}, ${why}`, [
     'Give it on the command line, as a variable of the environment, or in your profile.',
   ]);
 }

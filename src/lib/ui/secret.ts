@@ -6,6 +6,8 @@ import { promptSecret } from './prompts.js';
 const MAX_SECRET_BYTES = 4096;
 
 export interface SecretSources {
+  /** What it is, and what the flags begin with; a passphrase unless said otherwise. */
+  what?: 'passphrase' | 'password' | 'token';
   /** `--passphrase-env NAME` */
   envName?: string | undefined;
   /** `--passphrase-stdin` */
@@ -22,19 +24,20 @@ export interface SecretSources {
  * @throws OtaError USAGE when there is none; it never repeats what was given, which may be the
  *   secret itself in the wrong place
  */
-export async function readSecret({ envName, stdin, prompt, signal }: SecretSources): Promise<string> {
+export async function readSecret(sources: SecretSources): Promise<string> {
+  const { what = 'passphrase', envName, stdin, prompt, signal } = sources;
   throwIfAborted(signal);
   const secret = await (envName !== undefined
-    ? secretOfEnvironment(envName, 'passphrase-env')
+    ? secretOfEnvironment(envName, `${what}-env`)
     : stdin
-      ? secretOfStdin(signal)
+      ? secretOfStdin(what, signal)
       : promptSecret({
-          message: prompt?.message ?? 'Passphrase',
+          message: prompt?.message ?? `${what[0]!.toUpperCase()}${what.slice(1)}`,
           confirm: prompt?.confirm ?? false,
-          flag: 'passphrase-env or --passphrase-stdin',
+          flag: `${what}-env or --${what}-stdin`,
           signal,
         }));
-  if (secret === '') throw new OtaError('USAGE', 'the passphrase is empty', ['Give at least one character.']);
+  if (secret === '') throw new OtaError('USAGE', `the ${what} is empty`, ['Give at least one character.']);
   return secret;
 }
 
@@ -53,9 +56,9 @@ export function secretOfEnvironment(name: string, flag: string): string {
 }
 
 /** The first line of stdin, without its line end. */
-async function secretOfStdin(signal: AbortSignal | undefined): Promise<string> {
+async function secretOfStdin(what: string, signal: AbortSignal | undefined): Promise<string> {
   if (process.stdin.isTTY) {
-    throw new OtaError('USAGE', '--passphrase-stdin reads a pipe, stdin is a terminal', [
+    throw new OtaError('USAGE', `--${what}-stdin reads a pipe, stdin is a terminal`, [
       'Leave the flag out to be asked without an echo.',
     ]);
   }
@@ -68,7 +71,7 @@ async function secretOfStdin(signal: AbortSignal | undefined): Promise<string> {
   }
   const [line = ''] = Buffer.concat(chunks).toString('utf8').split(/\r?\n/, 1);
   if (Buffer.byteLength(line) > MAX_SECRET_BYTES) {
-    throw new OtaError('LIMIT_EXCEEDED', `the passphrase on stdin is longer than ${MAX_SECRET_BYTES} bytes`);
+    throw new OtaError('LIMIT_EXCEEDED', `the ${what} on stdin is longer than ${MAX_SECRET_BYTES} bytes`);
   }
   return line;
 }
