@@ -32,7 +32,7 @@ export default class Login extends BaseCommand {
   ];
 
   static override args = {
-    server: Args.string({ name: 'URL', description: 'Address of the server.', required: true }),
+    url: Args.string({ description: 'Address of the server.', required: true }),
   };
 
   static override flags = {
@@ -72,7 +72,7 @@ export default class Login extends BaseCommand {
   async run(): Promise<object> {
     const { args, flags } = await this.parse(Login);
     const isPlainAllowed = flags['insecure-http'];
-    const server = parseServerAddress(args.server, { isPlainAllowed });
+    const server = parseServerAddress(args.url, { isPlainAllowed });
     const name = flags.profile ?? new URL(server).host;
     if (!PROFILE_NAME.test(name)) {
       throw new OtaError(
