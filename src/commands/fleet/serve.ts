@@ -52,6 +52,10 @@ export default class Serve extends BaseCommand {
       helpValue: 'HOST:PORT',
       default: '127.0.0.1:8080',
     }),
+    mqtt: Flags.string({
+      summary: 'Where to listen for MQTT: telemetry, status and events of devices.',
+      helpValue: 'HOST:PORT',
+    }),
     'tls-cert': Flags.file({
       summary: 'Certificate chain, PEM: serve over TLS.',
       helpValue: 'FILE',
@@ -83,6 +87,7 @@ export default class Serve extends BaseCommand {
   async run(): Promise<object> {
     const { flags } = await this.parse(Serve);
     const http = parseListenAddress(flags.http);
+    const mqtt = flags.mqtt === undefined ? undefined : parseListenAddress(flags.mqtt);
     const postgres = databaseAddress(flags.db, flags['db-password-env']);
     const { readTlsFiles } = await import('../../lib/server/tls-files.js');
     const tls =
@@ -97,6 +102,7 @@ export default class Serve extends BaseCommand {
     const server = await startServer({
       dataDirectory: flags.data,
       http,
+      mqtt,
       tls,
       postgres,
       settings: { version: this.config.version, scryptCost: 2 ** 17, maxArtifactBytes: flags['max-artifact'] },
@@ -104,9 +110,10 @@ export default class Serve extends BaseCommand {
       log: serverLog((level, message, fields) => this.#tell(level, message, fields)),
       isTimed: true,
     });
-    const { url, firstStart } = server;
+    const { url, mqttUrl, firstStart } = server;
     await this.event('started', {
       http: url,
+      ...(mqttUrl && { mqtt: mqttUrl }),
       data: flags.data,
       ...(firstStart && { tokenFile: firstStart.tokenFile }),
     });

@@ -20,6 +20,7 @@ import type { RouteDefinition } from './http/route.js';
 import { JOBS } from './jobs/all-jobs.js';
 import { startJobs } from './jobs/job-runner.js';
 import { createMetrics } from './metrics/metrics.js';
+import { startMqtt } from './mqtt/start-mqtt.js';
 import { ROUTES } from './routes.js';
 import { openTelemetryLog } from './telemetry/open-log.js';
 import { TelemetryIntake } from './telemetry/telemetry-intake.js';
@@ -29,6 +30,8 @@ export interface ServerOptions {
   readonly dataDirectory: string;
   readonly http: { readonly host: string; readonly port: number };
   readonly tls?: { readonly key: Buffer; readonly cert: Buffer; readonly ca?: Buffer } | undefined;
+  /** A broker of the server's own, over TLS where HTTP is. */
+  readonly mqtt?: { readonly host: string; readonly port: number } | undefined;
   /** PostgreSQL instead of the embedded database. */
   readonly postgres?: { readonly url: URL; readonly password?: string } | undefined;
   readonly settings: ServerSettings;
@@ -43,6 +46,8 @@ export interface ServerOptions {
 export interface RunningServer {
   /** `http://127.0.0.1:8080` */
   readonly url: string;
+  /** `mqtt://127.0.0.1:1883`, where there is a broker. */
+  readonly mqttUrl: string | undefined;
   readonly context: ServerContext;
   /** What was made because there was nothing yet. */
   readonly firstStart: FirstStart | undefined;
@@ -100,9 +105,11 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const url = await app.listen(http).catch((error: unknown) => {
     throw ioError(error, `${http.host}:${http.port}`);
   });
+  const broker = options.mqtt && open.use(await startMqtt(context, { ...options.mqtt, tls }));
   const kept = open.move();
   return {
     url,
+    mqttUrl: broker?.url,
     context,
     firstStart,
     runJobs: () => jobs.runAll(),

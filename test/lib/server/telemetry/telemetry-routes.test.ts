@@ -138,7 +138,7 @@ describe('telemetry over HTTP', () => {
     const before = await kept('truck-8');
     const other = lines({ messageId: 'foreign' });
     expect(await post(path, other, asDevice('DEFAULT/truck-7'))).toMatchObject({ status: 404 });
-    expect(await post(path, other, asDevice(`${OTHER_TENANT}/theirs`))).toMatchObject({ status: 401 });
+    expect(await post(path, other, asDevice(`${OTHER_TENANT}/theirs`))).toMatchObject({ status: 404 });
     expect(await post(path, lines(reading('named')), asDevice('DEFAULT/truck-8'))).toMatchObject({ status: 400 });
     expect(await kept('truck-8')).toEqual(before);
   });
