@@ -1,6 +1,6 @@
 import type { ClientCertificate } from '../access/client-certificate.js';
 import { openDeviceLogin } from '../access/device-login.js';
-import { HOME_TENANT } from '../access/first-start.js';
+import { HOME_TENANT } from '../access/home-tenant.js';
 import { operatorOf } from '../access/operator-login.js';
 import type { DevicePrincipal, Tenant } from '../access/principal.js';
 import type { ServerContext } from '../context.js';
