@@ -97,7 +97,14 @@ export async function createObjects(server: TestServer, tenant: string, tenantId
       ...{ operators: operator.body.id, tokens: token.body.id, tenants: tenantId, settings: 'pollingTime' },
       ...{ targettags: tag, targetfilters: filter, softwaremoduletypes: moduleType, distributionsettypes: setType },
       ...{ softwaremodules: module, artifacts: artifact, distributionsets: set, releases: release },
-      ...{ rollouts: rollout, deploygroups: group, actions: action, actionId: action, filename: 'image.swu' },
+      ...{
+        rollouts: rollout,
+        deploygroups: group,
+        actions: action,
+        actionId: action,
+        moduleId: module,
+        filename: 'image.swu',
+      },
       ...{ product: name },
     };
     return {

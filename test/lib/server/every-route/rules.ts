@@ -74,4 +74,21 @@ export const RULES: Readonly<Record<string, string>> = {
 
   'GET /api/v1/trust-root': 'settings:read',
   'PUT /api/v1/trust-root': 'settings:write',
+
+  'GET /{tenant}/controller/v1/{controllerId}': 'device',
+  'GET /{tenant}/controller/v1/{controllerId}/deploymentBase/{actionId}': 'device',
+  'POST /{tenant}/controller/v1/{controllerId}/deploymentBase/{actionId}/feedback': 'device',
+  'GET /{tenant}/controller/v1/{controllerId}/installedBase/{actionId}': 'device',
+  'PUT /{tenant}/controller/v1/{controllerId}/installedBase': 'device',
+  'GET /{tenant}/controller/v1/{controllerId}/cancelAction/{actionId}': 'device',
+  'POST /{tenant}/controller/v1/{controllerId}/cancelAction/{actionId}/feedback': 'device',
+  'GET /{tenant}/controller/v1/{controllerId}/confirmationBase': 'device',
+  'GET /{tenant}/controller/v1/{controllerId}/confirmationBase/{actionId}': 'device',
+  'POST /{tenant}/controller/v1/{controllerId}/confirmationBase/{actionId}/feedback': 'device',
+  'POST /{tenant}/controller/v1/{controllerId}/confirmationBase/activateAutoConfirm': 'device',
+  'POST /{tenant}/controller/v1/{controllerId}/confirmationBase/deactivateAutoConfirm': 'device',
+  'PUT /{tenant}/controller/v1/{controllerId}/configData': 'device',
+  'GET /{tenant}/controller/v1/{controllerId}/softwaremodules/{moduleId}/artifacts': 'device',
+  'GET /{tenant}/controller/v1/{controllerId}/softwaremodules/{moduleId}/artifacts/{filename}': 'device',
+  'HEAD /{tenant}/controller/v1/{controllerId}/softwaremodules/{moduleId}/artifacts/{filename}': 'device',
 };
