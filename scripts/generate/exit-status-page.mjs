@@ -9,6 +9,7 @@ const MEANINGS = {
   7: 'network or server',
   8: 'locked or conflicting',
   9: 'a limit is exceeded: size, depth or time',
+  14: 'what was waited for had not happened when the wait ended',
   15: 'authentication or permission',
   16: 'not found',
   17: '`ota diff` found a difference',

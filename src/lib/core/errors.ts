@@ -91,6 +91,9 @@ export const EXIT_STATUS = {
   LIMIT_EXCEEDED: 9,
   SIZE_BUDGET: 9,
 
+  // 14: still going on when the wait ended
+  WAIT_ENDED: 14,
+
   // 15, 16, 17
   PERMISSION_DENIED: 15,
   AUTHENTICATION_FAILED: 15,
