@@ -24,7 +24,8 @@ export interface ServerCertificate {
 /** A certificate authority that lives for one test file. */
 export interface Authority {
   pem: string;
-  issue(options?: { host?: string; expired?: boolean }): Promise<ServerCertificate>;
+  /** @param options.subject instead of the host as common name, for example `CN=device, OU=tenant` */
+  issue(options?: { host?: string; expired?: boolean; subject?: string }): Promise<ServerCertificate>;
   /** A revocation list, PEM. */
   revoke(serialNumbers: string[]): Promise<string>;
 }
@@ -49,9 +50,9 @@ export async function createAuthority(name: string): Promise<Authority> {
   let issued = 1;
   return {
     pem: certificate.toString('pem'),
-    issue: async ({ host = 'localhost', expired = false } = {}) => {
+    issue: async ({ host = 'localhost', expired = false, subject = `CN=${host}` } = {}) => {
       issued++;
-      return issue(certificate, keys.privateKey, `0${issued}`, host, expired);
+      return issue({ certificate, signingKey: keys.privateKey }, `0${issued}`, { host, expired, subject });
     },
     revoke: async (serialNumbers) => {
       const list = await X509CrlGenerator.create(
@@ -75,17 +76,15 @@ export async function createAuthority(name: string): Promise<Authority> {
 }
 
 async function issue(
-  authority: X509Certificate,
-  signingKey: CryptoKey,
+  { certificate: authority, signingKey }: { certificate: X509Certificate; signingKey: CryptoKey },
   serialNumber: string,
-  host: string,
-  expired: boolean,
+  { host, expired, subject }: { host: string; expired: boolean; subject: string },
 ): Promise<ServerCertificate> {
   const keys = await newKeys();
   const certificate = await X509CertificateGenerator.create(
     {
       serialNumber,
-      subject: `CN=${host}`,
+      subject,
       issuer: authority.subject,
       notBefore: daysFromNow(-2),
       notAfter: daysFromNow(expired ? -1 : 1),

@@ -31,10 +31,13 @@ export function openRateLimiter({ burst, perSecond }: Rate, clock: Clock, maxKey
   return {
     take(key) {
       const now = clock.now().getTime();
-      // No bucket is more than full, even when the clock was set back.
+      // No bucket is more than full, even when the clock was set back: else it would stay so until the old time comes.
       const level = Math.min(Math.max((emptyAt.get(key) ?? 0) - now, 0), fullMs);
       const waitMs = level + costMs - fullMs;
-      if (waitMs > 0) return waitMs;
+      if (waitMs > 0) {
+        emptyAt.set(key, now + level);
+        return waitMs;
+      }
       emptyAt.delete(key);
       emptyAt.set(key, now + level + costMs);
       if (emptyAt.size > maxKeys) emptyAt.delete(emptyAt.keys().next().value!);
