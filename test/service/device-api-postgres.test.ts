@@ -1,0 +1,60 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { expect, test } from 'vitest';
+import { startPostgres } from '../../scripts/services/postgres.mjs';
+import { testFleet } from '../lib/server/actions/software-fixture.js';
+import { deltaPayload, packed, trustTestRoot, upload } from '../lib/server/artifacts/upload-fixture.js';
+import { assign, historyOf, testDevice } from '../lib/server/ddi/ddi-fixture.js';
+import { startTestServer } from '../lib/server/server-fixture.js';
+import { testFolder } from '../support/folder.js';
+import { fullPayload } from '../support/packages.js';
+
+test('a device updates, cancels and falls silent on PostgreSQL as it does on the embedded database', async () => {
+  await using folder = await testFolder();
+  const postgres = await startPostgres(folder.path);
+  try {
+    const url = new URL(await postgres.createDatabase());
+    const server = await startTestServer({ postgres: { url } });
+    const { context } = server.running;
+    const fleet = await testFleet(context);
+    const { tenantId } = fleet;
+    await trustTestRoot(context, tenantId);
+    const device = await testDevice(server, fleet, 'pg-1');
+    const [base, target] = [randomBytes(4000), randomBytes(5000)];
+    const made = await fleet.set('1.0.0');
+    const payloads = [deltaPayload(randomBytes(99), { base, target }), fullPayload(target)];
+    const to = { tenantId, moduleId: made.moduleId, filename: 'm.ota' };
+    const artifact = await upload(context, await packed(payloads), to);
+
+    const sha256 = createHash('sha256').update(base).digest('hex');
+    await device.call('PUT', 'configData', { body: { data: { 'ota.app.sha256': sha256 } } });
+    const actionId = await assign(server, fleet, device.id, { setId: made.setId });
+    expect(await device.poll()).toEqual({ deploymentBase: `deploymentBase/${actionId}` });
+    const { body } = await device.call('GET', `deploymentBase/${actionId}`);
+    const [file] = body.deployment.chunks[0].artifacts;
+    expect(file.filename).toBe(`m.${sha256.slice(0, 8)}.ota`);
+    const download = await device.call('GET', file._links['download-http'].href, { headers: { range: 'bytes=0-12' } });
+    expect(download).toMatchObject({ status: 206, body: 'metadata.json' });
+    await device.feedback(`deploymentBase/${actionId}`, 'closed', 'success');
+    expect(await device.state()).toEqual({ assigned: made.setId, installed: made.setId, status: 'in_sync' });
+
+    const [second, third] = [await fleet.set('1.1.0'), await fleet.set('1.2.0')];
+    const superseded = await assign(server, fleet, device.id, { setId: second.setId });
+    const young = await assign(server, fleet, device.id, { setId: third.setId });
+    expect(await device.poll()).toMatchObject({ cancelAction: `cancelAction/${superseded}` });
+    await device.feedback(`cancelAction/${superseded}`, 'canceled');
+    expect(await device.poll()).toMatchObject({ deploymentBase: `deploymentBase/${young}` });
+    await device.feedback(`deploymentBase/${young}`, 'proceeding');
+
+    await context.lastSeen.flush();
+    await context.database.sql.deleteFrom('artifact').where('id', '=', artifact.id).execute();
+    server.advance(86_400_001);
+    await server.running.runJobs();
+    expect((await historyOf(server, young)).at(-1)?.[0]).toBe('error');
+    expect(await device.state()).toEqual({ assigned: null, installed: made.setId, status: 'error' });
+    const online = await context.database.sql.selectFrom('device').select('is_online').executeTakeFirstOrThrow();
+    expect(online.is_online).toBe(0);
+    expect(await context.database.sql.selectFrom('blob').select('sha256').execute()).toEqual([]);
+  } finally {
+    await postgres.stop();
+  }
+});
