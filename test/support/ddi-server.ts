@@ -35,6 +35,8 @@ export class DdiServer implements AsyncDisposable {
   readonly log: string[] = [];
   readonly ranges: string[] = [];
   sleep = '00:00:10';
+  /** Of artifacts, that a deployment names. */
+  hashNames: ('sha256' | 'sha1' | 'md5')[] = ['sha256', 'sha1', 'md5'];
   intercept: Interception = () => false;
   /** What a device gets when it polls for the first time. */
   onFirstPoll: (device: string) => void = () => {};
@@ -138,7 +140,7 @@ export class DdiServer implements AsyncDisposable {
       return end(response, 200);
     }
     if (resource === 'cancelAction') return end(response, 200, { id: action.id, cancelAction: { stopId: action.id } });
-    const deployment = { download: 'forced', update: action.update, chunks: [chunkOf(action, base)] };
+    const deployment = { download: 'forced', update: action.update, chunks: [chunkOf(action, base, this.hashNames)] };
     const key = resource === 'confirmationBase' ? 'confirmation' : 'deployment';
     return end(response, 200, { id: action.id, [key]: deployment });
   }
@@ -174,8 +176,8 @@ export class DdiServer implements AsyncDisposable {
   }
 }
 
-function chunkOf({ id, version, artifact }: OfferedAction, base: string): object {
-  const hashes = { sha256: hash('sha256', artifact), sha1: hash('sha1', artifact), md5: hash('md5', artifact) };
+function chunkOf({ id, version, artifact }: OfferedAction, base: string, hashNames: readonly string[]): object {
+  const hashes = Object.fromEntries(hashNames.map((name) => [name, hash(name, artifact)]));
   const _links = { 'download-http': { href: `${base}/artifact/${id}` } };
   const artifacts = [{ filename: `meter-${version}.ota`, size: artifact.length, hashes, _links }];
   return { part: 'os', name: 'meter', version, artifacts };

@@ -21,7 +21,7 @@ export default class Simulate extends BaseCommand {
     'It runs until Ctrl-C, for --duration, or until nothing was left to do for --until-idle. --json prints events, one ' +
     'a line: registered, started, update, progress, finished, error.\n\n' +
     'Exits 0 whatever becomes of the updates, 2 for wrong usage or a wrong profile, 7 when the server does not answer ' +
-    'or knows none of the devices, 15 when it refuses the operator or all devices, 130 when interrupted.';
+    'or serves none of the devices, 15 when it refuses the operator or all devices, 130 when interrupted.';
 
   static override examples = [
     {

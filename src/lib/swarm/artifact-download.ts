@@ -36,20 +36,26 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 /** Being ahead of a rate by less than this is not worth a timer. */
 const AHEAD_MS = 20;
 
-export function beginPartial(): Partial {
-  return { hash: createHash('sha256'), receivedBytes: 0, etag: undefined, filling: undefined };
+export function beginPartial({ hashes }: DdiArtifact): Partial {
+  return { hash: createHash(algorithmOf(hashes)), receivedBytes: 0, etag: undefined, filling: undefined };
+}
+
+/** Some servers tell nothing better than SHA-1: good against accidents, and nothing that is verified relies on it. */
+function algorithmOf({ sha256, sha1 }: DdiArtifact['hashes']): 'sha256' | 'sha1' {
+  return sha256 === undefined && sha1 !== undefined ? 'sha1' : 'sha256';
 }
 
 /**
- * Downloads an artifact, or goes on with it by Range where the server still has the same one, and checks its SHA-256.
+ * Downloads an artifact, or goes on with it by Range where the server still has the same one, and checks its hash.
  *
  * @param partial what was received before; kept up to date, to be handed in again after a failure
  * @throws OtaError INTERRUPTED, TERMINATED; of status 6 when the disk is full
  */
 export async function downloadArtifact(partial: Partial, request: DownloadRequest): Promise<Outcome> {
   const { artifact, client, time, stopAt, files } = request;
-  const sha256 = artifact.hashes.sha256;
-  if (sha256 === undefined) return { type: 'refused', detail: `the server tells no SHA-256 of ${artifact.filename}` };
+  const { sha256, sha1 } = artifact.hashes;
+  const expected = sha256 ?? sha1;
+  if (expected === undefined) return { type: 'refused', detail: `the server tells no hash of ${artifact.filename}` };
   if (stopAt !== undefined && partial.receivedBytes >= stopAt) return stopped(partial);
   const startedMs = time.monotonicMs();
   const begun = await beginAnswer(partial, request);
@@ -59,16 +65,16 @@ export async function downloadArtifact(partial: Partial, request: DownloadReques
   }
   const { status, headers, body } = begun;
   try {
-    if (status !== 206) await restart(partial, headers);
+    if (status !== 206) await restart(partial, artifact, headers);
     else if (!continues(headers, partial.receivedBytes, artifact.size)) {
       client.end({ kind: 'download', error: 'wrong range' }, startedMs);
-      await restart(partial, {});
+      await restart(partial, artifact, {});
       return { type: 'failed' };
     }
-    partial.filling ??= partial.receivedBytes === 0 ? files?.begin(sha256) : undefined;
+    if (sha256 !== undefined && partial.receivedBytes === 0) partial.filling ??= files?.begin(sha256);
     const end = await receive(body, partial, request);
     client.end({ kind: 'download', status }, startedMs);
-    return end ?? (await checked(partial, artifact, sha256));
+    return end ?? (await checked(partial, artifact, expected));
   } catch (error) {
     if (!isOfConnection(error)) throw error;
     const failed = client.connectionFailed(error);
@@ -122,15 +128,16 @@ async function receive(body: Readable, partial: Partial, request: DownloadReques
   return partial.receivedBytes < artifact.size ? { type: 'failed', error: 'truncated' } : undefined;
 }
 
-async function checked(partial: Partial, { filename }: DdiArtifact, sha256: string): Promise<Outcome> {
+async function checked(partial: Partial, { filename, hashes }: DdiArtifact, expected: string): Promise<Outcome> {
   const got = partial.hash.digest('hex');
-  if (got === sha256) {
+  if (got === expected) {
     await partial.filling?.commit();
     partial.filling = undefined;
     return { type: 'done' };
   }
   await abandon(partial);
-  return { type: 'refused', detail: `PAYLOAD_MISMATCH: ${filename} has SHA-256 ${got}, expected ${sha256}` };
+  const name = algorithmOf(hashes) === 'sha1' ? 'SHA-1' : 'SHA-256';
+  return { type: 'refused', detail: `PAYLOAD_MISMATCH: ${filename} has ${name} ${got}, expected ${expected}` };
 }
 
 function stopped({ receivedBytes }: Partial): Outcome {
@@ -143,8 +150,8 @@ export async function abandon(partial: Partial): Promise<void> {
   partial.filling = undefined;
 }
 
-async function restart(partial: Partial, headers: IncomingHttpHeaders): Promise<void> {
-  partial.hash = createHash('sha256');
+async function restart(partial: Partial, { hashes }: DdiArtifact, headers: IncomingHttpHeaders): Promise<void> {
+  partial.hash = createHash(algorithmOf(hashes));
   partial.receivedBytes = 0;
   partial.etag = strongEtag(headers);
   await partial.filling?.restart();

@@ -146,7 +146,7 @@ export class Performer {
     const artifact = artifactsOf(deployment)[step.artifact]!;
     const url = addressOf(artifact, this.#world.controllers);
     if (url === undefined) return { type: 'refused', detail: `the server tells no address of ${artifact.filename}` };
-    const partial = this.#partials.get(device.index) ?? beginPartial();
+    const partial = this.#partials.get(device.index) ?? beginPartial(artifact);
     this.#partials.set(device.index, partial);
     const outcome = await downloadArtifact(partial, {
       artifact,
@@ -184,10 +184,12 @@ export class Performer {
     const { deployment, version } = device.action!;
     let { installed } = device;
     try {
-      for (const { hashes } of artifactsOf(deployment)) {
-        const next = installer && (await installer.install(device, hashes.sha256!, installed, version));
-        if (installer !== undefined && next === undefined) return { type: 'missing' };
-        installed = next ?? installed;
+      for (const { hashes, filename } of artifactsOf(deployment)) {
+        if (installer === undefined) continue;
+        if (hashes.sha256 === undefined) return { type: 'refused', detail: `no SHA-256 of ${filename} is known` };
+        const next = await installer.install(device, hashes.sha256, installed, version);
+        if (next === undefined) return { type: 'missing' };
+        installed = next;
       }
     } catch (error) {
       const isOwn = error instanceof OtaError && error.exitCode !== 6 && !signal.aborted;

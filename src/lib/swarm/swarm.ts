@@ -240,7 +240,7 @@ export class Swarm {
 
   /** A swarm that nobody serves is a mistake, and says so. */
   #unserved(nowMs: number): OtaError | undefined {
-    const { devices, serverName, patienceMs } = this.#run;
+    const { devices, tally, serverName, patienceMs } = this.#run;
     const areAll = (contact: VirtualDevice['contact']) =>
       !this.#wasServed && devices.every((device) => device.contact === contact);
     if (areAll('refused')) {
@@ -249,7 +249,8 @@ export class Swarm {
       ]);
     }
     if (areAll('unknown')) {
-      return new OtaError('HTTP_STATUS', `${serverName}: the server knows none of the devices`, [
+      const [most = ''] = Object.keys(tally.errors);
+      return new OtaError('HTTP_STATUS', `${serverName}: the server serves none of the devices (${most})`, [
         'Check the address and --tenant; --register makes devices known.',
       ]);
     }

@@ -82,7 +82,7 @@ describe('fleet simulate', () => {
     [[...register, '--profile', 'wrong.json'], 2, 'wrong.json: failures.boot'],
     [['--gateway-token-env', 'PASSWORD', '--telemetry', 'mqtt'], 2, 'a gateway token is none'],
     [['--gateway-token-env', 'PASSWORD'], 15, 'refuses the tokens of all devices'],
-    [['--tokens-file', 'tokens.json', '--tenant', 'OTHER'], 7, 'knows none of the devices'],
+    [['--tokens-file', 'tokens.json', '--tenant', 'OTHER'], 7, 'serves none of the devices (poll: 404)'],
   ])('%j ends with status %d: %s', async (args, expected, fact) => {
     await writeFile(folder.file('wrong.json'), '{"failures":{"boot":2}}');
     await writeFile(folder.file('tokens.json'), '{"d1":"t1"}');

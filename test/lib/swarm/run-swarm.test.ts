@@ -133,6 +133,18 @@ describe('a swarm', () => {
     expect(server.actions[0]!.details.at(-1)).toMatch(/^PAYLOAD_MISMATCH/);
   });
 
+  test('makes do with SHA-1 where a server tells nothing better, but verifies nothing by it', async () => {
+    server.hashNames = ['sha1'];
+    const pkg = await smallPackage(image);
+    server.onFirstPoll = (device) => server.offer(device, pkg);
+    const { report } = await run({}, { devices: 2 });
+    expect(report).toMatchObject({ updates: { success: 2 }, verification: { mode: 'none' } });
+    server.actions.length = 0;
+    server.onFirstPoll = (device) => server.offer(device, pkg);
+    const strict = await run({}, { devices: 2, prefix: 'strict-', trust: trust() });
+    expect(strict.report).toMatchObject({ updates: { failure: 2 }, versions: { '1.0.0': 2 } });
+  });
+
   test('resumes downloads that were cut, by Range', async () => {
     const pkg = await smallPackage(image);
     server.onFirstPoll = (device) => server.offer(device, pkg);
