@@ -6,6 +6,7 @@ import type { BlobStore } from './artifacts/blob-store.js';
 import type { Database } from './database/database.js';
 import type { LastSeen } from './devices/last-seen.js';
 import type { EventLog } from './events/event-log.js';
+import type { StreamSlots } from './events/stream-slots.js';
 import type { Metrics } from './metrics/metrics.js';
 import type { TelemetryIntake } from './telemetry/telemetry-intake.js';
 
@@ -25,6 +26,7 @@ export interface ServerContext {
   readonly lastSeen: LastSeen;
   readonly metrics: Metrics;
   readonly telemetry: TelemetryIntake;
+  readonly streams: StreamSlots;
   /** Raised when the server stops. */
   readonly stopping: AbortSignal;
 }
@@ -41,6 +43,8 @@ export interface ServerSettings {
   readonly publicUrl?: string;
   /** What all telemetry together may take on the disk; 1 GiB without it. */
   readonly maxTelemetryBytes?: number;
+  /** Event streams that a tenant may have open at the same time on this process; 100 without it. */
+  readonly maxStreams?: number;
   /** Where not those of DEFAULT_RATES. */
   readonly rates?: Partial<Rates>;
 }

@@ -3,6 +3,7 @@ import { deviceRoutes } from './api/devices/device-routes.js';
 import { trustRootRoutes } from './artifacts/trust-root-routes.js';
 import { auditRoutes } from './audit/audit-routes.js';
 import { ddiRoutes } from './ddi/ddi-routes.js';
+import { eventRoutes } from './events/event-routes.js';
 import { documentRoutes } from './http/document-route.js';
 import { healthRoutes } from './http/health.js';
 import type { RouteDefinition } from './http/route.js';
@@ -15,6 +16,7 @@ export const ROUTES: readonly RouteDefinition[] = [
   ...documentRoutes,
   ...metricsRoutes,
   ...telemetryRoutes,
+  ...eventRoutes,
   ...deviceRoutes,
   ...trustRootRoutes,
   ...ddiRoutes,

@@ -15,6 +15,7 @@ import { openPostgres } from './database/postgres.js';
 import { openSqlite } from './database/sqlite.js';
 import { openLastSeen } from './devices/last-seen.js';
 import { openEventLog } from './events/event-log.js';
+import { StreamSlots } from './events/stream-slots.js';
 import { buildApp } from './http/app.js';
 import type { RouteDefinition } from './http/route.js';
 import { JOBS } from './jobs/all-jobs.js';
@@ -91,6 +92,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     lastSeen,
     metrics,
     telemetry: open.use(new TelemetryIntake(telemetryLog, intake)),
+    streams: new StreamSlots(settings.maxStreams),
     stopping: stopping.signal,
   };
   const app = await buildApp({

@@ -108,6 +108,9 @@ function addRoute(
           signal ??= goneSignal(reply, server.stopping);
           return signal;
         },
+        authenticateAgain: async () => {
+          await authenticator.authenticate(access, request);
+        },
         request,
         reply,
       };

@@ -61,6 +61,8 @@ export interface Call<Who, P, Q, B> {
   readonly now: number;
   /** Raised when the client goes away or the server stops. */
   readonly signal: AbortSignal;
+  /** Asks again whether they may, for what takes long. @throws ServerFailure as the authenticator does */
+  authenticateAgain(): Promise<void>;
   readonly request: FastifyRequest;
   readonly reply: FastifyReply;
 }

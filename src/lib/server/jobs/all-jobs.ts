@@ -1,6 +1,7 @@
 import { timeoutJob } from '../actions/timeout-job.js';
 import { collectJob } from '../artifacts/collect-job.js';
 import { offlineJob } from '../devices/offline-job.js';
+import { eventAgeingJob } from '../events/event-ageing-job.js';
 import type { Job } from './job.js';
 
-export const JOBS: readonly Job[] = [timeoutJob, collectJob, offlineJob];
+export const JOBS: readonly Job[] = [timeoutJob, collectJob, offlineJob, eventAgeingJob];
