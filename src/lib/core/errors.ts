@@ -43,6 +43,7 @@ export const EXIT_STATUS = {
   SIGNING_REQUEST_INVALID: 4,
   MESSAGE_INVALID: 4,
   STORE_DAMAGED: 4,
+  AUDIT_BROKEN: 4,
 
   // 5: policy refuses
   PRODUCT_MISMATCH: 5,
