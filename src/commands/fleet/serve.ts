@@ -56,6 +56,10 @@ export default class Serve extends BaseCommand {
       summary: 'Where to listen for MQTT: telemetry, status and events of devices.',
       helpValue: 'HOST:PORT',
     }),
+    'public-url': Flags.url({
+      summary: 'Where devices find the server when a proxy stands before it; links in its answers begin with it.',
+      helpValue: 'URL',
+    }),
     'tls-cert': Flags.file({
       summary: 'Certificate chain, PEM: serve over TLS.',
       helpValue: 'FILE',
@@ -105,7 +109,12 @@ export default class Serve extends BaseCommand {
       mqtt,
       tls,
       postgres,
-      settings: { version: this.config.version, scryptCost: 2 ** 17, maxArtifactBytes: flags['max-artifact'] },
+      settings: {
+        version: this.config.version,
+        scryptCost: 2 ** 17,
+        maxArtifactBytes: flags['max-artifact'],
+        ...(flags['public-url'] && { publicUrl: flags['public-url'].href.replace(/\/+$/, '') }),
+      },
       clock: systemClock,
       log: serverLog((level, message, fields) => this.#tell(level, message, fields)),
       isTimed: true,

@@ -1,4 +1,3 @@
-import helmet from '@fastify/helmet';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { $ZodType } from 'zod/v4/core';
 import { checkSchema } from '../../core/schema.js';
@@ -10,6 +9,7 @@ import { failureBody } from './failure-body.js';
 import { readJsonBody } from './json-body.js';
 import { apiDescription, keepApiDocument } from './openapi.js';
 import { Answer, type Call, hijacked, type RouteDefinition } from './route.js';
+import { helmetHeaders } from './security-headers.js';
 import { ServerFailure, serverFailureOf } from './server-failure.js';
 
 const MAX_JSON_BYTES = 1024 ** 2;
@@ -19,12 +19,6 @@ const MAX_PARAM_LENGTH = 8_192;
 const HEADERS_TIMEOUT_MS = 10_000;
 /** A client that neither sends nor takes anything for so long is cut. */
 const IDLE_TIMEOUT_MS = 60_000;
-
-/** Nothing this server sends is a page with parts of its own: a browser may run and frame none of it. */
-const SECURITY_HEADERS = {
-  contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
-  referrerPolicy: { policy: 'no-referrer' },
-} as const;
 
 export interface AppOptions {
   readonly server: ServerContext;
@@ -64,7 +58,11 @@ export async function buildApp({ server, routes, authenticator, tls }: AppOption
   app.setNotFoundHandler((request, reply) =>
     answerFailure(new ServerFailure(404, 'NOT_FOUND', 'there is nothing at this address'), request, reply, server),
   );
-  await app.register(helmet, SECURITY_HEADERS);
+  const securityHeaders = await helmetHeaders();
+  app.addHook('onRequest', (_request, reply, done) => {
+    void reply.headers(securityHeaders);
+    done();
+  });
   await keepApiDocument(app, server.settings.version);
   app.addHook('onResponse', async ({ method, routeOptions }, { statusCode, elapsedTime }) => {
     const labels = { method, route: routeOptions.url ?? 'none', status: statusCode };

@@ -7,6 +7,7 @@ import type { Access, BodySpec, RouteDefinition } from './route.js';
 /** Has the framework keep a document of the routes that are added from now on; `app.swagger()` gives it. */
 export async function keepApiDocument(app: FastifyInstance, version: string): Promise<void> {
   await app.register(swagger, {
+    exposeHeadRoutes: true,
     openapi: {
       openapi: '3.1.0',
       info: { title: 'ota-fleet server', version, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
