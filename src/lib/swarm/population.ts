@@ -39,7 +39,8 @@ export function population(
       closed: undefined,
       declined: undefined,
       links: undefined,
-      hasNews: false,
+      // As a device does when it starts: the server may remember what it ran in another life.
+      hasNews: true,
       sleepMs: DEFAULT_SLEEP_MS,
       polls: 0,
       failures: 0,

@@ -293,6 +293,12 @@ describe('the images of devices', () => {
     expect(server.attributes.get('sim-0001')).toMatchObject({ 'ota.app.sha256': hash('sha256', 'image one') });
   });
 
+  test('are told anew by devices that the server knows from another life', async () => {
+    server.attributes.set('sim-0001', { version: '9.9.9' });
+    await run({}, { devices: 1 });
+    expect(server.attributes.get('sim-0001')).toMatchObject({ version: '1.0.0' });
+  });
+
   test('must exist', async () => {
     const versions = [{ version: '1.0.0', weight: 1, images: { app: 'nowhere.bin' }, securityCounter: 0 }];
     await expect(run({ versions })).rejects.toMatchObject({ code: 'NOT_FOUND' });
