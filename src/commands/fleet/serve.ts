@@ -53,8 +53,9 @@ export default class Serve extends BaseCommand {
       default: '127.0.0.1:8080',
     }),
     mqtt: Flags.string({
-      summary: 'Where to listen for MQTT: telemetry, status and events of devices.',
+      summary: 'Where to listen for MQTT, or "off".',
       helpValue: 'HOST:PORT',
+      default: '127.0.0.1:1883',
     }),
     'public-url': Flags.url({
       summary: 'Where devices find the server when a proxy stands before it; links in its answers begin with it.',
@@ -91,7 +92,7 @@ export default class Serve extends BaseCommand {
   async run(): Promise<object> {
     const { flags } = await this.parse(Serve);
     const http = parseListenAddress(flags.http);
-    const mqtt = flags.mqtt === undefined ? undefined : parseListenAddress(flags.mqtt);
+    const mqtt = flags.mqtt === 'off' ? undefined : parseListenAddress(flags.mqtt);
     const postgres = databaseAddress(flags.db, flags['db-password-env']);
     const { readTlsFiles } = await import('../../lib/server/tls-files.js');
     const tls =
@@ -126,7 +127,8 @@ export default class Serve extends BaseCommand {
       data: flags.data,
       ...(firstStart && { tokenFile: firstStart.tokenFile }),
     });
-    this.note(`Serving ${url}, keeping everything in ${flags.data}`);
+    const addresses = mqttUrl === undefined ? url : `${url} and ${mqttUrl}`;
+    this.note(`Serving ${addresses}, keeping everything in ${flags.data}`);
     if (firstStart !== undefined) this.#welcome(firstStart, url);
     await new Promise((stopped) => this.signal.addEventListener('abort', stopped, { once: true }));
     this.note('Stopping: no new requests, those under way are answered');

@@ -1,4 +1,5 @@
 import { OtaError } from '../core/errors.js';
+import { ioError, systemCode } from '../core/io-error.js';
 import { escapeText } from '../core/text.js';
 
 export interface ListenAddress {
@@ -22,4 +23,37 @@ export function parseListenAddress(text: string): ListenAddress {
     ]);
   }
   return { host: match[1] ?? (match[2] || '::'), port };
+}
+
+/** Why nothing can listen there, in words for whoever started the server. */
+export function listenFailure(error: unknown, { host, port }: ListenAddress, flag: string): OtaError {
+  const name = `${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const cause = { cause: error };
+  switch (systemCode(error)) {
+    case 'EADDRINUSE':
+      return new OtaError(
+        'NETWORK_FAILED',
+        `${name}: another program listens there`,
+        [`Choose another port with ${flag}.`],
+        cause,
+      );
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return new OtaError(
+        'NETWORK_FAILED',
+        `${name}: this machine has no such address`,
+        [`Choose another one with ${flag}.`],
+        cause,
+      );
+    case 'EACCES':
+      return new OtaError(
+        'PERMISSION_DENIED',
+        `${name}: only root may listen on ports below 1024`,
+        [`Choose a higher port with ${flag}.`],
+        cause,
+      );
+    default:
+      return ioError(error, name);
+  }
 }

@@ -20,6 +20,7 @@ import { buildApp } from './http/app.js';
 import type { RouteDefinition } from './http/route.js';
 import { JOBS } from './jobs/all-jobs.js';
 import { startJobs } from './jobs/job-runner.js';
+import { listenFailure } from './listen-address.js';
 import { createMetrics } from './metrics/metrics.js';
 import { startMqtt } from './mqtt/start-mqtt.js';
 import { ROUTES } from './routes.js';
@@ -105,7 +106,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const jobs = startJobs(context, JOBS, { isTimed });
   open.use({ [Symbol.asyncDispose]: () => jobs.stop() });
   const url = await app.listen(http).catch((error: unknown) => {
-    throw ioError(error, `${http.host}:${http.port}`);
+    throw listenFailure(error, http, '--http');
   });
   const broker = options.mqtt && open.use(await startMqtt(context, { ...options.mqtt, tls }));
   const kept = open.move();

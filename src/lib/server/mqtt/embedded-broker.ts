@@ -3,12 +3,12 @@ import { createServer as createTcpServer, type Server, type Socket } from 'node:
 import { createServer as createTlsServer } from 'node:tls';
 import { Aedes, type AuthenticateError, type Client } from 'aedes';
 import type { IConnectPacket, IPublishPacket } from 'mqtt-packet';
-import { ioError } from '../../core/io-error.js';
 import { MAX_LINE_BYTES } from '../../telemetry/message.js';
 import { clientCertificateOf } from '../access/client-certificate.js';
 import { addressKey } from '../access/rates.js';
 import { audit } from '../audit/audit.js';
 import type { ServerContext } from '../context.js';
+import { listenFailure } from '../listen-address.js';
 import { DeviceEvents } from './device-events.js';
 import { MessageBatches } from './message-batches.js';
 import { actorOf, isSameIdentity, type MqttIdentity, type MqttLogin, openMqttLogin } from './mqtt-identity.js';
@@ -90,7 +90,7 @@ export async function startEmbeddedBroker(
     await once(listener, 'listening');
   } catch (error) {
     aedes.close();
-    throw ioError(error, `${host}:${port}`);
+    throw listenFailure(error, { host, port }, '--mqtt');
   }
   const address = listener.address() as { address: string; port: number; family: string };
   const name = address.family === 'IPv6' ? `[${address.address}]` : address.address;
