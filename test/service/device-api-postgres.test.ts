@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startPostgres } from '../../scripts/services/postgres.mjs';
 import { testFleet } from '../lib/server/actions/software-fixture.js';
@@ -54,6 +55,51 @@ test('a device updates, cancels and falls silent on PostgreSQL as it does on the
     const online = await context.database.sql.selectFrom('device').select('is_online').executeTakeFirstOrThrow();
     expect(online.is_online).toBe(0);
     expect(await context.database.sql.selectFrom('blob').select('sha256').execute()).toEqual([]);
+  } finally {
+    await postgres.stop();
+  }
+});
+
+test('two servers over one database and folder give a device one update, and keep the same bytes once', async () => {
+  await using folder = await testFolder();
+  const postgres = await startPostgres(folder.path);
+  try {
+    const url = new URL(await postgres.createDatabase());
+    const shared = { postgres: { url }, dataDirectory: join(folder.path, 'shared') };
+    const servers = [await startTestServer(shared), await startTestServer(shared)] as const;
+    const fleets = [await testFleet(servers[0].running.context), await testFleet(servers[1].running.context)] as const;
+    const { tenantId } = fleets[0];
+    await trustTestRoot(servers[0].running.context, tenantId);
+    const device = await testDevice(servers[0], fleets[0], 'pg-2');
+    const sets = [await fleets[0].set('1.0.0'), await fleets[0].set('2.0.0')] as const;
+
+    const bytes = await packed([fullPayload(randomBytes(50_000))]);
+    const uploaded = await Promise.all(
+      servers.map(({ running }, index) =>
+        upload(running.context, bytes, { tenantId, moduleId: sets[index]!.moduleId, filename: 'm.ota' }),
+      ),
+    );
+    expect(uploaded[0]!.sha256).toBe(uploaded[1]!.sha256);
+    for (const { running } of servers) await running.context.blobs.collect(running.context.clock.now().getTime());
+    const file = await servers[1].running.context.blobs.open(uploaded[0]!.sha256);
+    expect(file.size).toBe(bytes.length);
+    await file.close();
+
+    await Promise.all(
+      Array.from({ length: 10 }, (_, round) =>
+        assign(servers[round % 2]!, fleets[round % 2]!, device.id, { setId: sets[round % 2]!.setId }).catch(
+          () => undefined, // it is on its way there already
+        ),
+      ),
+    );
+    const active = await servers[0].running.context.database.sql
+      .selectFrom('action')
+      .select(['set_id', 'status'])
+      .where('is_active', '=', 1)
+      .execute();
+    const wanted = active.filter(({ status }) => status !== 'canceling');
+    expect(wanted).toHaveLength(1);
+    expect((await device.state()).assigned).toBe(wanted[0]!.set_id);
   } finally {
     await postgres.stop();
   }
