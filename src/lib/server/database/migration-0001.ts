@@ -251,6 +251,16 @@ async function recordTables(make: TableMaker): Promise<void> {
   });
   await make.index('event', ['tenant_id', 'seq']);
   await make.table(
+    'telemetry',
+    {
+      ...{ seq: 'id', tenant_id: '->> tenant', id_key: 'text', digest: 'text', device: 'text', time: 'int' },
+      ...{ received_at: 'int', type: 'text?', line: 'text' },
+    },
+    { unique: [['tenant_id', 'id_key']] },
+  );
+  await make.index('telemetry', ['tenant_id', 'device', 'time', 'seq']);
+  await make.index('telemetry', ['received_at']);
+  await make.table(
     'audit',
     {
       ...{ tenant_id: '-> tenant', seq: 'int', time: 'int', actor: 'text', action: 'text', object: 'text' },

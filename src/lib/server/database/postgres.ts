@@ -3,6 +3,7 @@ import type { Pool } from 'pg';
 import { OtaError } from '../../core/errors.js';
 import type { Database } from './database.js';
 import { migrate } from './migrate.js';
+import { type Channel, Notifications } from './notifications.js';
 import type { Schema } from './schema.js';
 
 const MAX_CONNECTIONS = 10;
@@ -18,6 +19,8 @@ export interface PostgresDatabase extends Database {
   readonly kind: 'postgres';
   /** For what needs a connection of its own: advisory locks, LISTEN. */
   readonly pool: Pool;
+  /** Calls back when a process of the server says so on a channel, at its commit (`select pg_notify`). Returns what ends it. */
+  listen(channel: Channel, listener: () => void): () => void;
 }
 
 /**
@@ -44,12 +47,17 @@ export async function openPostgres(url: URL, password?: string): Promise<Postgre
   // A connection that breaks while idle is replaced by the next query.
   pool.on('error', () => undefined);
   const sql = new Kysely<Schema>({ dialect: new PostgresDialect({ pool }) });
+  const notifications = new Notifications(pool);
   const database: PostgresDatabase = {
     kind: 'postgres',
     sql,
     pool,
+    listen: (channel, listener) => notifications.listen(channel, listener),
     transaction: (work) => repeated(() => sql.transaction().execute(work)),
-    [Symbol.asyncDispose]: () => sql.destroy(),
+    async [Symbol.asyncDispose]() {
+      await notifications.close();
+      await sql.destroy();
+    },
   };
   try {
     await migrate(database);

@@ -34,6 +34,7 @@ export interface Schema {
   software_module: SoftwareModuleTable;
   software_module_type: SoftwareModuleTypeTable;
   tag: TagTable;
+  telemetry: TelemetryTable;
   tenant: TenantTable;
   tenant_setting: TenantSettingTable;
 }
@@ -422,6 +423,21 @@ interface EventTable {
   time: Fixed<number>;
   /** JSON object. */
   body: Fixed<string>;
+}
+
+/** Telemetry where several processes share a PostgreSQL database; embedded it has files of its own, see telemetry/. */
+interface TelemetryTable {
+  seq: Generated<number>;
+  tenant_id: Fixed<number>;
+  /** 128 bits of the message id, and 64 of what the message says; hexadecimal. */
+  id_key: Fixed<string>;
+  digest: Fixed<string>;
+  device: Fixed<string>;
+  time: Fixed<number>;
+  received_at: Fixed<number>;
+  type: Fixed<string | null>;
+  /** JSON object. */
+  line: Fixed<string>;
 }
 
 /** Who did what. Each entry holds the hash of the one before it, for each tenant; see audit/. */

@@ -2,6 +2,7 @@ import { sql, type Transaction } from 'kysely';
 import type { EventType as StreamedType } from '../../wire/events.js';
 import { chunksOf } from '../database/chunks.js';
 import type { Database } from '../database/database.js';
+import type { PostgresDatabase } from '../database/postgres.js';
 import type { Schema } from '../database/schema.js';
 
 /** What watchers of a fleet are told; telemetry has a log of its own. */
@@ -84,9 +85,12 @@ export function openEventLog(database: Database): EventLog {
           )
           .execute();
       }
-      for (const listener of listeners) listener();
+      // Others read when it is committed: the only connection is free then, or the database tells them.
+      if (database.kind === 'postgres') await sql`select pg_notify('fleet_events', '')`.execute(tx);
+      else for (const listener of listeners) listener();
     },
     onAppended(listener) {
+      if (database.kind === 'postgres') return (database as PostgresDatabase).listen('fleet_events', listener);
       listeners.add(listener);
       return () => listeners.delete(listener);
     },

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { type MessageKeyer, messageKeyer } from '../../dedupe/message-key.js';
+import { derivedKey, type MessageKeyer, messageKeyer } from '../../dedupe/message-key.js';
 import { PayloadDigest } from '../../dedupe/payload-digest.js';
 import { derivedId } from '../../telemetry/derived-id.js';
 import { skipSpace } from '../../telemetry/json-bytes.js';
@@ -40,6 +40,8 @@ export interface TelemetryLines {
   readonly device?: string | readonly string[];
   /** Time of what tells none, milliseconds since 1970. */
   readonly receivedAt: number;
+  /** Number of the first line; 1 without it. */
+  readonly firstLine?: number;
 }
 
 /** The messages among some lines, in columns. */
@@ -82,7 +84,7 @@ export class TelemetryDecoder {
     this.#digest = new PayloadDigest(secret);
   }
 
-  decode({ bytes, device, receivedAt }: TelemetryLines): DecodedTelemetry {
+  decode({ bytes, device, receivedAt, firstLine = 1 }: TelemetryLines): DecodedTelemetry {
     const capacity = 16 + (bytes.length >>> 6);
     const decoded: DecodedTelemetry = {
       receivedAt,
@@ -97,7 +99,7 @@ export class TelemetryDecoder {
       refused: 0,
       problems: [],
     };
-    for (let start = 0, line = 1; start < bytes.length; line++) {
+    for (let start = 0, line = firstLine; start < bytes.length; line++) {
       let end = this.#scanner.scan(bytes, start);
       let cause: string | undefined;
       if (end >= 0) {
@@ -143,7 +145,7 @@ export class TelemetryDecoder {
     }
     const named = deviceId >= 0 ? deviceId : sender === undefined ? vin : -1;
     const name = named < 0 ? undefined : this.#text(bytes, named);
-    if (named >= 0 && (name === undefined || !name.isWellFormed())) return 'deviceId is no text';
+    if (named >= 0 && (name === undefined || !isStorable(name))) return 'deviceId is no text';
     if (sender !== undefined && name !== undefined && name !== sender) return "deviceId is another device's";
     const device = sender ?? name;
     if (device === undefined) return 'no deviceId';
@@ -183,7 +185,7 @@ export class TelemetryDecoder {
     const { members } = this.#scanner;
     if (members[member + VALUE_END]! - members[member + VALUE_START]! > MAX_TYPE_BYTES) return null;
     const text = this.#text(bytes, member);
-    return text?.isWellFormed() ? text : null;
+    return text !== undefined && isStorable(text) ? text : null;
   }
 
   #readId(decoded: DecodedTelemetry, bytes: Uint8Array, member: number): string | undefined {
@@ -206,6 +208,16 @@ export class TelemetryDecoder {
     if (length === 0) return 'messageId is empty';
     return length > MAX_ID_BYTES ? `messageId is longer than ${MAX_ID_BYTES} bytes` : undefined;
   }
+}
+
+/** A secret of its own for each tenant, so that the same id has another key. @param secret 16 bytes */
+export function tenantSecret(secret: Uint8Array, tenantId: number): Uint8Array {
+  return new Uint8Array(derivedKey(secret, `tenant ${tenantId}`).buffer);
+}
+
+/** Whether every database keeps it as it is. */
+function isStorable(text: string): boolean {
+  return text.isWellFormed() && !text.includes('\0');
 }
 
 function refuse(decoded: DecodedTelemetry, line: number, cause: string): void {

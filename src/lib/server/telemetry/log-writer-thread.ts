@@ -1,9 +1,10 @@
 import type { MessagePort } from 'node:worker_threads';
-import { TELEMETRY_MAX_PROBLEMS, type TelemetryAnswer } from '../../wire/telemetry.js';
+import type { TelemetryAnswer } from '../../wire/telemetry.js';
 import { AppendQueue } from './append-queue.js';
 import type { DecodedTelemetry, TelemetryLines } from './decode-telemetry.js';
 import type { LogWriter, LogWriterOptions } from './log-writer.js';
 import type { RefusedDevices } from './telemetry-log.js';
+import { withoutDevices } from './without-devices.js';
 
 /** What the writing thread is asked. */
 export type LogWriterApi = {
@@ -56,7 +57,11 @@ export class LogWriterThread {
     keep: async ({ ticket, refused }) => {
       const { writer, tenantId, decoded } = this.#tickets.get(ticket)!;
       this.#tickets.delete(ticket);
-      return await this.#queue.append(writer, tenantId, refused.size === 0 ? decoded : without(decoded, refused));
+      return await this.#queue.append(
+        writer,
+        tenantId,
+        refused.size === 0 ? decoded : withoutDevices(decoded, refused),
+      );
     },
     drop: (ticket) => void this.#tickets.delete(ticket),
     close: async () => await this.#queue.close(),
@@ -66,40 +71,4 @@ export class LogWriterThread {
     const writer = await this.#queue.writer();
     return { writer, tenantId, decoded: writer.decode(tenantId, lines) };
   }
-}
-
-/** The messages of all other devices. */
-export function without(decoded: DecodedTelemetry, refused: RefusedDevices): DecodedTelemetry {
-  const kept: DecodedTelemetry = {
-    ...decoded,
-    count: 0,
-    messages: [],
-    devices: [],
-    types: [],
-    times: [],
-    lineNumbers: [],
-    keys: new Uint32Array(decoded.keys.length),
-    digests: new Uint32Array(decoded.digests.length),
-    problems: [...decoded.problems],
-  };
-  for (let index = 0; index < decoded.count; index++) {
-    const device = decoded.devices[index]!;
-    const cause = refused.get(device);
-    const line = decoded.lineNumbers[index]!;
-    if (cause !== undefined) {
-      kept.refused++;
-      if (kept.problems.length < TELEMETRY_MAX_PROBLEMS) kept.problems.push({ line, kind: 'refused', cause });
-      continue;
-    }
-    kept.keys.set(decoded.keys.subarray(4 * index, 4 * index + 4), 4 * kept.count);
-    kept.digests.set(decoded.digests.subarray(2 * index, 2 * index + 2), 2 * kept.count);
-    kept.messages.push(decoded.messages[index]!);
-    kept.devices.push(device);
-    kept.types.push(decoded.types[index]!);
-    kept.times.push(decoded.times[index]!);
-    kept.lineNumbers.push(line);
-    kept.count++;
-  }
-  kept.problems.sort((a, b) => a.line - b.line);
-  return kept;
 }

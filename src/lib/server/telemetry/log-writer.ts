@@ -2,10 +2,9 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { OtaError } from '../../core/errors.js';
 import { openDurableFs } from '../../core/node-durable-fs.js';
-import { derivedKey } from '../../dedupe/message-key.js';
 import { openPartitionedStore, type PartitionedStore } from '../../dedupe/partitioned-store.js';
 import { VERDICT } from '../../dedupe/store.js';
-import { type DecodedTelemetry, TelemetryDecoder, type TelemetryLines } from './decode-telemetry.js';
+import { type DecodedTelemetry, TelemetryDecoder, type TelemetryLines, tenantSecret } from './decode-telemetry.js';
 import { listGenerations, openToRead } from './generation-file.js';
 import { GenerationReader, type Row } from './generation-reader.js';
 import { GenerationWriter, type Selection } from './generation-writer.js';
@@ -180,8 +179,7 @@ export class LogWriter {
   #decoder(tenantId: number): TelemetryDecoder {
     let decoder = this.#decoders.get(tenantId);
     if (decoder === undefined) {
-      const secret = new Uint8Array(derivedKey(this.#ids.secret, `tenant ${tenantId}`).buffer);
-      decoder = new TelemetryDecoder(secret);
+      decoder = new TelemetryDecoder(tenantSecret(this.#ids.secret, tenantId));
       this.#decoders.set(tenantId, decoder);
     }
     return decoder;
