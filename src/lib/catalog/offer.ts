@@ -1,4 +1,3 @@
-import type { PayloadEntry } from '../package/metadata.js';
 import { judgePackage } from '../package/policy.js';
 import type { PolicyInput } from '../package/policy-checks.js';
 import type { SelectedPayload } from '../package/select-payloads.js';
@@ -29,7 +28,7 @@ export type OfferVerdict = { offer: Offer } | { refusals: Refusal[] };
 export function offerTo(standing: Standing, release: Release, rules: Rules): OfferVerdict {
   const withheld = withheldBy(release, rules);
   if (withheld.length > 0) return { refusals: withheld };
-  const applicable = applicableCuts(standing, release);
+  const applicable = applicableCuts(standing, cutNeeds(release));
   const refusals = new Map<string, Refusal>();
   for (const cut of applicable.length > 0 ? applicable : release.cuts) {
     const verdict = judgeCut(standing, release, cut, rules);
@@ -39,15 +38,34 @@ export function offerTo(standing: Standing, release: Release, rules: Rules): Off
   return { refusals: withBasesTogether([...refusals.values()]) };
 }
 
-/** The cuts whose bases are installed, the smallest first: a glance that spares many judgements. */
-export function applicableCuts({ state: { components } }: Standing, { cuts, metadata: { payloads } }: Release): Cut[] {
-  const applies = ({ component, base }: PayloadEntry): boolean =>
-    base === undefined || own(components, component)?.sha256 === base.sha256;
-  return bySize(cuts).filter(({ files }) => {
-    const listed = payloads.filter(({ file }) => files.includes(file));
-    const served = new Set(listed.filter(applies).map(({ component }) => component));
-    return listed.every(({ component }) => served.has(component));
+/** A cut by what has to be installed for it. */
+export interface CutNeeds {
+  readonly cut: Cut;
+  /** For each of its components, the images that one has to be of; none: any. */
+  readonly needs: readonly { readonly component: string; readonly bases: readonly string[] }[];
+}
+
+/** The cuts of a release, the smallest first: to be made once where a release is looked at often. */
+export function cutNeeds({ cuts, metadata: { payloads } }: Release): CutNeeds[] {
+  return bySize(cuts).map((cut) => {
+    const listed = payloads.filter(({ file }) => cut.files.includes(file));
+    const byComponent = Map.groupBy(listed, ({ component }) => component);
+    const needs = [...byComponent].flatMap(([component, entries]) =>
+      entries.some(({ base }) => base === undefined)
+        ? []
+        : [{ component, bases: entries.flatMap(({ base }) => base?.sha256 ?? []) }],
+    );
+    return { cut, needs };
   });
+}
+
+/** The cuts whose bases are installed, the smallest first: a glance that spares many judgements. */
+export function applicableCuts({ state: { components } }: Standing, cuts: readonly CutNeeds[]): Cut[] {
+  const isInstalled = ({ component, bases }: CutNeeds['needs'][number]): boolean => {
+    const sha256 = own(components, component)?.sha256;
+    return sha256 !== undefined && bases.includes(sha256);
+  };
+  return cuts.filter(({ needs }) => needs.every(isInstalled)).map(({ cut }) => cut);
 }
 
 /** As {@link offerTo} of the cuts that apply, where nobody asks why not. */

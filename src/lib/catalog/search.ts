@@ -1,4 +1,4 @@
-import { applicableCuts, type Offer, offerOf, type Rules } from './offer.js';
+import { applicableCuts, cutNeeds, type Offer, offerOf, type Rules } from './offer.js';
 import type { Release } from './release.js';
 import { type Standing, standingAfter, standingKey } from './standing.js';
 
@@ -21,6 +21,7 @@ export interface Search {
   candidates: readonly Release[];
   /** What a step costs beside its download. */
   stepBytes: number;
+  maxJudgements: number | undefined;
   rules: Rules;
 }
 
@@ -33,12 +34,13 @@ export interface Search {
  */
 export function cheapestWay(
   origin: Standing,
-  { target, candidates, stepBytes, rules }: Search,
+  { target, candidates, stepBytes, maxJudgements = MAX_JUDGEMENTS, rules }: Search,
 ): { end?: Reached; visited: Reached[]; gaveUp: boolean } {
   const open = new Map<string, Reached>([[standingKey(origin), { standing: origin, steps: 0, cost: 0 }]]);
   const closed = new Map<string, Reached>();
   // The target first: whatever costs as much as a way that is known already needs no judgement.
   const order = [target, ...candidates.filter((release) => release !== target)];
+  const needs = new Map(order.map((release) => [release, cutNeeds(release)]));
   let best = Number.POSITIVE_INFINITY;
   let judgements = 0;
   for (let here = takeCheapest(open); here !== undefined; here = takeCheapest(open)) {
@@ -49,12 +51,12 @@ export function cheapestWay(
       return { end: reached, visited: [...closed.values()], gaveUp: false };
     for (const release of order) {
       if (!isAhead(reached, release)) continue;
-      const cuts = applicableCuts(standing, release);
+      const cuts = applicableCuts(standing, needs.get(release)!);
       const [smallest] = cuts;
       if (smallest === undefined) continue;
       if (release !== target && reached.cost + stepBytes + smallest.bytes >= best) continue;
       judgements += 1;
-      if (judgements > MAX_JUDGEMENTS) return { visited: [...closed.values()], gaveUp: true };
+      if (judgements > maxJudgements) return { visited: [...closed.values()], gaveUp: true };
       const offer = offerOf(cuts, standing, release, rules);
       if (offer === undefined) continue;
       const next: Reached = {

@@ -41,6 +41,8 @@ export interface UpgradeRequest extends Rules {
    * Absent: a quarter of the target's images, so that a detour must save more than that for every step it adds.
    */
   stepBytes?: number;
+  /** Work that may be spent; beyond it the outcome is `undecided`. Absent: about a second of it. */
+  maxJudgements?: number;
 }
 
 /** Why a step is taken. */
@@ -97,12 +99,12 @@ export type UpgradePath =
  * On the way to a channel's head only releases of that channel are installed.
  */
 export function upgradePath(request: UpgradeRequest): UpgradePath {
-  const { releases, from, to, device = {}, channels = DEFAULT_CHANNELS, stepBytes, ...rules } = request;
+  const { releases, from, to, device = {}, channels = DEFAULT_CHANNELS, stepBytes, maxJudgements, ...rules } = request;
   if ('channel' in to && !channels.includes(to.channel)) return { outcome: 'unknown-channel', channel: to.channel };
   const product = newest(releases)?.metadata.product ?? '';
   const origin = standingAt(from, device, { releases, product });
   if (!('found' in origin)) return unnamed(origin, 'from');
-  const search = { releases, rules, stepBytes };
+  const search = { releases, rules, stepBytes, maxJudgements };
   if ('channel' in to) {
     const members = releasesIn(releases, to.channel, channels);
     const { head, passedOver } = channelHead(members, origin.found, rules);
@@ -121,17 +123,18 @@ interface PathSearch {
   /** Whose members they are. */
   channel?: string;
   stepBytes: number | undefined;
+  maxJudgements: number | undefined;
   rules: Rules;
 }
 
 function pathTo(target: Release, origin: Standing, search: PathSearch): UpgradePath {
-  const { releases, members, channel, stepBytes = defaultStepBytes(target), rules } = search;
+  const { releases, members, channel, stepBytes = defaultStepBytes(target), maxJudgements, rules } = search;
   const inside = new Set(members);
   const stonesBefore = steppingStones(releases);
   const candidates = stonesTo(target, (release) => stonesBefore(release).filter((stone) => inside.has(stone))).filter(
     (stone) => lastingRefusals(stone, origin, rules).length === 0,
   );
-  const { end, visited, gaveUp } = cheapestWay(origin, { target, candidates, stepBytes, rules });
+  const { end, visited, gaveUp } = cheapestWay(origin, { target, candidates, stepBytes, maxJudgements, rules });
   if (end !== undefined) return foundPath(target, origin, end, rules);
   const excluded = (release: Release): CatalogueRefusal[] =>
     channel === undefined || inside.has(release) ? [] : [{ code: 'OUTSIDE_CHANNEL', channel }];

@@ -206,7 +206,7 @@ const obstacle = z.object({
 });
 export type ObstacleJson = z.output<typeof obstacle>;
 
-/** A way, or why there is none. */
+/** A way, or why there is none. What is asked for and is not there is 404, a version of several releases 409. */
 export const upgradePath = z.discriminatedUnion('outcome', [
   z.object({
     outcome: z.literal('found'),
@@ -218,21 +218,11 @@ export const upgradePath = z.discriminatedUnion('outcome', [
   }),
   z.object({ outcome: z.enum(['blocked', 'undecided']), to: releaseRef, obstacles: list(obstacle) }),
   z.object({ outcome: z.literal('no-head'), channel: text, passedOver }),
-  z.object({ outcome: z.literal('unknown-channel'), channel: text }),
-  z.object({ outcome: z.literal('unknown'), which: z.enum(['from', 'to']) }),
-  z.object({ outcome: z.literal('ambiguous'), which: z.enum(['from', 'to']), releases: list(releaseRef) }),
 ]);
 export type UpgradePathJson = z.output<typeof upgradePath>;
 
 /** Facts about a device that it has not told, and that were taken from elsewhere. */
-export const ASSUMED_FACTS = [
-  'product',
-  'model',
-  'hardwareRevision',
-  'running',
-  'components',
-  'securityCounter',
-] as const;
+export const ASSUMED_FACTS = ['product', 'model', 'running', 'components', 'securityCounter'] as const;
 const assumed = list(z.enum(ASSUMED_FACTS));
 export type AssumedFact = (typeof ASSUMED_FACTS)[number];
 

@@ -345,6 +345,11 @@ describe('among hundreds of releases', () => {
     const path = ask(many(340, true, unmet), '1.0.0', '1.339.0');
     expect(path).toMatchObject({ outcome: 'undecided', obstacles: [{ refusals: [{ code: 'DEPENDENCY_UNMET' }] }] });
   });
+
+  test('takes no more work than it is allowed', () => {
+    expect(ask(chain, '1.0.0', '3.0.0', { maxJudgements: 1 })).toMatchObject({ outcome: 'undecided' });
+    expect(ask(chain, '1.0.0', '3.0.0', { maxJudgements: 10 })).toMatchObject({ outcome: 'found' });
+  });
 });
 
 describe('the head of a channel', () => {

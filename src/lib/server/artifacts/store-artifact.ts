@@ -3,7 +3,6 @@ import { openFile } from '../../core/file-access.js';
 import { ResourceStack } from '../../core/resource-stack.js';
 import type { JsonObject } from '../../core/strict-json.js';
 import { escapeText } from '../../core/text.js';
-import type { AuthenticPackage } from '../../package/authenticate.js';
 import { targetsOf } from '../../package/metadata.js';
 import { containerBytes } from '../../package/write-container.js';
 import { readSettings } from '../access/tenant-settings.js';
@@ -18,9 +17,9 @@ import { looksLikePackage, type VerifiedPackage, verifyPackage } from './verify-
 /** Longest name of an artifact, characters; what is added for a cut has room beside it. */
 export const MAX_FILENAME_LENGTH = 200;
 
-export interface ArtifactUpload {
+/** Bytes on their way to the server. */
+export interface IncomingArtifact {
   readonly tenantId: number;
-  readonly moduleId: number;
   readonly filename: string;
   /** The bytes, read once. */
   readonly source: AsyncIterable<Uint8Array>;
@@ -30,45 +29,69 @@ export interface ArtifactUpload {
     readonly sha1?: string | undefined;
     readonly sha256?: string | undefined;
   };
-  readonly actor: string;
   readonly signal?: AbortSignal;
-  /** More to write down in the transaction that keeps the artifact, such as a release of the catalogue. */
-  readonly within?: (tx: Transaction<Schema>, stored: StoredArtifact) => Promise<void>;
+}
+
+/** Where an artifact is put, and by whom. */
+export interface ArtifactPlace {
+  readonly moduleId: number;
+  readonly actor: string;
+}
+
+export type ArtifactUpload = IncomingArtifact & ArtifactPlace;
+
+/** An artifact that has arrived and may be kept. Disposed of, it is gone unless it was kept. */
+export interface ReceivedArtifact extends AsyncDisposable {
+  readonly tenantId: number;
+  readonly filename: string;
+  readonly blob: StagedBlob;
+  /** `ota`, or the ending of a format that the server cannot verify. */
+  readonly format: string;
+  /** Absent: of a format that cannot be verified. */
+  readonly verified: VerifiedPackage | undefined;
 }
 
 export interface StoredArtifact extends BlobDigests {
   readonly id: number;
   readonly moduleId: number;
   readonly filename: string;
-  /** `ota`, or the ending of a format that the server cannot verify. */
+  /** As of what was received. */
   readonly format: string;
   readonly verification: 'verified' | 'unverified';
   /** Milliseconds since 1970. */
   readonly createdAt: number;
-  /** What its signed metadata says; only of a verified package. */
-  readonly pkg: AuthenticPackage | undefined;
-  /** Exact bytes of the metadata. */
-  readonly metadataBytes: Buffer | undefined;
 }
 
 /**
  * Takes an artifact into a software module: streamed, hashed, capped, verified, cut for its devices. When it throws,
  * nothing was kept.
  *
- * A package is known by its bytes: whatever its name, it must verify under the tenant's trust root.
- *
- * @throws ServerFailure 404 no such module; 400 filename, digests; 409 the module has the filename; 422 a format that the
- *   tenant does not accept, or no trust root; 413 over a quota; OtaError as `BlobStore.receive` and `verifyPackage`
+ * @throws ServerFailure 404 no such module; 409 the module has the filename; 413 over a quota; as {@link receiveArtifact}
  */
 export async function storeArtifact(server: ServerContext, upload: ArtifactUpload): Promise<StoredArtifact> {
+  checkFilename(upload.filename);
+  await requireFreeName(server.database.sql, upload, [upload.filename]);
+  await using received = await receiveArtifact(server, upload);
+  await using cuts = await stageCuts(server, received, upload.signal);
+  return await server.database.transaction((tx) => keepArtifact(tx, server, { received, cuts, place: upload }));
+}
+
+/**
+ * Takes bytes in and verifies them, before it is decided whether they are kept.
+ *
+ * A package is known by its bytes: whatever its name, it must verify under the tenant's trust root.
+ *
+ * @throws ServerFailure 400 filename, digests; 422 a format that the tenant does not accept, or no trust root;
+ *   OtaError as `BlobStore.receive` and `verifyPackage`
+ */
+export async function receiveArtifact(server: ServerContext, incoming: IncomingArtifact): Promise<ReceivedArtifact> {
   const { blobs, database, clock, settings } = server;
-  const { tenantId, filename, source, signal } = upload;
+  const { tenantId, filename, source, signal } = incoming;
   checkFilename(filename);
-  await requireFreeName(database.sql, upload, [filename]);
   await using open = new ResourceStack();
   const limits = { maxBytes: settings.maxArtifactBytes, ...(signal && { signal }) };
   const blob = open.use(await blobs.receive(source, limits));
-  requireDigests(upload, blob);
+  requireDigests(incoming, blob);
   const { acceptedFormats, trustRoot } = await readSettings(database.sql, tenantId);
   const file = open.use(await openFile(blob.path));
   const start = Buffer.alloc(16);
@@ -88,8 +111,9 @@ export async function storeArtifact(server: ServerContext, upload: ArtifactUploa
           ...(signal && { signal }),
         })
       : undefined;
-  const cuts = verified === undefined ? [] : await stageCuts(server, verified, { upload, blob, open });
-  return await database.transaction((tx) => keep(tx, server, { upload, blob, format, verified, cuts }));
+  const kept = open.move();
+  const dispose = () => kept[Symbol.asyncDispose]();
+  return { tenantId, filename, blob, format, verified, [Symbol.asyncDispose]: dispose };
 }
 
 interface StagedCut {
@@ -99,40 +123,53 @@ interface StagedCut {
   readonly blob: StagedBlob;
 }
 
-/** Writes the cuts beside the upload; one that holds everything is the upload itself. */
-async function stageCuts(
+/** The parts of a package that devices fetch, as files that belong to nobody yet. */
+export interface StagedCuts extends AsyncDisposable {
+  readonly list: readonly StagedCut[];
+}
+
+/** Writes the cuts of a package beside it; one that holds everything is the upload itself. */
+export async function stageCuts(
   { blobs, settings }: ServerContext,
-  { container, pkg }: VerifiedPackage,
-  { upload, blob, open }: { upload: ArtifactUpload; blob: StagedBlob; open: ResourceStack },
-): Promise<StagedCut[]> {
-  const staged: StagedCut[] = [];
-  for (const { label, bases, payloads } of packageCuts(pkg.payloads)) {
-    if (payloads.length === pkg.payloads.length) {
-      staged.push({ label, filename: upload.filename, bases, blob });
+  { filename, blob, verified }: ReceivedArtifact,
+  signal?: AbortSignal,
+): Promise<StagedCuts> {
+  await using open = new ResourceStack();
+  const list: StagedCut[] = [];
+  const { container, pkg } = verified ?? {};
+  for (const { label, bases, payloads } of pkg === undefined ? [] : packageCuts(pkg.payloads)) {
+    if (payloads.length === pkg?.payloads.length) {
+      list.push({ label, filename, bases, blob });
       continue;
     }
     const files = payloads.map(({ entry, data }) => ({ file: entry.file, data }));
-    const bytes = containerBytes({ ...container, payloads: files }, upload.signal);
+    const bytes = containerBytes({ ...container!, payloads: files }, signal);
     const cut = open.use(await blobs.receive(bytes, { maxBytes: settings.maxArtifactBytes }));
-    staged.push({ label, filename: cutFilename(upload.filename, label), bases, blob: cut });
+    list.push({ label, filename: cutFilename(filename, label), bases, blob: cut });
   }
-  return staged;
+  const kept = open.move();
+  return { list, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
 }
 
-interface Kept {
-  readonly upload: ArtifactUpload;
-  readonly blob: StagedBlob;
-  readonly format: string;
-  readonly verified: VerifiedPackage | undefined;
-  readonly cuts: readonly StagedCut[];
+export interface ArtifactToKeep {
+  readonly received: ReceivedArtifact;
+  readonly cuts: StagedCuts;
+  readonly place: ArtifactPlace;
 }
 
-async function keep(tx: Transaction<Schema>, server: ServerContext, kept: Kept): Promise<StoredArtifact> {
-  const { blobs, clock } = server;
-  const { upload, blob, format, verified, cuts } = kept;
-  const { tenantId, moduleId, filename, actor } = upload;
+/**
+ * Keeps an artifact and its cuts, in the caller's transaction.
+ *
+ * @throws ServerFailure 404 no such module, 409 the module has the filename, 413 over a quota
+ */
+export async function keepArtifact(
+  tx: Transaction<Schema>,
+  { blobs, clock }: ServerContext,
+  { received, cuts: { list: cuts }, place: { moduleId, actor } }: ArtifactToKeep,
+): Promise<StoredArtifact> {
+  const { tenantId, filename, blob, format, verified } = received;
   const now = clock.now().getTime();
-  await requireFreeName(tx, upload, [filename, ...cuts.map((cut) => cut.filename)]);
+  await requireFreeName(tx, { tenantId, moduleId }, [filename, ...cuts.map((cut) => cut.filename)]);
   await requireQuota(tx, tenantId, blob.size);
   const verification = verified === undefined ? 'unverified' : 'verified';
   const targets = verified && [...targetsOf(verified.pkg.metadata)].map(([name, { sha256 }]) => [name, sha256]);
@@ -157,10 +194,7 @@ async function keep(tx: Transaction<Schema>, server: ServerContext, kept: Kept):
   }
   const stored: StoredArtifact = {
     ...{ id, moduleId, filename, ...digestsOf(blob), format, verification, createdAt: now },
-    pkg: verified?.pkg,
-    metadataBytes: verified?.container.metadataBytes,
   };
-  await upload.within?.(tx, stored);
   await audit(tx, {
     ...{ tenantId, actor, action: 'artifact.uploaded', object: `module:${moduleId}` },
     ...{ detail: { artifact: id, filename, sha256: blob.sha256, size: blob.size, format, verification }, now },
@@ -176,7 +210,7 @@ function digestsOf({ size, md5, sha1, sha256 }: BlobDigests): BlobDigests {
 /** @throws ServerFailure 404 for a module that the tenant does not have, 409 for a name that something in it has */
 async function requireFreeName(
   db: ServerContext['database']['sql'],
-  { tenantId, moduleId }: ArtifactUpload,
+  { tenantId, moduleId }: Pick<ArtifactUpload, 'tenantId' | 'moduleId'>,
   filenames: readonly string[],
 ): Promise<void> {
   const module = await db
@@ -227,7 +261,7 @@ function checkFilename(filename: string): void {
   }
 }
 
-function requireDigests({ expected = {} }: ArtifactUpload, got: BlobDigests): void {
+function requireDigests({ expected = {} }: IncomingArtifact, got: BlobDigests): void {
   for (const name of ['md5', 'sha1', 'sha256'] as const) {
     const wanted = expected[name]?.toLowerCase();
     if (wanted === undefined || wanted === '' || wanted === got[name]) continue;

@@ -7,6 +7,7 @@ import {
   ddiInstalledBase,
 } from '../../wire/ddi.js';
 import { recordInstalled } from '../actions/record-installed.js';
+import { recordDeviceRelease } from '../catalog/record-device-release.js';
 import { chunksOf } from '../database/chunks.js';
 import type { Schema } from '../database/schema.js';
 import { Answer, DEVICE, type RouteDefinition, route } from '../http/route.js';
@@ -28,7 +29,12 @@ export const configRoutes: readonly RouteDefinition[] = [
       const { id } = knownDevice(call);
       await server.database.transaction(async (tx) => {
         await tx.updateTable('device').set({ wants_attributes: 0, updated_at: now }).where('id', '=', id).execute();
-        await changeAttributes(tx, { tenantId: tenant.id, deviceId: id, change: body });
+        const device = { tenantId: tenant.id, deviceId: id };
+        await changeAttributes(tx, { ...device, change: body });
+        // What it tells at once belongs together; older attributes may be of another release.
+        if (body.mode !== 'remove') {
+          await recordDeviceRelease(tx, { ...device, now }, new Map(Object.entries(body.data)));
+        }
       });
       return new Answer(200);
     },

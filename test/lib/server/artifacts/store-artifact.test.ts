@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { memoryAccess } from '../../../../src/lib/core/file-access.js';
 import { openContainer } from '../../../../src/lib/package/container.js';
+import { keepArtifact, receiveArtifact, stageCuts } from '../../../../src/lib/server/artifacts/store-artifact.js';
 import { fullPayload, smallPackage, testSigner } from '../../../support/packages.js';
 import { type Fleet, testFleet } from '../actions/software-fixture.js';
 import { startTestServer, type TestServer } from '../server-fixture.js';
-import { deltaPayload, packed, trustTestRoot, upload } from './upload-fixture.js';
+import { deltaPayload, inChunks, packed, trustTestRoot, upload } from './upload-fixture.js';
 
 let server: TestServer;
 let fleet: Fleet;
@@ -128,10 +129,17 @@ describe('an uploaded package', () => {
 
   test('whose transaction fails at the end is not kept', async () => {
     const before = await rows();
-    const within = async () => {
-      throw new Error('the catalogue says no');
+    const bytes = await packed([fullPayload(randomBytes(100))]);
+    const incoming = { tenantId: fleet.tenantId, filename: 'late.ota', source: inChunks(bytes) };
+    const keepAndFail = async () => {
+      await using received = await receiveArtifact(context(), incoming);
+      await using cuts = await stageCuts(context(), received);
+      await context().database.transaction(async (tx) => {
+        await keepArtifact(tx, context(), { received, cuts, place: { moduleId, actor: 'alice' } });
+        throw new Error('the catalogue says no');
+      });
     };
-    await expect(put(await packed([fullPayload(randomBytes(100))]), 'late.ota', { within })).rejects.toThrow('says no');
+    await expect(keepAndFail()).rejects.toThrow('says no');
     expect(await rows()).toEqual(before);
     expect(stored().filter((path) => path.startsWith('incoming/'))).toEqual([]);
   });
@@ -157,7 +165,7 @@ test('a foreign format is taken unverified where the tenant lists it, and over i
       .execute();
   await set('acceptedFormats', ['ota', 'swu']);
   const artifact = await put(randomBytes(3000), 'rootfs.SWU');
-  expect(artifact).toMatchObject({ format: 'swu', verification: 'unverified', pkg: undefined });
+  expect(artifact).toMatchObject({ format: 'swu', verification: 'unverified' });
   expect(await cutsOf(artifact.id)).toEqual([]);
   await set('artifacts.maxBytes', 10);
   await expect(put(randomBytes(3000), 'more.swu')).rejects.toMatchObject({ status: 413, code: 'QUOTA_EXCEEDED' });

@@ -69,6 +69,6 @@ export function upload(
   return storeArtifact(server, { source: inChunks(bytes), actor: 'alice', ...to });
 }
 
-async function* inChunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+export async function* inChunks(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < bytes.byteLength; at += 1000) yield bytes.subarray(at, at + 1000);
 }

@@ -4,6 +4,7 @@ const FEEDBACK = { status: { execution: 'proceeding', result: { finished: 'none'
 export const BODIES: Readonly<Record<string, { readonly type?: string; readonly body: unknown }>> = {
   'PATCH /api/v1/operators/{operatorId}': { body: { role: 'viewer' } },
   'PATCH /api/v1/devices/{controllerId}': { body: { name: 'renamed' } },
+  'POST /api/v1/releases/{digest}/yank': { body: { reason: 'melts' } },
   'POST /{tenant}/telemetry/v1/{controllerId}': {
     type: 'application/x-ndjson',
     body: '{"messageId":"m1","timestamp":"2026-01-05T06:00:00Z","type":"position"}\n',

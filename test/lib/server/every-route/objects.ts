@@ -76,9 +76,12 @@ export async function createObjects(server: TestServer, tenant: string, tenantId
       .insertInto('distribution_set_module')
       .values({ set_id: set, module_id: module, tenant_id: tenantId })
       .execute();
-    const release = await insert('release', {
+    const digest = randomBytes(32).toString('hex');
+    const metadata = { product: name, version: '1.0.0', sequence: 1, securityCounter: 0, payloads: [] };
+    const record = { digest, metadata: { ...metadata, compatible: { models: ['M'] } }, artifactBytes: 1, cuts: [] };
+    await insert('release', {
       ...{ ...made, set_id: set, artifact_id: artifact, product: name, version: '1.0.0', sequence: 1 },
-      ...{ security_counter: 0, digest: randomBytes(32).toString('hex'), metadata: '{}', record: '{}', proof: '{}' },
+      ...{ security_counter: 0, digest, metadata: '{}', record: JSON.stringify(record), proof: '{}' },
     });
     const rollout = await insert('rollout', {
       ...{ ...made, name, status: 'ready', set_id: set, query: 'controllerId==*', action_type: 'forced' },
@@ -96,15 +99,9 @@ export async function createObjects(server: TestServer, tenant: string, tenantId
       ...{ tenant, controllerId: device.controllerId, key: 'key', group: `group-${tenant}` },
       ...{ operators: operator.body.id, tokens: token.body.id, tenants: tenantId, settings: 'pollingTime' },
       ...{ targettags: tag, targetfilters: filter, softwaremoduletypes: moduleType, distributionsettypes: setType },
-      ...{ softwaremodules: module, artifacts: artifact, distributionsets: set, releases: release },
-      ...{
-        rollouts: rollout,
-        deploygroups: group,
-        actions: action,
-        actionId: action,
-        moduleId: module,
-        filename: 'image.swu',
-      },
+      ...{ softwaremodules: module, artifacts: artifact, distributionsets: set, digest, channel: 'beta' },
+      ...{ rollouts: rollout, deploygroups: group, actions: action, actionId: action },
+      ...{ moduleId: module, filename: 'image.swu' },
       ...{ product: name },
     };
     return {
@@ -118,8 +115,8 @@ export async function createObjects(server: TestServer, tenant: string, tenantId
   });
 }
 
-/** Path parameters that name no object of one tenant: a setting has the same name in all, as has a key of metadata. */
-const SHARED = new Set(['name', 'key', 'filename', 'tenantId']);
+/** Path parameters that name no object of one tenant: a setting has the same name in all, as have a channel and a key of metadata. */
+const SHARED = new Set(['name', 'key', 'filename', 'tenantId', 'channel']);
 
 export interface PathParameter {
   readonly name: string;

@@ -93,4 +93,15 @@ export const RULES: Readonly<Record<string, string>> = {
   'GET /{tenant}/controller/v1/{controllerId}/softwaremodules/{moduleId}/artifacts': 'device',
   'GET /{tenant}/controller/v1/{controllerId}/softwaremodules/{moduleId}/artifacts/{filename}': 'device',
   'HEAD /{tenant}/controller/v1/{controllerId}/softwaremodules/{moduleId}/artifacts/{filename}': 'device',
+
+  'GET /api/v1/releases': 'software:read',
+  'POST /api/v1/releases': 'software:write',
+  'GET /api/v1/releases/{digest}': 'software:read',
+  'POST /api/v1/releases/{digest}/yank': 'software:write',
+  'POST /api/v1/releases/{digest}/unyank': 'software:write',
+  'PUT /api/v1/releases/{digest}/channels/{channel}': 'software:write',
+  'DELETE /api/v1/releases/{digest}/channels/{channel}': 'software:write',
+  'GET /api/v1/channels': 'software:read',
+  'GET /api/v1/paths': 'software:read',
+  'GET /api/v1/devices/{controllerId}/rollback-target': 'devices:read',
 };
