@@ -14,11 +14,10 @@ export function newDeviceToken(): string {
  */
 export async function writeTokens(
   path: string,
-  tokens: readonly (readonly [id: string, token: string])[],
+  text: string,
   { force, signal }: { force: boolean; signal: AbortSignal },
 ): Promise<AtomicFile> {
   const file = await openAtomicFile(path, { force, mode: 0o600, signal });
-  const text = [['id', 'token'], ...tokens].map((cells) => `${csvLine(cells)}\n`).join('');
   try {
     await file.write(Buffer.from(text));
   } catch (error) {
@@ -26,6 +25,11 @@ export async function writeTokens(
     throw error;
   }
   return file;
+}
+
+/** A table of tokens, with a header row. */
+export function tokensCsv(tokens: Iterable<readonly [id: string, token: string]>): string {
+  return [['id', 'token'] as const, ...tokens].map((cells) => `${csvLine(cells)}\n`).join('');
 }
 
 /** Did the server refuse, so that it has kept nothing? A lost answer leaves that open. */

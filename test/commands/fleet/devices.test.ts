@@ -93,7 +93,7 @@ describe('fleet devices list', () => {
     const ended = once(child, 'exit');
     const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
     const next = async () => {
-      const { type, device, id } = JSON.parse((await lines.next()).value);
+      const { type, device, id } = JSON.parse(String((await lines.next()).value));
       return [type, device?.id ?? id, device?.group];
     };
     expect([await next(), await next()]).toEqual([
@@ -135,11 +135,12 @@ describe('fleet devices show', () => {
 
 describe('fleet devices register', () => {
   test('writes the token that the device logs in with, for its owner alone', async () => {
-    const made = await fleet('devices register reg-1 --group g --tag a --tag b --attribute model=x --token-out t.csv');
+    const made = await fleet(
+      'devices register reg-1 --group g --tag a --tag b --attribute model=x --token-out t.token',
+    );
     expect(made).toMatchObject({ status: 0, stdout: 'Registered reg-1\n' });
-    expect((await stat(desk.folder.file('t.csv'))).mode & 0o777).toBe(0o600);
-    const [, token = ''] =
-      /^id,token\nreg-1,([0-9a-f]{64})\n$/.exec(await readFile(desk.folder.file('t.csv'), 'utf8')) ?? [];
+    expect((await stat(desk.folder.file('t.token'))).mode & 0o777).toBe(0o600);
+    const [, token = ''] = /^([0-9a-f]{64})\n$/.exec(await readFile(desk.folder.file('t.token'), 'utf8')) ?? [];
     expect(await hash('reg-1')).toBe(tokenHash(token));
     expect(await show('reg-1')).toMatchObject({ group: 'g', tags: ['a', 'b'], attributes: { model: 'x' } });
   });

@@ -1,6 +1,6 @@
 import { buffer } from 'node:stream/consumers';
 import { Args, Flags } from '@oclif/core';
-import { isRefusal, newDeviceToken, writeTokens } from '../../../cli/device-tokens.js';
+import { isRefusal, newDeviceToken, tokensCsv, writeTokens } from '../../../cli/device-tokens.js';
 import { fleetSessionFlags, openFleetSession } from '../../../cli/fleet-session.js';
 import { untilAborted } from '../../../lib/core/abort.js';
 import { OtaError } from '../../../lib/core/errors.js';
@@ -99,7 +99,7 @@ export default class DevicesImport extends BaseCommand {
         ]);
       }
       const options = { force: flags.force, signal: this.signal };
-      await using file = tokens.size === 0 ? undefined : await writeTokens(tokensOut!, [...tokens], options);
+      await using file = tokens.size === 0 ? undefined : await writeTokens(tokensOut!, tokensCsv(tokens), options);
       let isBegun = false;
       const onSent = () => {
         isBegun = true;

@@ -43,7 +43,7 @@ export default class DevicesList extends BaseCommand {
   static override examples = [
     {
       description: 'What to look after first:',
-      command: "<%= config.bin %> <%= command.id %> --offline --where 'seen>1d' --sort seen:desc",
+      command: "<%= config.bin %> <%= command.id %> --offline --where 'seen>1d' --sort seen",
     },
     {
       description: 'A list for a spreadsheet:',
@@ -71,7 +71,12 @@ export default class DevicesList extends BaseCommand {
       helpValue: 'COLUMN',
       default: 'id',
     }),
-    limit: Flags.integer({ summary: `Show at most so many (${DEFAULT_LIMIT}).`, min: 1, exclusive: ['all'] }),
+    limit: Flags.integer({
+      summary: `Show at most so many (${DEFAULT_LIMIT}).`,
+      helpValue: 'N',
+      min: 1,
+      exclusive: ['all'],
+    }),
     all: Flags.boolean({ summary: 'Show all of them.', exclusive: ['limit'] }),
     watch: Flags.boolean({ summary: 'Go on, and show what changes.' }),
     output: Flags.string({ summary: 'How to write the list.', options: ['text', 'csv', 'ndjson'], default: 'text' }),

@@ -33,9 +33,14 @@ export default class DevicesRegister extends BaseCommand {
   static override args = { id: Args.string({ description: 'Name of the device.', required: true }) };
 
   static override flags = {
-    name: Flags.string({ summary: 'What people call it; the id by default.' }),
-    group: Flags.string({ summary: 'Group that it belongs to.' }),
-    tag: Flags.string({ summary: 'Tag; may be given several times.', multiple: true, multipleNonGreedy: true }),
+    name: Flags.string({ summary: 'What people call it; the id by default.', helpValue: 'NAME' }),
+    group: Flags.string({ summary: 'Group that it belongs to.', helpValue: 'NAME' }),
+    tag: Flags.string({
+      summary: 'Tag; may be given several times.',
+      helpValue: 'TAG',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
     attribute: Flags.string({
       summary: 'What the device is, until it tells itself.',
       helpValue: 'KEY=VALUE',
@@ -79,7 +84,7 @@ export default class DevicesRegister extends BaseCommand {
       if (conflicts > 0) throw new OtaError('CONFLICT', `the device ${args.id} is known already`);
     } else {
       const options = { force: flags.force, signal: this.signal };
-      await using file = tokenOut === undefined ? undefined : await writeTokens(tokenOut, [[args.id, token!]], options);
+      await using file = tokenOut === undefined ? undefined : await writeTokens(tokenOut, `${token}\n`, options);
       await registerDevices(client, [device], {}, this.signal).catch(async (error: unknown) => {
         // The server may know the device by now, and nobody else would have its token.
         if (!isRefusal(error)) await file?.commit();

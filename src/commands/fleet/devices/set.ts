@@ -35,9 +35,14 @@ export default class DevicesSet extends BaseCommand {
 
   static override flags = {
     ...deviceChoiceFlags,
-    name: Flags.string({ summary: 'What people call it.' }),
-    group: Flags.string({ summary: 'Group that it belongs to.' }),
-    tag: Flags.string({ summary: 'Tag to add; may be given several times.', multiple: true, multipleNonGreedy: true }),
+    name: Flags.string({ summary: 'What people call it.', helpValue: 'NAME' }),
+    group: Flags.string({ summary: 'Group that it belongs to.', helpValue: 'NAME' }),
+    tag: Flags.string({
+      summary: 'Tag to add; may be given several times.',
+      helpValue: 'TAG',
+      multiple: true,
+      multipleNonGreedy: true,
+    }),
     untag: Flags.string({ summary: 'Tag to take away.', helpValue: 'TAG', multiple: true, multipleNonGreedy: true }),
     metadata: Flags.string({
       summary: 'Note about it.',
