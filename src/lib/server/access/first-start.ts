@@ -1,7 +1,8 @@
 import { join } from 'node:path';
+import { sql } from 'kysely';
 import { writeFileAtomically } from '../../core/atomic-file.js';
 import type { Clock } from '../../core/clock.js';
-import type { Database } from '../database/database.js';
+import type { Database, Queryable } from '../database/database.js';
 import { createTenant } from './create-tenant.js';
 import { HOME_TENANT } from './home-tenant.js';
 import { newToken, tokenHash } from './token.js';
@@ -13,22 +14,26 @@ export interface FirstStart {
   readonly tokenFile: string;
 }
 
+/** Any number that no other advisory lock of the server has. */
+const FIRST_START_LOCK = 0x6f746103;
+
 /**
  * Makes the first tenant and a token for its administrator, if there is no tenant yet.
  *
- * The token is on disk before it is valid: whoever loses the race or the power in between finds no token that nobody knows.
+ * The token is on disk before it is valid: whoever loses the power in between finds no token that nobody knows. Of
+ * processes that start together over one database one makes it, and the others write nothing.
  */
 export async function prepareFirstStart(
   database: Database,
   { clock, dataDirectory }: { clock: Clock; dataDirectory: string },
 ): Promise<FirstStart | undefined> {
-  const tenant = await database.sql.selectFrom('tenant').select('id').limit(1).executeTakeFirst();
-  if (tenant !== undefined) return undefined;
+  if (await hasTenant(database.sql)) return undefined;
   const adminToken = newToken();
   const tokenFile = join(dataDirectory, 'admin-token');
-  await writeFileAtomically(tokenFile, Buffer.from(`${adminToken}\n`), { mode: 0o600, force: true });
   const now = clock.now().getTime();
-  await database.transaction(async (tx) => {
+  return await database.transaction(async (tx) => {
+    if (database.kind === 'postgres') await sql`select pg_advisory_xact_lock(${FIRST_START_LOCK})`.execute(tx);
+    if (await hasTenant(tx)) return undefined;
     const tenantId = await createTenant(tx, HOME_TENANT, now);
     await tx
       .insertInto('api_token')
@@ -44,6 +49,11 @@ export async function prepareFirstStart(
         last_used_at: null,
       })
       .execute();
+    await writeFileAtomically(tokenFile, Buffer.from(`${adminToken}\n`), { mode: 0o600, force: true });
+    return { adminToken, tokenFile };
   });
-  return { adminToken, tokenFile };
+}
+
+async function hasTenant(db: Queryable): Promise<boolean> {
+  return (await db.selectFrom('tenant').select('id').limit(1).executeTakeFirst()) !== undefined;
 }
