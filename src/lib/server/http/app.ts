@@ -112,7 +112,10 @@ function addRoute(
         request,
         reply,
       };
-      return send(await definition.handle(call as never), reply);
+      const result = await definition.handle(call as never);
+      // The connection would be kept open for further requests, and the server waits for it.
+      if (server.stopping.aborted) void reply.header('connection', 'close');
+      return send(result, reply);
     },
   });
 }
@@ -150,12 +153,12 @@ function answerFailure(
   error: unknown,
   request: FastifyRequest,
   reply: FastifyReply,
-  { log }: ServerContext,
+  { log, stopping }: ServerContext,
 ): FastifyReply {
   const failure = serverFailureOf(error) ?? ofFastify(error) ?? internal(error, request, log);
   void reply.code(failure.status).headers(failure.headers);
   // What is left of a body that nobody read would be taken for the next request.
-  if (!request.raw.complete) void reply.header('connection', 'close');
+  if (!request.raw.complete || stopping.aborted) void reply.header('connection', 'close');
   return reply.send(failureBody(failure, request.url));
 }
 
