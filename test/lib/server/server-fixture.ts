@@ -40,6 +40,13 @@ export interface CallResult {
   readonly body: ReturnType<typeof JSON.parse>;
 }
 
+let newDatabase: (() => Promise<URL>) | undefined;
+
+/** From now on the servers of tests keep their state in such PostgreSQL databases; without it, embedded. */
+export function keepStateIn(postgres: (() => Promise<URL>) | undefined): void {
+  newDatabase = postgres;
+}
+
 /** Stops by itself when the test has finished, unless it is shared by a file (`isShared`). */
 export async function startTestServer(
   options: Partial<ServerOptions> & { isShared?: boolean } = {},
@@ -49,8 +56,10 @@ export async function startTestServer(
   let now = Date.parse('2026-01-05T06:00:00Z');
   const logged: string[] = [];
   const tell = (message: string, fields?: object) => void logged.push(`${message} ${JSON.stringify(fields ?? {})}`);
+  const url = await newDatabase?.();
   const running = await startServer({
     dataDirectory: folder,
+    ...(url && { postgres: { url } }),
     http: { host: '127.0.0.1', port: 0 },
     settings: {
       version: '0.0.0-test',
