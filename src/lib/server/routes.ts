@@ -8,6 +8,7 @@ import { eventRoutes } from './events/event-routes.js';
 import { documentRoutes } from './http/document-route.js';
 import { healthRoutes } from './http/health.js';
 import type { RouteDefinition } from './http/route.js';
+import { managementRoutes } from './management/management-routes.js';
 import { metricsRoutes } from './metrics/metrics-route.js';
 import { telemetryRoutes } from './telemetry/telemetry-routes.js';
 
@@ -24,4 +25,5 @@ export const ROUTES: readonly RouteDefinition[] = [
   ...ddiRoutes,
   ...accessRoutes,
   ...auditRoutes,
+  ...managementRoutes,
 ];

@@ -214,7 +214,7 @@ async function updateTables(make: TableMaker): Promise<void> {
       ...{ id: 'id', tenant_id: '->> tenant', rollout_id: '->> rollout', position: 'int', name: 'text' },
       ...{ description: 'text?', query: 'text', percentage: 'real', success_threshold: 'int', success_action: 'text' },
       ...{ error_threshold: 'int?', error_action: 'text?', is_confirmation_required: 'int' },
-      ...{ status: 'text', total_devices: 'int' },
+      ...{ status: 'text', total_devices: 'int', wanted_devices: 'int?', succeeded_at: 'int?' },
     },
     { unique: [['rollout_id', 'position']] },
   );
@@ -222,11 +222,12 @@ async function updateTables(make: TableMaker): Promise<void> {
     'rollout_device',
     {
       ...{ rollout_group_id: '->> rollout_group', device_id: '->> device' },
-      ...{ rollout_id: '->> rollout', tenant_id: '->> tenant' },
+      ...{ rollout_id: '->> rollout', tenant_id: '->> tenant', outcome: 'text' },
     },
     { primary: ['rollout_group_id', 'device_id'], unique: [['rollout_id', 'device_id']] },
   );
   await make.index('rollout_device', ['device_id']);
+  await make.index('rollout_device', ['rollout_group_id', 'outcome', 'device_id']);
   await make.table('action', {
     ...{ id: 'id', tenant_id: '->> tenant', device_id: '->> device', set_id: '-> distribution_set' },
     ...{ type: 'text', forced_at: 'int?', status: 'text', is_active: 'int', weight: 'int?' },
@@ -236,6 +237,7 @@ async function updateTables(make: TableMaker): Promise<void> {
   });
   await make.index('action', ['device_id', 'is_active']);
   await make.index('action', ['rollout_group_id', 'status']);
+  await make.index('action', ['rollout_id', 'status']);
   await make.index('action', ['set_id']);
   await make.index('action', ['is_active', 'device_reported_at']);
   await make.table('action_status', {

@@ -363,8 +363,14 @@ interface RolloutGroupTable {
   error_threshold: Fixed<number | null>;
   error_action: Fixed<string | null>;
   is_confirmation_required: Fixed<Flag>;
+  /** As hawkBit names them: `creating`, `ready`, `scheduled`, `running`, `finished`, `error`. */
   status: string;
+  /** Devices it got when it was made. */
   total_devices: number;
+  /** How many it is to get; null: not counted yet. */
+  wanted_devices: number | null;
+  /** When its success condition was met and acted upon. */
+  succeeded_at: number | null;
 }
 
 interface RolloutDeviceTable {
@@ -372,6 +378,8 @@ interface RolloutDeviceTable {
   device_id: Fixed<number>;
   rollout_id: Fixed<number>;
   tenant_id: Fixed<number>;
+  /** `waiting`; `assigned`: it has got an action; `already`: it had the set, or was on its way to it. */
+  outcome: string;
 }
 
 /** One distribution set on its way to one device. */

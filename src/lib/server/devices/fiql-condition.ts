@@ -4,6 +4,12 @@ import { parseDdiSleep } from '../../wire/ddi.js';
 import type { TenantSettings } from '../access/tenant-settings.js';
 import { deviceCondition } from './device-page.js';
 
+/** Milliseconds after its last poll at which a device should poll again, and from which it is overdue. */
+export function pollTimes({ pollingTime, pollingOverdueTime }: TenantSettings): { pollMs: number; overdueMs: number } {
+  const pollMs = parseDdiSleep(pollingTime)!;
+  return { pollMs, overdueMs: pollMs + parseDdiSleep(pollingOverdueTime)! };
+}
+
 /**
  * A filter as it stands in a URL, as a condition on `device`.
  *
@@ -14,6 +20,5 @@ export function fiqlCondition(
   fiql: string,
   { tenantId, settings, now }: { tenantId: number; settings: TenantSettings; now: number },
 ): Expression<SqlBool> {
-  const overdueAfterMs = parseDdiSleep(settings.pollingTime)! + parseDdiSleep(settings.pollingOverdueTime)!;
-  return deviceCondition(parseFiql(fiql), tenantId, { nowMs: now, overdueMs: now - overdueAfterMs });
+  return deviceCondition(parseFiql(fiql), tenantId, { nowMs: now, overdueMs: now - pollTimes(settings).overdueMs });
 }

@@ -1,3 +1,4 @@
+import multipart from '@fastify/multipart';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { $ZodType } from 'zod/v4/core';
 import { checkSchema } from '../../core/schema.js';
@@ -53,6 +54,8 @@ export async function buildApp({ server, routes, authenticator, tls }: AppOption
   app.setValidatorCompiler(() => () => true);
   app.setSerializerCompiler(() => JSON.stringify);
   app.removeAllContentTypeParsers();
+  // One file a request. Whoever reads it stops where the server's limit is.
+  await app.register(multipart, { limits: { files: 1, fields: 16, fieldSize: 4096, fileSize: Infinity } });
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
   app.setErrorHandler((error, request, reply) => answerFailure(error, request, reply, server));
   app.setNotFoundHandler((request, reply) =>

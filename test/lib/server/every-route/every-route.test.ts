@@ -230,6 +230,8 @@ const NOT_NOW = new Set([
   'GET /{tenant}/controller/v1/{controllerId}/cancelAction/{actionId}',
   'GET /{tenant}/controller/v1/{controllerId}/softwaremodules/{moduleId}/artifacts/{filename}',
   'HEAD /{tenant}/controller/v1/{controllerId}/softwaremodules/{moduleId}/artifacts/{filename}',
+  'GET /rest/v1/softwaremodules/{id}/artifacts/{artifactId}/download',
+  'HEAD /rest/v1/softwaremodules/{id}/artifacts/{artifactId}/download',
 ]);
 
 /** 400: nobody has said what is looked for. */

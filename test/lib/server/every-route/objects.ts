@@ -38,7 +38,12 @@ export async function createObjects(server: TestServer, tenant: string, tenantId
     const { created } = await createDevices(
       tx,
       [
-        { controllerId: `device-${tenant}`, group: `group-${tenant}`, metadata: { key: 'x' } },
+        {
+          controllerId: `device-${tenant}`,
+          group: `group-${tenant}`,
+          metadata: { key: 'x' },
+          attributes: { hardware: '1' },
+        },
         { controllerId: `other-${tenant}` },
       ],
       { tenantId, createdBy: 'test', now, existing: 'refuse' },
@@ -76,6 +81,11 @@ export async function createObjects(server: TestServer, tenant: string, tenantId
       .insertInto('distribution_set_module')
       .values({ set_id: set, module_id: module, tenant_id: tenantId })
       .execute();
+    await tx
+      .updateTable('device')
+      .set({ assigned_set_id: set, installed_set_id: set })
+      .where('id', '=', device.id)
+      .execute();
     const digest = randomBytes(32).toString('hex');
     const metadata = { product: name, version: '1.0.0', sequence: 1, securityCounter: 0, payloads: [] };
     const record = { digest, metadata: { ...metadata, compatible: { models: ['M'] } }, artifactBytes: 1, cuts: [] };
@@ -98,6 +108,7 @@ export async function createObjects(server: TestServer, tenant: string, tenantId
     const ids = {
       ...{ tenant, controllerId: device.controllerId, key: 'key', group: `group-${tenant}` },
       ...{ operators: operator.body.id, tokens: token.body.id, tenants: tenantId, settings: 'pollingTime' },
+      configs: 'pollingTime',
       ...{ targettags: tag, targetfilters: filter, softwaremoduletypes: moduleType, distributionsettypes: setType },
       ...{ softwaremodules: module, artifacts: artifact, distributionsets: set, digest, channel: 'beta' },
       ...{ rollouts: rollout, deploygroups: group, actions: action, actionId: action },
@@ -115,8 +126,8 @@ export async function createObjects(server: TestServer, tenant: string, tenantId
   });
 }
 
-/** Path parameters that name no object of one tenant: a setting has the same name in all, as have a channel and a key of metadata. */
-const SHARED = new Set(['name', 'key', 'filename', 'tenantId', 'channel']);
+/** Path parameters that name no object of one tenant: all may use the same settings, channels, groups and keys of metadata. */
+const SHARED = new Set(['name', 'key', 'filename', 'tenantId', 'channel', 'group']);
 
 export interface PathParameter {
   readonly name: string;
