@@ -73,7 +73,9 @@ export async function createDevices(
   for (const { controllerId, securityToken } of wanted.values()) {
     tokens.set(controllerId, securityToken === null ? undefined : (securityToken ?? newDeviceToken()));
   }
-  const ids = await insertDevices(tx, [...wanted.values()], tokens, options);
+  // In one order: two imports of the same devices, in two processes, must not wait for each other.
+  const ordered = [...wanted.values()].sort((a, b) => (a.controllerId < b.controllerId ? -1 : 1));
+  const ids = await insertDevices(tx, ordered, tokens, options);
   taken.push(...[...wanted.keys()].filter((controllerId) => !ids.has(controllerId)));
   if (options.existing === 'refuse' && taken.length > 0) {
     throw conflict(`there is a device "${escapeText(taken[0]!)}" already`, ['Change it with PUT instead.']);

@@ -16,7 +16,8 @@ export async function ensureTags(
   { tenantId, createdBy, now }: EnsureTagsOptions,
 ): Promise<Map<string, number>> {
   const ids = new Map<string, number>();
-  for (const chunk of chunksOf([...new Set(names)], 4)) {
+  // In one order, so that two processes that make the same tags do not wait for each other.
+  for (const chunk of chunksOf([...new Set(names)].sort(), 4)) {
     await tx
       .insertInto('tag')
       .values(chunk.map((name) => ({ tenant_id: tenantId, name, created_at: now, created_by: createdBy })))

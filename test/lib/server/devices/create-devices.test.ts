@@ -65,14 +65,13 @@ describe('createDevices', () => {
     ]);
     const rows = await server.running.context.database.sql
       .selectFrom('device')
-      .select('token_hash')
-      .orderBy('id')
+      .select(['controller_id', 'token_hash'])
       .execute();
-    expect(rows.map(({ token_hash }) => token_hash)).toEqual([
-      tokenHash('abcdefgh'),
-      tokenHash(created[1]!.securityToken!),
-      null,
-    ]);
+    expect(Object.fromEntries(rows.map(({ controller_id, token_hash }) => [controller_id, token_hash]))).toEqual({
+      given: tokenHash('abcdefgh'),
+      generated: tokenHash(created[1]!.securityToken!),
+      none: null,
+    });
   });
 
   test('leaves devices that are known as they are, or makes none at all', async () => {
