@@ -223,7 +223,6 @@ describe.each(CASES.filter(([name]) => ![undefined, 'public'].includes(RULES[nam
 
 /** 404 for whoever may, too: nothing was set, the action is in another state, the artifact has no bytes. */
 const NOT_NOW = new Set([
-  'GET /api/v1/devices/{controllerId}/rollback-target',
   'GET /api/v1/trust-root',
   'GET /{tenant}/controller/v1/{controllerId}/confirmationBase/{actionId}',
   'GET /{tenant}/controller/v1/{controllerId}/installedBase/{actionId}',
