@@ -22,7 +22,7 @@ import { JOBS } from './jobs/all-jobs.js';
 import { startJobs } from './jobs/job-runner.js';
 import { listenFailure } from './listen-address.js';
 import { createMetrics } from './metrics/metrics.js';
-import { startMqtt } from './mqtt/start-mqtt.js';
+import { type MqttOptions, startMqtt } from './mqtt/start-mqtt.js';
 import { ROUTES } from './routes.js';
 import { openTelemetryLog } from './telemetry/open-log.js';
 import { TelemetryIntake } from './telemetry/telemetry-intake.js';
@@ -32,8 +32,8 @@ export interface ServerOptions {
   readonly dataDirectory: string;
   readonly http: { readonly host: string; readonly port: number };
   readonly tls?: { readonly key: Buffer; readonly cert: Buffer; readonly ca?: Buffer } | undefined;
-  /** A broker of the server's own, over TLS where HTTP is. */
-  readonly mqtt?: { readonly host: string; readonly port: number } | undefined;
+  /** A broker of the server's own, over TLS where HTTP is, or one that is there already. */
+  readonly mqtt?: MqttOptions | undefined;
   /** PostgreSQL instead of the embedded database. */
   readonly postgres?: { readonly url: URL; readonly password?: string } | undefined;
   readonly settings: ServerSettings;
@@ -108,7 +108,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const url = await app.listen(http).catch((error: unknown) => {
     throw listenFailure(error, http, '--http');
   });
-  const broker = options.mqtt && open.use(await startMqtt(context, { ...options.mqtt, tls }));
+  const broker = options.mqtt && open.use(await startMqtt(context, { tls, ...options.mqtt }));
   const kept = open.move();
   return {
     url,

@@ -1,0 +1,2 @@
+/** Different TCP ports of the loopback address that nobody listens on. */
+export function freePorts(count: number): Promise<number[]>;
