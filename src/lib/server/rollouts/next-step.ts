@@ -42,13 +42,17 @@ export interface RolloutFacts {
 export type Step =
   /** Puts some more devices into a group that is being made. */
   | { readonly kind: 'fill'; readonly groupId: number }
-  | { readonly kind: 'become'; readonly status: RolloutStatus; readonly reason?: string }
+  | { readonly kind: 'become'; readonly status: RolloutStatus }
   /** Starts the rollout: all groups are scheduled. */
   | { readonly kind: 'begin' }
   /** Gives some more devices of a group the set. */
   | { readonly kind: 'give'; readonly groupId: number }
-  /** Too many errors in these groups: all of them at once, so that no pause is lost (hawkbit#2161). */
-  | { readonly kind: 'fail'; readonly groupIds: readonly number[] }
+  /** These groups went wrong and the rollout pauses: all of them at once, so that no pause is lost (hawkbit#2161). */
+  | {
+      readonly kind: 'fail';
+      readonly groupIds: readonly number[];
+      readonly reason: 'errorCondition' | 'successNotReached';
+    }
   /** All devices of a group have ended. */
   | { readonly kind: 'finish-group'; readonly groupId: number }
   /** The success condition of a group is met; `next` starts, or the rollout pauses before it. */
@@ -90,7 +94,7 @@ export function nextStep(facts: RolloutFacts, now: number): Step | undefined {
 
 function nextOfRunning({ groups }: RolloutFacts): Step | undefined {
   const failing = groups.filter((group) => group.status === 'running' && hasTooManyErrors(group));
-  if (failing.length > 0) return { kind: 'fail', groupIds: failing.map(({ id }) => id) };
+  if (failing.length > 0) return { kind: 'fail', groupIds: failing.map(({ id }) => id), reason: 'errorCondition' };
 
   const waiting = groups.find((group) => isStarted(group) && group.waiting > 0);
   if (waiting !== undefined) return { kind: 'give', groupId: waiting.id };
@@ -114,12 +118,12 @@ function nextOfRunning({ groups }: RolloutFacts): Step | undefined {
 /** With groups still to come: the last one that was started decides. */
 function nextBefore(groups: readonly GroupFacts[], next: GroupFacts): Step | undefined {
   const last = groups.filter(isStarted).at(-1);
-  // It failed, or paused the rollout on success, and an operator has said to go on.
+  // It went wrong, or paused the rollout on success, and an operator has said to go on.
   if (last === undefined || last.status === 'error' || last.hasSucceeded)
     return { kind: 'start-group', groupId: next.id };
   if (last.status !== 'finished') return undefined;
   // Neither condition is met and nothing will change any more. Unlike hawkBit we do not go on by ourselves.
-  return { kind: 'become', status: 'paused', reason: 'successNotReached' };
+  return { kind: 'fail', groupIds: [last.id], reason: 'successNotReached' };
 }
 
 function isStarted({ status }: GroupFacts): boolean {

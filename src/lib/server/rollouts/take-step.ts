@@ -47,13 +47,13 @@ async function doStep(doing: Doing, step: Step): Promise<NewEvent[]> {
     case 'fill':
       return fill(doing, groupOf(groups, step.groupId));
     case 'become':
-      return become(doing, step.status, step.reason);
+      return become(doing, step.status);
     case 'begin':
       return begin(doing);
     case 'give':
       return give(doing, groupOf(groups, step.groupId));
     case 'fail':
-      return fail(doing, step.groupIds);
+      return fail(doing, step);
     case 'finish-group':
       return setGroup(doing, groupOf(groups, step.groupId), 'finished');
     case 'succeed':
@@ -196,12 +196,10 @@ async function give(doing: Doing, group: GroupRow): Promise<NewEvent[]> {
   return [...events, groupEvent(rollout, group, { status: group.status, now, figures, reason: 'alreadyAssigned' })];
 }
 
-async function fail(doing: Doing, groupIds: readonly number[]): Promise<NewEvent[]> {
+async function fail(doing: Doing, { groupIds, reason }: Extract<Step, { kind: 'fail' }>): Promise<NewEvent[]> {
   const events: NewEvent[] = [];
-  for (const id of groupIds) {
-    events.push(...(await setGroup(doing, groupOf(doing.groups, id), 'error', 'errorCondition')));
-  }
-  return [...events, ...(await become(doing, 'paused', 'errorCondition'))];
+  for (const id of groupIds) events.push(...(await setGroup(doing, groupOf(doing.groups, id), 'error', reason)));
+  return [...events, ...(await become(doing, 'paused', reason))];
 }
 
 async function succeed(

@@ -20,7 +20,7 @@ beforeEach(async () => {
   setId = await api.set(`${fleet}.0.0`);
 });
 
-const car = (number: number) => `f${fleet}-car-${number}`;
+const car = (number: number) => `f${fleet}-car-${String(number).padStart(2, '0')}`;
 const cars = (...numbers: number[]) => numbers.map(car);
 const devices = (count: number) => api.targets(...Array.from({ length: count }, (_, index) => car(index + 1)));
 const actions = (filter: string) => api.get(`/actions?q=target.controllerId==f${fleet}-*;${filter}`);
@@ -159,7 +159,10 @@ describe('a rollout', () => {
     await report('failure', car(1));
     await report('success', car(2));
     expect(await statusOf(id)).toBe('paused');
-    expect((await groupsOf(id))[1].status).toBe('scheduled');
+    expect((await groupsOf(id)).map(({ status }: { status: string }) => status)).toEqual(['error', 'scheduled']);
+    await api.post(`/rollouts/${id}/resume`);
+    await jobs();
+    expect((await groupsOf(id))[1].status).toBe('running');
   });
 
   test('is stopped: active actions are cancelled, the others never begin', async () => {
