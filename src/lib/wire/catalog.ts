@@ -103,6 +103,9 @@ export const publication = z.object({
 });
 export type Publication = z.output<typeof publication>;
 
+/** The content of a trust root file, which packages are verified by. */
+export const rootFile = z.record(z.string(), z.json());
+
 export const yankRequest = z.strictObject({ reason: text.check(z.minLength(1), z.maxLength(512)) });
 
 /** After a release was withdrawn or offered again. */

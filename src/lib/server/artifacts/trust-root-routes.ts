@@ -1,12 +1,10 @@
-import * as z from 'zod/mini';
 import type { JsonObject } from '../../core/strict-json.js';
 import { ROOT_MAX_BYTES } from '../../trust/root.js';
+import { rootFile } from '../../wire/catalog.js';
 import { changeSettings } from '../access/change-settings.js';
 import { readSettings } from '../access/tenant-settings.js';
 import { needs, type RouteDefinition, route } from '../http/route.js';
 import { notFound } from '../http/server-failure.js';
-
-const rootFile = z.record(z.string(), z.json());
 
 /** What packages of a tenant have to be signed by. */
 export const trustRootRoutes: readonly RouteDefinition[] = [

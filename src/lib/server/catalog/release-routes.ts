@@ -124,7 +124,7 @@ export const releaseRoutes: readonly RouteDefinition[] = [
     access: needs('software:write'),
     summary: 'Puts a release in a channel. One that is in it stays as it is.',
     params: channelParams,
-    query: z.strictObject({ older: flagQuery }),
+    query: z.strictObject({ older: flagQuery, dryRun: flagQuery }),
     answers: { 200: { description: 'It is in the channel.', json: release } },
     async handle({ server, tenant, principal, params, query, now }) {
       const { channel } = params;
@@ -137,7 +137,7 @@ export const releaseRoutes: readonly RouteDefinition[] = [
         const order = (await readSettings(tx, tenant.id))['catalog.channels'];
         const published = await releasesOf(tx, tenant.id, current.metadata.product);
         checkEntry(current, channel, published, { order, allowsOlder: query.older });
-        await enterChannel(tx, current, channel, who);
+        if (!query.dryRun) await enterChannel(tx, current, channel, who);
       });
       return viewOf(server, tenant, found.id);
     },
