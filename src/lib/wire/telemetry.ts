@@ -50,7 +50,6 @@ export const storedTelemetry = z.object({
   type: z.optional(z.string()),
   body: z.record(z.string(), z.unknown()),
 });
-export type StoredTelemetry = z.output<typeof storedTelemetry>;
 
 export const telemetryPage = z.object({
   messages: z.array(storedTelemetry),
