@@ -49,7 +49,15 @@ export interface FleetOptions {
 /** Starts it; resolves when it serves, rejects with what it has said when it ends before. */
 export async function startFleet({ data, args = [], env = {}, port = 0, within }: FleetOptions): Promise<FleetProcess> {
   const command = [process.execPath, executableFile('fleet'), 'serve', '--json', '--data', data];
-  const [program, ...rest] = [...(within ?? []), ...command, '--http', `127.0.0.1:${port}`, ...args];
+  const [program, ...rest] = [
+    ...(within ?? []),
+    ...command,
+    '--http',
+    `127.0.0.1:${port}`,
+    '--mqtt',
+    '127.0.0.1:0',
+    ...args,
+  ];
   const child = spawn(program!, rest, {
     env: { ...cleanEnvironment(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
