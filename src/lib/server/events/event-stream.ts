@@ -38,6 +38,7 @@ export class EventStream {
   readonly #response: ServerResponse;
   #position: StreamPosition;
   #authenticatedAt: number;
+  #writtenMs = performance.now();
 
   constructor(response: ServerResponse, options: EventStreamOptions) {
     this.#options = options;
@@ -54,12 +55,13 @@ export class EventStream {
     signal.addEventListener('abort', wakeUp.ring);
     try {
       // Without data it is no event, but a client that loses the connection before the first one remembers where it began.
-      await this.#write(`id: ${formatPosition(this.#position)}\n\n`);
+      await this.#write(`${this.#idLine()}\n`);
       while (!signal.aborted) {
         if (!(await this.#isAllowed())) return await this.#end('revoked');
-        if (await this.#advance()) continue;
-        const isRung = await wakeUp.wait(EVENT_HEARTBEAT_MS);
-        if (!isRung) await this.#write(': still here\n\n');
+        const mayBeMore = await this.#advance();
+        // Also while the logs grow by what this client does not want: to it, the stream is silent.
+        if (this.#silentMs() >= EVENT_HEARTBEAT_MS) await this.#write(`: still here\n${this.#idLine()}\n`);
+        if (!mayBeMore) await wakeUp.wait(Math.max(0, EVENT_HEARTBEAT_MS - this.#silentMs()));
       }
       if (server.stopping.aborted) await this.#end('stopping');
     } finally {
@@ -126,11 +128,20 @@ export class EventStream {
 
   /** Waits until the connection has taken it. */
   async #write(text: string | Uint8Array): Promise<void> {
+    this.#writtenMs = performance.now();
     if (this.#response.write(text)) return;
     const { signal } = this.#options;
     await once(this.#response, 'drain', { signal }).catch((error: unknown) => {
       if (!signal.aborted) throw error;
     });
+  }
+
+  #silentMs(): number {
+    return performance.now() - this.#writtenMs;
+  }
+
+  #idLine(): string {
+    return `id: ${formatPosition(this.#position)}\n`;
   }
 
   #now(): number {
@@ -145,27 +156,25 @@ export class EventStream {
 /** Rings that come while nobody waits are not lost. */
 class WakeUp {
   #isRung = false;
-  #waiting: ((isRung: boolean) => void) | undefined;
+  #waiting: (() => void) | undefined;
 
   readonly ring = (): void => {
     this.#isRung = true;
-    this.#waiting?.(true);
+    this.#waiting?.();
   };
 
-  /** @returns false when the time is over */
-  async wait(ms: number): Promise<boolean> {
+  /** Resolves with the next ring, or after so long. */
+  async wait(ms: number): Promise<void> {
     if (!this.#isRung) {
-      await new Promise<boolean>((resolve) => {
-        const timer = setTimeout(resolve, ms, false);
-        this.#waiting = (isRung) => {
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, ms);
+        this.#waiting = () => {
           clearTimeout(timer);
-          resolve(isRung);
+          resolve();
         };
       });
       this.#waiting = undefined;
     }
-    const isRung = this.#isRung;
     this.#isRung = false;
-    return isRung;
   }
 }
