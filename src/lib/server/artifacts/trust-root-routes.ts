@@ -4,7 +4,7 @@ import { rootFile } from '../../wire/catalog.js';
 import { changeSettings } from '../access/change-settings.js';
 import { readSettings } from '../access/tenant-settings.js';
 import { needs, type RouteDefinition, route } from '../http/route.js';
-import { notFound } from '../http/server-failure.js';
+import { ServerFailure } from '../http/server-failure.js';
 
 /** What packages of a tenant have to be signed by. */
 export const trustRootRoutes: readonly RouteDefinition[] = [
@@ -16,7 +16,7 @@ export const trustRootRoutes: readonly RouteDefinition[] = [
     answers: { 200: { description: 'The file, as JSON.', json: rootFile } },
     handle: async ({ server, tenant }) => {
       const { trustRoot } = await readSettings(server.database.sql, tenant.id);
-      if (trustRoot === null) throw notFound('trust root yet; set one with PUT');
+      if (trustRoot === null) throw noRoot();
       return trustRoot;
     },
   }),
@@ -34,3 +34,9 @@ export const trustRootRoutes: readonly RouteDefinition[] = [
     },
   }),
 ];
+
+function noRoot(): ServerFailure {
+  return new ServerFailure(404, 'NOT_FOUND', 'this tenant has no trust root yet', {
+    suggestions: ['Set it with `fleet catalog trust root.json`, or PUT /api/v1/trust-root.'],
+  });
+}

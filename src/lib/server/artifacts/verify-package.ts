@@ -37,7 +37,7 @@ export async function verifyPackage(
       'KEY_MISSING',
       `${data.name}: this tenant has no trust root, so no package can be verified`,
       {
-        suggestions: ['Set the trust root with PUT /api/v1/trust-root.'],
+        suggestions: ['Set it with `fleet catalog trust root.json`, or PUT /api/v1/trust-root.'],
       },
     );
   }

@@ -118,7 +118,9 @@ function told(path: UpgradePath, query: PathQuery): UpgradePathJson {
         suggestions: ['`fleet catalog list` shows what is published.'],
       });
     case 'unknown-channel':
-      throw notFound(`channel ${escapeText(path.channel.slice(0, 64))}`);
+      throw new ServerFailure(404, 'NOT_FOUND', `there is no channel ${escapeText(path.channel.slice(0, 64))}`, {
+        suggestions: ['`fleet catalog channel list` shows those that there are.'],
+      });
     case 'ambiguous':
       throw conflict(
         `${escapeText(query[path.which])} was published several times: ${path.releases.map(({ digest }) => digest.slice(0, 12)).join(', ')}`,
