@@ -1,4 +1,5 @@
 import { Flags } from '@oclif/core';
+import { brokerFlags, brokerOptions } from '../../cli/serve/broker-options.js';
 import { databaseAddress } from '../../cli/serve/database-address.js';
 import { type LogLevel, serverLog } from '../../cli/serve/server-log.js';
 import { abortError } from '../../lib/core/abort.js';
@@ -35,9 +36,9 @@ export default class Serve extends BaseCommand {
         '<%= config.bin %> <%= command.id %> --data /var/lib/fleet --http :8443 --mqtt :8883 --tls-cert server.pem --tls-key server.key',
     },
     {
-      description: 'One of several servers over one database:',
+      description: 'One of several servers over one database and one shared folder:',
       command:
-        '<%= config.bin %> <%= command.id %> --data /srv/fleet --http :8080 --db postgres://fleet@db/fleet --db-password-env DB_PASSWORD',
+        '<%= config.bin %> <%= command.id %> --data /srv/fleet --http :8080 --mqtt off --db postgres://fleet@db/fleet --db-password-env DB_PASSWORD',
     },
   ];
 
@@ -51,11 +52,6 @@ export default class Serve extends BaseCommand {
       summary: 'Where to listen for HTTP; :8080 for every address of this machine.',
       helpValue: 'HOST:PORT',
       default: '127.0.0.1:8080',
-    }),
-    mqtt: Flags.string({
-      summary: 'Where to listen for MQTT, or "off".',
-      helpValue: 'HOST:PORT',
-      default: '127.0.0.1:1883',
     }),
     'public-url': Flags.url({
       summary: 'Where devices find the server when a proxy stands before it; links in its answers begin with it.',
@@ -87,12 +83,18 @@ export default class Serve extends BaseCommand {
       default: 1024 ** 3,
       defaultHelp: async () => '1GiB',
     }),
+    'max-telemetry': byteSizeFlag({
+      summary: 'Room for telemetry on the disk; beyond it the oldest goes.',
+      default: 1024 ** 3,
+      defaultHelp: async () => '1GiB',
+    }),
+    ...brokerFlags,
   };
 
   async run(): Promise<object> {
     const { flags } = await this.parse(Serve);
     const http = parseListenAddress(flags.http);
-    const mqtt = flags.mqtt === 'off' ? undefined : parseListenAddress(flags.mqtt);
+    const mqtt = await brokerOptions(flags);
     const postgres = databaseAddress(flags.db, flags['db-password-env']);
     const { readTlsFiles } = await import('../../lib/server/tls-files.js');
     const tls =
@@ -114,6 +116,7 @@ export default class Serve extends BaseCommand {
         version: this.config.version,
         scryptCost: 2 ** 17,
         maxArtifactBytes: flags['max-artifact'],
+        maxTelemetryBytes: flags['max-telemetry'],
         ...(flags['public-url'] && { publicUrl: flags['public-url'].href.replace(/\/+$/, '') }),
       },
       clock: systemClock,
