@@ -101,15 +101,43 @@ export async function openFleetSession(
   });
   const policy = fleetPolicy(environment, flags.ca ?? value.ca);
   const credential: CredentialSource =
-    token === undefined
-      ? profileCredential({
-          ...{ store, name, server },
-          now: () => Date.now(),
-          refresh: (refreshToken) => refreshSession({ server, policy }, refreshToken),
-        })
-      : bearer(token);
+    token === undefined ? loginCredential({ store, name, server, policy }) : bearer(token);
   const client = await openFleetClient({ server, credential, policy });
   return { client, profile: token === undefined ? { name, value } : undefined };
+}
+
+/**
+ * The Authorization header of the login for a server, for what needs it once, at its start.
+ *
+ * @throws OtaError AUTHENTICATION_FAILED: not logged in there
+ */
+export async function loginAuthorization(
+  server: string,
+  { environment, signal }: { environment: Environment; signal?: AbortSignal },
+): Promise<string> {
+  const store = profileStore(environment, signal);
+  const { name, value } = chosenProfile(await store.read(), { name: undefined, server });
+  const policy = fleetPolicy(environment, value.ca);
+  const { authorization } = await loginCredential({ store, name, server: value.server, policy }).current();
+  return authorization;
+}
+
+function loginCredential({
+  store,
+  name,
+  server,
+  policy,
+}: {
+  store: ProfileStore;
+  name: string;
+  server: string;
+  policy: HttpPolicy;
+}): CredentialSource {
+  return profileCredential({
+    ...{ store, name, server },
+    now: () => Date.now(),
+    refresh: (refreshToken) => refreshSession({ server, policy }, refreshToken),
+  });
 }
 
 function tokenOf({ 'token-env': variable }: FleetSessionFlags): string | undefined {

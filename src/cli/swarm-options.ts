@@ -67,7 +67,7 @@ export async function swarmOptions(flags: SwarmFlags): Promise<Omit<SwarmOptions
     profileFolder: flags.profile === undefined ? '.' : dirname(flags.profile),
     seed: flags.seed,
     access,
-    operator: operatorAuthorization(server, flags),
+    operator: operatorAuthorization(server, flags) ?? (await loginOf(server, access)),
     trust: hasKeys
       ? { anchor: await openTrustAnchor(trustAnchorSpec(flags)), allowTestKeys: flags['allow-test-keys'] }
       : undefined,
@@ -138,6 +138,13 @@ function operatorAuthorization(server: URL, flags: SwarmFlags): string | undefin
   const password = passwordName === undefined ? undefined : secretOfEnvironment(passwordName, 'password-env');
   const credential = token === undefined ? undefined : { origin: server.origin, token };
   return authorizationFor(server, { credential, username, password });
+}
+
+/** Whoever is logged in registers the devices, unless somebody else was named. */
+async function loginOf(server: URL, access: DeviceAccess): Promise<string | undefined> {
+  if (access.kind !== 'register') return undefined;
+  const { loginAuthorization } = await import('./fleet-session.js');
+  return loginAuthorization(server.origin, { environment: process.env });
 }
 
 async function telemetryOptions(

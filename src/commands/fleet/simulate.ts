@@ -27,7 +27,7 @@ export default class Simulate extends BaseCommand {
     {
       description: 'A thousand devices that a server on this machine learns to know, until all updates are done:',
       command:
-        '<%= config.bin %> <%= command.id %> --devices 1000 --register --token-env FLEET_TOKEN --key release.pub --product meter --model M100 --until-idle 30s',
+        '<%= config.bin %> <%= command.id %> --devices 1000 --register --key release.pub --product meter --model M100 --until-idle 30s',
     },
     {
       description: 'Against a hawkBit, with a profile of what goes wrong, for ten minutes:',
@@ -66,7 +66,7 @@ export default class Simulate extends BaseCommand {
       helpGroup: 'DEVICES',
     }),
     register: Flags.boolean({
-      summary: 'Create the devices first; those that exist get new tokens.',
+      summary: 'Create the devices first, as the current login; those that exist get new tokens.',
       default: false,
       exclusive: ['gateway-token-env', 'tokens-file'],
       helpGroup: 'ACCESS',
@@ -84,7 +84,7 @@ export default class Simulate extends BaseCommand {
       helpGroup: 'ACCESS',
     }),
     'token-env': Flags.string({
-      summary: 'Name of the environment variable that holds the token of an operator.',
+      summary: 'Name of the environment variable that holds the token of an operator, instead of the login.',
       helpValue: 'NAME',
       exclusive: ['username', 'password-env'],
       helpGroup: 'ACCESS',

@@ -4,6 +4,7 @@ import { OtaError } from '../../core/errors.js';
 import { ioError } from '../../core/io-error.js';
 import { escapeText } from '../../core/text.js';
 import type { Database } from './database.js';
+import { GroupCommit } from './group-commit.js';
 import { migrate } from './migrate.js';
 import type { Schema } from './schema.js';
 import { sqliteDialect } from './sqlite-dialect.js';
@@ -27,10 +28,11 @@ export async function openSqlite(path: string): Promise<Database> {
     throw new OtaError('IO_FAILED', `${escapeText(path)}: ${(error as Error).message}`, [], { cause: error });
   }
   const sql = new Kysely<Schema>({ dialect: sqliteDialect(file) });
+  const commits = new GroupCommit(sql);
   const database: Database = {
     kind: 'sqlite',
     sql,
-    transaction: (work) => sql.transaction().execute(work),
+    transaction: (work) => commits.transaction(work),
     [Symbol.asyncDispose]: () => sql.destroy(),
   };
   try {
