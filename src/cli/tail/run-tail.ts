@@ -48,9 +48,9 @@ export async function runTail(request: TailRequest): Promise<TailResult> {
     ...(cursor !== undefined && { cursor }),
     ...(watch && { figures: watch.figures }),
   });
+  const connected = Promise.withResolvers<void>();
+  const following = feed.follow(stop, connected.resolve)[Symbol.asyncIterator]();
   try {
-    const connected = Promise.withResolvers<void>();
-    const following = feed.follow(stop, connected.resolve)[Symbol.asyncIterator]();
     let next = following.next();
     if (watch !== undefined) {
       // What is so already is asked for once nothing is missed any more: in between, a device could get there unseen.
@@ -80,7 +80,8 @@ export async function runTail(request: TailRequest): Promise<TailResult> {
   } catch (error) {
     if (!stop.aborted && !isInterruption(error, signal)) throw error as OtaError;
   } finally {
-    ended.abort(); // the connection goes with it
+    ended.abort();
+    await following.return?.(undefined).catch(() => undefined); // closes the connection; how that went matters to nobody
   }
   return result(signal.aborted ? 'interrupted' : 'timeout');
 }
