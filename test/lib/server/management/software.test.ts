@@ -64,7 +64,7 @@ describe('software modules', () => {
   });
 
   test.each([
-    ['another digest', '?filename=a.swu&sha256sum=' + '0'.repeat(64), 400],
+    ['another digest', `?filename=a.swu&sha256sum=${'0'.repeat(64)}`, 400],
     ['a digest that is none', '?filename=a.swu&md5sum=xyz', 400],
     ['a format that the tenant does not accept', '?filename=a.zip', 422],
     ['a name that is a path', '?filename=..%2Fa.swu', 400],
