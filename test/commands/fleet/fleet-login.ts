@@ -2,13 +2,18 @@ import { systemClock } from '../../../src/lib/core/clock.js';
 import { startTestServer, type TestServer } from '../../lib/server/server-fixture.js';
 import { type CliOptions, type CliResult, runCli } from '../../support/cli.js';
 import { type TestFolder, testFolder } from '../../support/folder.js';
+import { cliInProcess } from '../in-process.js';
+
+type DeskOptions = Pick<CliOptions, 'env' | 'stdin'>;
 
 /** A real server, and a person with a configuration folder of their own. */
 export interface FleetDesk extends AsyncDisposable {
   readonly server: TestServer;
   readonly folder: TestFolder;
-  /** Runs `fleet`; words are parted at blanks. */
-  fleet(words: string | readonly string[], options?: CliOptions): Promise<CliResult>;
+  /** Runs `fleet`, in this process and one at a time; words are parted at blanks. */
+  fleet(words: string | readonly string[], options?: DeskOptions): Promise<CliResult>;
+  /** The same with the executable. */
+  start(words: string, options?: DeskOptions): Promise<CliResult>;
   /** Logs in with the admin's token. */
   login(): Promise<void>;
 }
@@ -17,16 +22,18 @@ export interface FleetDesk extends AsyncDisposable {
 export async function openDesk(server?: TestServer): Promise<FleetDesk> {
   const folder = await testFolder();
   const shared = server ?? (await startTestServer({ isShared: true, clock: systemClock }));
-  const fleet = (words: string | readonly string[], options: CliOptions = {}) =>
-    runCli('fleet', typeof words === 'string' ? words.split(' ') : words, {
-      cwd: folder.path,
-      ...options,
-      env: { XDG_CONFIG_HOME: folder.file('config'), ...options.env },
-    });
+  const at = (options: DeskOptions) => ({
+    ...options,
+    cwd: folder.path,
+    env: { XDG_CONFIG_HOME: folder.file('config'), ...options.env },
+  });
+  const fleet = (words: string | readonly string[], options: DeskOptions = {}) =>
+    cliInProcess('fleet', typeof words === 'string' ? words.split(' ') : words, at(options));
   return {
     server: shared,
     folder,
     fleet,
+    start: (words, options = {}) => runCli('fleet', words.split(' '), at(options)),
     async login() {
       const { status, stderr } = await fleet(`login ${shared.url} --token-stdin`, { stdin: shared.token('admin') });
       if (status !== 0) throw new Error(stderr);

@@ -96,7 +96,7 @@ describe('a session', () => {
     await passwordLogin();
     await ageAccessToken();
     const before = await kept();
-    const all = await Promise.all(Array.from({ length: 5 }, () => desk.fleet('whoami')));
+    const all = await Promise.all(Array.from({ length: 5 }, () => desk.start('whoami')));
     expect(all.map(({ status, stderr }) => [status, stderr])).toEqual(all.map(() => [0, '']));
     const after = await kept();
     expect(after.profiles[name()].session.refreshToken).not.toBe(before.profiles[name()].session.refreshToken);

@@ -1,9 +1,11 @@
 import { readFile, writeFile } from 'node:fs/promises';
-import { type CliResult, runCli } from '../../support/cli.js';
+import type { CliResult } from '../../support/cli.js';
 import { type TestFolder, testFolder } from '../../support/folder.js';
+import { cliInProcess } from '../in-process.js';
 
 /** A folder to replay in. */
 export interface TelemetryFolder extends TestFolder {
+  /** In this process, one at a time. */
   fleet(...args: string[]): Promise<CliResult>;
   /** `fleet … --json`, which must end with this status: the lines it prints. */
   events(status: number, ...args: string[]): Promise<Record<string, unknown>[]>;
@@ -17,7 +19,7 @@ export interface TelemetryFolder extends TestFolder {
 
 export async function telemetryFolder(): Promise<TelemetryFolder> {
   const folder = await testFolder();
-  const fleet = (...args: string[]) => runCli('fleet', args, { cwd: folder.path });
+  const fleet = (...args: string[]) => cliInProcess('fleet', args, { cwd: folder.path });
   const printed = async (status: number, args: string[]) => {
     const result = await fleet(...args, '--json');
     if (result.status === status) return result.stdout;

@@ -8,8 +8,8 @@ import type { AttackIndex } from '../../../src/lib/attack/attack-index.js';
 import { CATALOGUE } from '../../../src/lib/attack/catalogue.js';
 import { runCli } from '../../support/cli.js';
 import type { TestFolder } from '../../support/folder.js';
+import { runInProcess } from '../in-process.js';
 import { type AttackCorpus, attackCorpus, attempt, attemptByExecutable } from './attack-fixture.js';
-import { runInProcess } from './in-process.js';
 
 const COMMANDS = { verify: Verify, apply: Apply };
 

@@ -1,8 +1,8 @@
 import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bundleScript } from '../../support/scripts.js';
+import { otaInProcess } from '../in-process.js';
 import { type DeviceFolder, deviceFolder } from './device-fixture.js';
-import { otaInProcess } from './in-process.js';
 
 let folder: DeviceFolder;
 beforeAll(async () => {

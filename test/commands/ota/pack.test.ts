@@ -1,6 +1,6 @@
 import { readFile, symlink, unlink, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { otaInProcess } from './in-process.js';
+import { otaInProcess } from '../in-process.js';
 import { type PackageFolder, packageFolder } from './package-fixture.js';
 
 let folder: PackageFolder;

@@ -13,7 +13,7 @@ import { SMALL_LAYOUT, smallImages } from '../../lib/simulate/simulation-fixture
 import { runCli } from '../../support/cli.js';
 import { type TestFolder, testFolder } from '../../support/folder.js';
 import { parseHtml } from '../../support/html.js';
-import { type Outcome, runInProcess } from './in-process.js';
+import { type Outcome, runInProcess } from '../in-process.js';
 
 /** What a test changes about the simulation that the command asks for. */
 const wish = vi.hoisted(() => ({ change: (_: SimulationRequest): Partial<SimulationRequest> => ({}) }));

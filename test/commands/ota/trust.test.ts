@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestFolder, testFolder } from '../../support/folder.js';
 import { smallPackage } from '../../support/packages.js';
-import { otaInProcess } from './in-process.js';
+import { otaInProcess } from '../in-process.js';
 
 let folder: TestFolder;
 const ota = (words: string) => otaInProcess(words.split(' '), folder.path);

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../../support/cli.js';
-import { otaInProcess } from './in-process.js';
+import { otaInProcess } from '../in-process.js';
 import { type PackageFolder, packageFolder } from './package-fixture.js';
 
 let folder: PackageFolder;
