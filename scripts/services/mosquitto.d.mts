@@ -18,3 +18,6 @@ export function startMosquitto(
   directory: string,
   options?: { readonly settings?: readonly string[] },
 ): Promise<RunningMosquitto>;
+
+/** Writes the logins of a broker, name → password, to a new file in a directory; @returns its path */
+export function writePasswords(directory: string, users: Readonly<Record<string, string>>): string;

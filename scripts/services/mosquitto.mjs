@@ -22,9 +22,7 @@ export async function startMosquitto(directory, { settings = [] } = {}) {
   const config = join(directory, 'mosquitto.conf');
   if (!existsSync(config)) {
     mkdirSync(directory, { recursive: true });
-    const passwords = join(directory, 'passwords');
-    const made = spawnSync(tool('mosquitto_passwd'), ['-c', '-b', passwords, LOGIN.username, LOGIN.password]);
-    if (made.status !== 0) throw new Error(`mosquitto_passwd: ${made.error?.message ?? made.stderr}`);
+    const passwords = writePasswords(directory, { [LOGIN.username]: LOGIN.password });
     writeFileSync(config, configuration(directory, await freePorts(2), passwords, settings));
   }
   const [port, loginPort] = [...readFileSync(config, 'utf8').matchAll(/^listener (\d+)/gm)].map((match) =>
@@ -39,6 +37,22 @@ export async function startMosquitto(directory, { settings = [] } = {}) {
     while (versionOf(file) === before) await delay(10);
   };
   return { ...service, address: loopback(port), loginAddress: loopback(loginPort), save };
+}
+
+/**
+ * Writes the logins of a broker to a new file.
+ *
+ * @param {string} directory
+ * @param {Readonly<Record<string, string>>} users name → password
+ * @returns {string} its path
+ */
+export function writePasswords(directory, users) {
+  const path = join(directory, 'passwords');
+  for (const [index, [name, password]] of Object.entries(users).entries()) {
+    const made = spawnSync(tool('mosquitto_passwd'), [...(index === 0 ? ['-c'] : []), '-b', path, name, password]);
+    if (made.status !== 0) throw new Error(`mosquitto_passwd: ${made.error?.message ?? made.stderr}`);
+  }
+  return path;
 }
 
 /** It saves when it is told to and when it is stopped: saving after each change takes all of its time. */

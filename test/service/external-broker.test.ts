@@ -1,9 +1,8 @@
-import { spawnSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import mqtt from 'mqtt';
 import { expect, onTestFinished, test } from 'vitest';
-import { startMosquitto } from '../../scripts/services/mosquitto.mjs';
+import { startMosquitto, writePasswords } from '../../scripts/services/mosquitto.mjs';
 import { freePorts } from '../../scripts/services/ports.mjs';
 import { createDevices } from '../../src/lib/server/devices/create-devices.js';
 import { mosquittoAcl } from '../../src/lib/server/mqtt/mosquitto-acl.js';
@@ -18,11 +17,7 @@ const PROBE = { tenant: 'DEFAULT', device: 'probe', username: 'probe', password:
 async function startBrokers(folder: string): Promise<{ safe: number; lawless: number; open: number }> {
   mkdirSync(folder, { recursive: true });
   const [safe = 0, lawless = 0, open = 0] = await freePorts(3);
-  const passwords = join(folder, 'passwords');
-  for (const [index, [user, password]] of Object.entries(USERS).entries()) {
-    const made = spawnSync('mosquitto_passwd', [...(index === 0 ? ['-c'] : []), '-b', passwords, user, password]);
-    expect(made.status, String(made.stderr)).toBe(0);
-  }
+  const passwords = writePasswords(folder, USERS);
   writeFileSync(join(folder, 'acl'), mosquittoAcl({ tenant: 'DEFAULT', serverUser: 'fleet' }), { mode: 0o600 });
   const login = ['allow_anonymous false', `password_file ${passwords}`];
   const lines = [

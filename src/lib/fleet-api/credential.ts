@@ -13,14 +13,6 @@ export interface CredentialSource {
 
 /** One that cannot be renewed: an API token. */
 export function bearer(token: string): CredentialSource {
-  return fixed({ authorization: `Bearer ${token}` });
-}
-
-/** Name and password (RFC 7617). */
-export function basic(name: string, password: string): CredentialSource {
-  return fixed({ authorization: `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}` });
-}
-
-function fixed(credential: Credential): CredentialSource {
+  const credential = { authorization: `Bearer ${token}` };
   return { current: async () => credential, renew: async () => undefined };
 }

@@ -26,7 +26,6 @@ const rollbackRule = z.object({ allowed: z.boolean(), minVersion: z.optional(tex
 
 /** What a release is called. */
 export const releaseRef = z.object({ digest: text, version: text, sequence: uint });
-export type ReleaseRefJson = z.output<typeof releaseRef>;
 
 /** A published release. */
 export const release = z.extend(releaseRef, {
@@ -124,7 +123,6 @@ export const channel = z.object({
   /** The newest that is offered to whoever follows it, also one of a more careful channel; null: none. */
   head: z.nullable(releaseRef),
 });
-export type ChannelJson = z.output<typeof channel>;
 export const channelList = z.object({
   /** From the most careful to the most eager. Whoever follows one is also given what is in those before it. */
   order: texts,
@@ -207,7 +205,6 @@ const obstacle = z.object({
   after: z.optional(z.object({ digest: text, version: text })),
   refusals: list(refusal),
 });
-export type ObstacleJson = z.output<typeof obstacle>;
 
 /** A way, or why there is none. What is asked for and is not there is 404, a version of several releases 409. */
 export const upgradePath = z.discriminatedUnion('outcome', [

@@ -80,7 +80,6 @@ export const ddiChunk = z.object({
   ),
   metadata: optional(z.array(z.object({ key: text(128), value: text(4096) })).check(z.maxLength(256))),
 });
-export type DdiChunk = z.output<typeof ddiChunk>;
 
 /** Whether to download or to install: not at all, when it suits the device, or now. */
 export const DDI_HANDLING = ['skip', 'attempt', 'forced'] as const;
@@ -99,15 +98,12 @@ const actionHistory = optional(
 
 /** `GET deploymentBase/{action}` and `GET installedBase/{action}` */
 export const ddiDeploymentBase = z.object({ id: ddiActionId, deployment: ddiDeployment, actionHistory });
-export type DdiDeploymentBase = z.output<typeof ddiDeploymentBase>;
 
 /** `GET confirmationBase/{action}`: what would be deployed once somebody at the device agrees. */
 export const ddiConfirmationBase = z.object({ id: ddiActionId, confirmation: ddiDeployment, actionHistory });
-export type DdiConfirmationBase = z.output<typeof ddiConfirmationBase>;
 
 /** `GET cancelAction/{action}`: `stopId` is the action to stop. */
 export const ddiCancelAction = z.object({ id: ddiActionId, cancelAction: z.object({ stopId: ddiActionId }) });
-export type DdiCancelAction = z.output<typeof ddiCancelAction>;
 
 /** What a device is doing; `closed` ends the action, with whatever `finished` says. */
 export const DDI_EXECUTIONS = [
@@ -166,7 +162,6 @@ export const ddiConfirmation = z.object({
   code: optional(z.int()),
   details,
 });
-export type DdiConfirmation = z.output<typeof ddiConfirmation>;
 
 export interface DdiConfirmationBody {
   confirmation: 'confirmed' | 'denied';
@@ -201,7 +196,6 @@ export const ddiInstalledBase = z.object({
   name: z.string().check(z.minLength(1), z.maxLength(128)),
   version: z.string().check(z.minLength(1), z.maxLength(128)),
 });
-export type DdiInstalledBase = z.output<typeof ddiInstalledBase>;
 
 const SLEEP = /^(\d{1,4}):([0-5]\d):([0-5]\d)$/;
 

@@ -74,11 +74,9 @@ export const endEvent = z.object({
   /** `stopping`: connect again a little later. `revoked`: the credentials are no longer good. */
   cause: z.enum(['stopping', 'revoked']),
 });
-export type EndEvent = z.output<typeof endEvent>;
 
 /** Every `data:` of the stream. Types that are not known yet may come: skip them. */
 export const streamEvent = z.discriminatedUnion('type', [fleetEvent, gapEvent, endEvent]);
-export type StreamEvent = z.output<typeof streamEvent>;
 
 /** How far a stream has come: the last sequence number of each log. */
 export interface StreamPosition {

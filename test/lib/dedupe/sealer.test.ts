@@ -82,8 +82,9 @@ test('a generation that cannot be packed, and a thread that dies, fail only thos
   const outcomes = await Promise.allSettled([one.encode(good), other.encode(impossible), one.encode(good)]);
   expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
 
-  const waiting = other.encode(good);
-  await Promise.all([threads[0]!.terminate(), expect(waiting).rejects.toThrow('the sealing thread ended')]);
+  const ended = threads[0]!.terminate();
+  await expect(other.encode(good)).rejects.toThrow('the sealing thread ended');
+  await ended;
   expect((await one.encode(good)).records.byteLength).toBe(4_000 * 16);
   expect(threads).toHaveLength(2);
   await one.close();
