@@ -1,4 +1,5 @@
 import { dirname } from 'node:path';
+import * as z from 'zod/mini';
 import { OtaError } from '../lib/core/errors.js';
 import { readBounded } from '../lib/core/file-access.js';
 import { checkSchema } from '../lib/core/schema.js';
@@ -119,11 +120,10 @@ async function deviceAccess(flags: SwarmFlags): Promise<DeviceAccess> {
 
 /** `{"DEVICE":"TOKEN", …}` */
 async function readTokens(path: string): Promise<ReadonlyMap<string, string>> {
-  const { record, string, regex } = await import('zod/mini');
   const raw = await readBounded(path, MAX_TOKENS_BYTES, 'file of tokens');
   const value = parseStrictJson(raw, { name: path, maxBytes: MAX_TOKENS_BYTES, maxValues: MAX_TOKENS });
-  const token = string().check(regex(/^[\x21-\x7e]{1,1024}$/, 'expected a token of printable characters'));
-  const tokens = checkSchema<Record<string, string>>(record(string(), token), value, {
+  const token = z.string().check(z.regex(/^[\x21-\x7e]{1,1024}$/, 'expected a token of printable characters'));
+  const tokens = checkSchema<Record<string, string>>(z.record(z.string(), token), value, {
     code: 'CONFIG_INVALID',
     name: path,
   });

@@ -1,7 +1,6 @@
 import swagger from '@fastify/swagger';
 import type { FastifyInstance } from 'fastify';
-import { toJSONSchema } from 'zod/mini';
-import type { $ZodType } from 'zod/v4/core';
+import { type $ZodType, toJSONSchema } from 'zod/v4/core';
 import type { Access, BodySpec, RouteDefinition } from './route.js';
 
 /** Has the framework keep a document of the routes that are added from now on; `app.swagger()` gives it. */
