@@ -29,6 +29,9 @@ const cases = [
   ['fleet replay', ['fleet.js', 'replay', nothing, '--to', nothing, '--store', nothing], COMMAND_LIMIT],
   ['fleet dedupe stats', ['fleet.js', 'dedupe', 'stats', nothing], COMMAND_LIMIT],
   ['fleet dedupe verify', ['fleet.js', 'dedupe', 'verify', nothing], COMMAND_LIMIT],
+  ['fleet devices list', ['fleet.js', 'devices', 'list', '--profile', nothing], COMMAND_LIMIT],
+  ['fleet catalog list', ['fleet.js', 'catalog', 'list', '--profile', nothing], COMMAND_LIMIT],
+  ['fleet tail', ['fleet.js', 'tail', '--profile', nothing], COMMAND_LIMIT],
   ['ota (unknown command)', ['ota.js', nothing], COMMAND_LIMIT],
 ];
 

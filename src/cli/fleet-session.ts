@@ -4,11 +4,10 @@ import { Flags } from '@oclif/core';
 import { OtaError } from '../lib/core/errors.js';
 import { escapeText } from '../lib/core/text.js';
 import { bearer, type CredentialSource } from '../lib/fleet-api/credential.js';
-import { type FleetClient, openFleetClient } from '../lib/fleet-api/fleet-client.js';
+import type { FleetClient, FleetClientOptions } from '../lib/fleet-api/fleet-client.js';
 import { profileCredential } from '../lib/fleet-api/profile-credential.js';
 import { openProfiles, type Profile, type ProfileStore, type Profiles } from '../lib/fleet-api/profiles.js';
 import { parseServerAddress } from '../lib/fleet-api/server-address.js';
-import { refreshSession } from '../lib/fleet-api/sessions.js';
 import { type HttpPolicy, httpPolicyFromEnvironment } from '../lib/net/http-policy.js';
 import { systemPacing } from '../lib/net/pacing.js';
 import { secretOfEnvironment } from '../lib/ui/secret.js';
@@ -93,7 +92,7 @@ export async function openFleetSession(
   const token = tokenOf(flags);
   if (token !== undefined && named !== undefined) {
     const policy = fleetPolicy(environment, flags.ca);
-    return { client: await openFleetClient({ server: named, credential: bearer(token), policy }), profile: undefined };
+    return { client: await openClient({ server: named, credential: bearer(token), policy }), profile: undefined };
   }
   const { name, value } = chosenProfile(await store.read(), { name: flags.profile, server: named });
   const server = serverOf(value.server, {
@@ -102,7 +101,7 @@ export async function openFleetSession(
   const policy = fleetPolicy(environment, flags.ca ?? value.ca);
   const credential: CredentialSource =
     token === undefined ? loginCredential({ store, name, server, policy }) : bearer(token);
-  const client = await openFleetClient({ server, credential, policy });
+  const client = await openClient({ server, credential, policy });
   return { client, profile: token === undefined ? { name, value } : undefined };
 }
 
@@ -136,8 +135,17 @@ function loginCredential({
   return profileCredential({
     ...{ store, name, server },
     now: () => Date.now(),
-    refresh: (refreshToken) => refreshSession({ server, policy }, refreshToken),
+    refresh: async (refreshToken) => {
+      const { refreshSession } = await import('../lib/fleet-api/sessions.js');
+      return refreshSession({ server, policy }, refreshToken);
+    },
   });
+}
+
+/** Who mistyped something does not wait for the HTTP client to be loaded. */
+async function openClient(options: FleetClientOptions): Promise<FleetClient> {
+  const { openFleetClient } = await import('../lib/fleet-api/fleet-client.js');
+  return openFleetClient(options);
 }
 
 function tokenOf({ 'token-env': variable }: FleetSessionFlags): string | undefined {
