@@ -1,10 +1,13 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { otaInProcess } from '../in-process.js';
 import { type DeviceFolder, deviceFolder } from './device-fixture.js';
+import { type RunOta, runExecutable } from './package-fixture.js';
 
+let run: RunOta = otaInProcess;
 let folder: DeviceFolder;
 beforeAll(async () => {
-  folder = await deviceFolder();
+  folder = await deviceFolder((words, cwd) => run(words, cwd));
   await folder.pack('--full', '--allow-rollback');
   await folder.pack('--full', '--confirm-timeout', '0', '--version', '3.8.0', '--sequence', '8', '--out', 'hasty.ota');
   await folder.init('factory');
@@ -21,6 +24,14 @@ async function holds(device: string, slot: string, like: string): Promise<boolea
 }
 
 describe('the life of a device', () => {
+  // Nothing of it is in the memory of a process.
+  beforeAll(() => {
+    run = runExecutable;
+  });
+  afterAll(() => {
+    run = otaInProcess;
+  });
+
   test('goes from one release to the next and back, by what is typed', async () => {
     const { ota, json } = folder;
     await folder.copy('factory', 'hub');

@@ -2,6 +2,7 @@ import { chmod, readFile, stat, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type CliOptions, runCli } from '../../support/cli.js';
 import { type TestFolder, testFolder } from '../../support/folder.js';
+import { cliInProcess } from '../in-process.js';
 
 let folder: TestFolder;
 beforeEach(async () => {
@@ -9,15 +10,16 @@ beforeEach(async () => {
 });
 afterEach(() => folder[Symbol.asyncDispose]());
 
-const keys = (words: string, options: CliOptions = {}) =>
-  runCli('ota', ['keys', ...words.split(' ')], { cwd: folder.path, ...options });
+const keys = (words: string, options: Pick<CliOptions, 'env' | 'stdin'> = {}) =>
+  cliInProcess('ota', ['keys', ...words.split(' ')], { cwd: folder.path, ...options });
 
 describe('ota keys generate', () => {
   test('makes a pair whose halves have one key id', async () => {
     const { status, stdout } = await keys('generate --out release');
     expect(status).toBe(0);
     expect((await stat(folder.file('release.key'))).mode & 0o777).toBe(0o600);
-    const [secret, open] = await Promise.all([keys('inspect release.key --json'), keys('inspect release.pub --json')]);
+    const secret = await keys('inspect release.key --json');
+    const open = await keys('inspect release.pub --json');
     expect(JSON.parse(secret.stdout)).toMatchObject({ kind: 'private', encrypted: false, test: false, mode: '0600' });
     expect(JSON.parse(open.stdout).keyid).toBe(JSON.parse(secret.stdout).keyid);
     expect(stdout).toContain(JSON.parse(open.stdout).keyid);

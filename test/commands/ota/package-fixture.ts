@@ -15,7 +15,8 @@ export interface PackageFolder extends TestFolder {
 /** How `ota` is run in a folder: by its executable, or in this process. */
 export type RunOta = (words: readonly string[], cwd: string) => Promise<CliResult>;
 
-const runExecutable: RunOta = (words, cwd) => runCli('ota', words, { cwd });
+/** By its executable, as a user would. */
+export const runExecutable: RunOta = (words, cwd) => runCli('ota', words, { cwd });
 
 export async function packageFolder(run: RunOta = runExecutable): Promise<PackageFolder> {
   const folder = await testFolder();

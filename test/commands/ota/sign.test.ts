@@ -5,6 +5,7 @@ import { publicKeyPem } from '../../../src/lib/trust/public-key.js';
 import { type CliOptions, runCli } from '../../support/cli.js';
 import { type TestFolder, testFolder } from '../../support/folder.js';
 import { smallPackage } from '../../support/packages.js';
+import { cliInProcess } from '../in-process.js';
 
 let folder: TestFolder;
 let unsigned: Buffer;
@@ -23,7 +24,8 @@ beforeEach(async () => {
 });
 afterEach(() => folder[Symbol.asyncDispose]());
 
-const ota = (args: string[], options: CliOptions = {}) => runCli('ota', args, { cwd: folder.path, ...options });
+const ota = (args: string[], options: Pick<CliOptions, 'env' | 'stdin'> = {}) =>
+  cliInProcess('ota', args, { cwd: folder.path, ...options });
 const keyid = keys.ann.publicKey.keyid;
 
 describe('ota sign', () => {
@@ -113,11 +115,10 @@ describe('ota sign', () => {
   test('Ctrl-C ends the signer command and exits 130', async () => {
     const abort = new AbortController();
     const before = await folder.state();
-    const running = ota(
+    const running = runCli(
+      'ota',
       ['sign', 'app.ota', '--signer-command', 'echo waiting >> started; exec sleep 60', '--public', 'ann.pub'],
-      {
-        signal: abort.signal,
-      },
+      { cwd: folder.path, signal: abort.signal },
     );
     await expect.poll(() => readFile(folder.file('started'), 'utf8').catch(() => ''), { timeout: 10_000 }).not.toBe('');
     abort.abort('SIGINT');

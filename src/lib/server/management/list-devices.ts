@@ -1,11 +1,13 @@
 import { DEVICE_FIELDS } from '../../query/device-fields.js';
 import type { ServerContext } from '../context.js';
 import type { Condition } from '../database/column-conditions.js';
-import { type DevicePage, type DeviceSortColumn, devicePage } from '../devices/device-page.js';
+import { type DeviceSortColumn, devicePage } from '../devices/device-page.js';
 import { fiqlCondition } from '../devices/fiql-condition.js';
 import { badRequest } from '../http/server-failure.js';
-import type { ListQuery } from './list-query.js';
+import { linksOf } from './links.js';
+import { type ListQuery, type PagedList, pagedList } from './list-query.js';
 import { parseSort } from './sort-order.js';
+import { targetBody } from './target-body.js';
 
 const SORT_COLUMNS: Readonly<Record<string, DeviceSortColumn>> = {
   controllerId: 'controller_id',
@@ -21,23 +23,35 @@ const SORT_COLUMNS: Readonly<Record<string, DeviceSortColumn>> = {
   lastModifiedBy: 'updated_by',
 };
 
-/** A page of devices as a list's query asks for it, among those for which `where` holds. */
+interface ListCall {
+  readonly server: ServerContext;
+  readonly tenant: { readonly id: number };
+  readonly query: ListQuery;
+  readonly now: number;
+  readonly request: Parameters<typeof linksOf>[0];
+}
+
+/** The page of targets that a call asks for, among the devices for which `where` holds. */
 export async function listDevices(
-  { server, tenant, now }: { server: ServerContext; tenant: { readonly id: number }; now: number },
-  { q, sort, offset, limit }: ListQuery,
+  { server, tenant, query: { q, sort, offset, limit }, now, request }: ListCall,
   where: readonly Condition[] = [],
-): Promise<DevicePage> {
+): Promise<PagedList<object>> {
   const settings = await server.tenantSettings.of(tenant.id);
   const keys = parseSort(sort, DEVICE_FIELDS).map(({ field, isDescending }) => {
     const column = SORT_COLUMNS[field];
     if (column === undefined) throw badRequest(`devices cannot be sorted by ${field}`);
     return { column, isDescending };
   });
-  return devicePage(server.database.sql, {
+  const { devices, total } = await devicePage(server.database.sql, {
     tenantId: tenant.id,
     where: q === undefined ? where : [...where, fiqlCondition(q, { tenantId: tenant.id, settings, now })],
     sort: keys.length === 0 ? [{ column: 'controller_id', isDescending: false }] : keys,
     offset,
     limit,
   });
+  const link = linksOf(request);
+  return pagedList(
+    devices.map((device) => targetBody(device, { link, settings, now })),
+    total,
+  );
 }

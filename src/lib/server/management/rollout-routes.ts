@@ -20,7 +20,6 @@ import { type LinkMaker, linksOf } from './links.js';
 import { listDevices } from './list-devices.js';
 import { detailedListQuery, isFull, listQuery, pagedList, pathId } from './list-query.js';
 import { evenGroups, newRollout, rolloutBody, rolloutGroupBody } from './rollout-body.js';
-import { targetBody } from './target-body.js';
 
 const upperCase = (words: readonly string[]) => words.map((word) => word.toUpperCase());
 
@@ -241,16 +240,11 @@ export const rolloutRoutes: readonly RouteDefinition[] = [
     query: listQuery,
     answers: { 200: { description: 'A page of devices.' } },
     async handle(call) {
-      const { server, tenant, params, query, now, request } = call;
+      const { server, tenant, params } = call;
       const rollout = await findRollout(server.database.sql, tenant.id, params.id);
       const { id } = await findGroup(server.database.sql, rollout.id, params.groupId);
       const inGroup = sql<boolean>`device.id in (select device_id from rollout_device where rollout_group_id = ${id})`;
-      const { devices, total } = await listDevices(call, query, [inGroup]);
-      const options = { link: linksOf(request), settings: await server.tenantSettings.of(tenant.id), now };
-      return pagedList(
-        devices.map((device) => targetBody(device, options)),
-        total,
-      );
+      return listDevices(call, [inGroup]);
     },
   }),
 ];

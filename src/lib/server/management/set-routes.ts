@@ -27,7 +27,6 @@ import { listQuery, pagedList, pathId } from './list-query.js';
 import { findModule, moduleBody } from './module-body.js';
 import { findSet, modulesBySet, type SetRow, setBody, setsOf } from './set-body.js';
 import { deviceIdsOf } from './tag-routes.js';
-import { targetBody } from './target-body.js';
 
 const FIELDS: EntityFields = {
   table: new FieldTable('a distribution set', {
@@ -328,15 +327,9 @@ function devicesRoute(name: string, column: 'assigned_set_id' | 'installed_set_i
     query: listQuery,
     answers: { 200: { description: 'A page of devices.' } },
     async handle(call) {
-      const { server, tenant, params, query, now, request } = call;
+      const { server, tenant, params } = call;
       await findSet(server.database.sql, tenant.id, params.id);
-      const having = sql<SqlBool>`${sql.ref(`device.${column}`)} = ${params.id}`;
-      const { devices, total } = await listDevices(call, query, [having]);
-      const options = { link: linksOf(request), settings: await server.tenantSettings.of(tenant.id), now };
-      return pagedList(
-        devices.map((device) => targetBody(device, options)),
-        total,
-      );
+      return listDevices(call, [sql<SqlBool>`${sql.ref(`device.${column}`)} = ${params.id}`]);
     },
   });
 }

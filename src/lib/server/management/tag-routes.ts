@@ -15,7 +15,6 @@ import { linksOf } from './links.js';
 import { listDevices } from './list-devices.js';
 import { listQuery, pagedList, pathId } from './list-query.js';
 import { type TagRow, tagBody } from './tag-body.js';
-import { targetBody } from './target-body.js';
 
 const FIELDS: EntityFields = {
   table: new FieldTable('a tag', {
@@ -172,13 +171,7 @@ export const tagRoutes: readonly RouteDefinition[] = [
     async handle(call) {
       const { id } = await findTag(call.server.database.sql, call.tenant.id, call.params.id);
       const tagged = sql<boolean>`device.id in (select device_id from device_tag where tag_id = ${id})`;
-      const { devices, total } = await listDevices(call, call.query, [tagged]);
-      const settings = await call.server.tenantSettings.of(call.tenant.id);
-      const options = { link: linksOf(call.request), settings, now: call.now };
-      return pagedList(
-        devices.map((device) => targetBody(device, options)),
-        total,
-      );
+      return listDevices(call, [tagged]);
     },
   }),
   route({

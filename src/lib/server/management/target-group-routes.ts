@@ -1,16 +1,15 @@
 import { type Expression, type SqlBool, sql, type Transaction } from 'kysely';
 import * as z from 'zod/mini';
 import { controllerIds } from '../../wire/management.js';
+import type { ServerContext } from '../context.js';
 import { chunksOf } from '../database/chunks.js';
 import type { Schema } from '../database/schema.js';
 import { fiqlCondition } from '../devices/fiql-condition.js';
 import { Answer, needs, type RouteDefinition, route } from '../http/route.js';
 import { type Changing, change } from './change.js';
-import { linksOf } from './links.js';
 import { listDevices } from './list-devices.js';
-import { listQuery, pagedList } from './list-query.js';
+import { listQuery } from './list-query.js';
 import { deviceIdsOf } from './tag-routes.js';
-import { targetBody } from './target-body.js';
 
 const groupName = z.string().check(z.minLength(1), z.maxLength(256));
 const fiql = z.string().check(z.minLength(1), z.maxLength(16 * 1024));
@@ -63,13 +62,7 @@ export const targetGroupRoutes: readonly RouteDefinition[] = [
     answers: { 200: { description: 'A page of devices.' } },
     async handle(call) {
       const inGroup = sql<boolean>`device.group_name = ${call.params.group}`;
-      const { devices, total } = await listDevices(call, call.query, [inGroup]);
-      const settings = await call.server.tenantSettings.of(call.tenant.id);
-      const options = { link: linksOf(call.request), settings, now: call.now };
-      return pagedList(
-        devices.map((device) => targetBody(device, options)),
-        total,
-      );
+      return listDevices(call, [inGroup]);
     },
   }),
   route({
@@ -96,7 +89,7 @@ export const targetGroupRoutes: readonly RouteDefinition[] = [
 type Chosen = { readonly fiql: string } | { readonly names: readonly string[] };
 
 async function regroup(
-  call: Changing & { readonly server: Parameters<typeof listDevices>[0]['server'] },
+  call: Changing & { readonly server: ServerContext },
   group: string | null,
   chosen: Chosen,
 ): Promise<Answer> {

@@ -61,15 +61,7 @@ export const targetRoutes: readonly RouteDefinition[] = [
     summary: 'Lists devices.',
     query: listQuery,
     answers: { 200: { description: 'A page of devices.' } },
-    async handle(call) {
-      const { devices, total } = await listDevices(call, call.query);
-      const settings = await call.server.tenantSettings.of(call.tenant.id);
-      const options = { link: linksOf(call.request), settings, now: call.now };
-      return pagedList(
-        devices.map((device) => targetBody(device, options)),
-        total,
-      );
-    },
+    handle: (call) => listDevices(call),
   }),
   route({
     method: 'POST',
