@@ -42,12 +42,20 @@ export interface FleetOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Same port as before, so that clients find it again. */
   readonly port?: number;
+  readonly mqttPort?: number;
   /** Runs it, instead of the Node that runs the tests: a command that gets Node's path and its arguments behind its own. */
   readonly within?: readonly [string, ...string[]];
 }
 
 /** Starts it; resolves when it serves, rejects with what it has said when it ends before. */
-export async function startFleet({ data, args = [], env = {}, port = 0, within }: FleetOptions): Promise<FleetProcess> {
+export async function startFleet({
+  data,
+  args = [],
+  env = {},
+  port = 0,
+  mqttPort = 0,
+  within,
+}: FleetOptions): Promise<FleetProcess> {
   const command = [process.execPath, executableFile('fleet'), 'serve', '--json', '--data', data];
   const [program, ...rest] = [
     ...(within ?? []),
@@ -55,7 +63,7 @@ export async function startFleet({ data, args = [], env = {}, port = 0, within }
     '--http',
     `127.0.0.1:${port}`,
     '--mqtt',
-    '127.0.0.1:0',
+    `127.0.0.1:${mqttPort}`,
     ...args,
   ];
   const child = spawn(program!, rest, {
