@@ -78,8 +78,12 @@ async function runOne(tx: Transaction<Schema>, work: Work): Promise<Outcome> {
     await sql`release work`.execute(tx);
     return { value };
   } catch (error) {
-    await sql`rollback to work`.execute(tx);
-    await sql`release work`.execute(tx);
+    try {
+      await sql`rollback to work`.execute(tx);
+      await sql`release work`.execute(tx);
+    } catch {
+      throw error; // there is no savepoint any more: a full disk has undone the whole transaction
+    }
     return { error };
   }
 }

@@ -27,7 +27,7 @@ export async function openSqlite(path: string): Promise<Database> {
   } catch (error) {
     throw new OtaError('IO_FAILED', `${escapeText(path)}: ${(error as Error).message}`, [], { cause: error });
   }
-  const sql = new Kysely<Schema>({ dialect: sqliteDialect(file) });
+  const sql = new Kysely<Schema>({ dialect: sqliteDialect(file, path) });
   const commits = new GroupCommit(sql);
   const database: Database = {
     kind: 'sqlite',

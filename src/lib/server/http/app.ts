@@ -1,6 +1,7 @@
 import multipart from '@fastify/multipart';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { $ZodType } from 'zod/v4/core';
+import { OtaError } from '../../core/errors.js';
 import { checkSchema } from '../../core/schema.js';
 import type { Authenticator } from '../access/authenticator.js';
 import type { Principal } from '../access/principal.js';
@@ -20,6 +21,8 @@ const MAX_PARAM_LENGTH = 8_192;
 const HEADERS_TIMEOUT_MS = 10_000;
 /** A client that neither sends nor takes anything for so long is cut. */
 const IDLE_TIMEOUT_MS = 60_000;
+/** How often the log is told of a full disk at most. */
+const FULL_DISK_EVERY_MS = 60_000;
 
 export interface AppOptions {
   readonly server: ServerContext;
@@ -57,7 +60,11 @@ export async function buildApp({ server, routes, authenticator, tls }: AppOption
   // One file a request. Whoever reads it stops where the server's limit is.
   await app.register(multipart, { limits: { files: 1, fields: 16, fieldSize: 4096, fileSize: Infinity } });
   app.addContentTypeParser('*', (_request, payload, done) => done(null, payload));
-  app.setErrorHandler((error, request, reply) => answerFailure(error, request, reply, server));
+  const tellFullDisk = fullDiskTeller(server);
+  app.setErrorHandler((error, request, reply) => {
+    if (error instanceof OtaError && error.code === 'NO_SPACE') tellFullDisk(error.message);
+    return answerFailure(error, request, reply, server);
+  });
   app.setNotFoundHandler((request, reply) =>
     answerFailure(new ServerFailure(404, 'NOT_FOUND', 'there is nothing at this address'), request, reply, server),
   );
@@ -163,6 +170,17 @@ function answerFailure(
   // What is left of a body that nobody read would be taken for the next request.
   if (!request.raw.complete || stopping.aborted) void reply.header('connection', 'close');
   return reply.send(failureBody(failure, request.url));
+}
+
+/** Every request of a fleet may fail for it. */
+function fullDiskTeller({ log, clock }: ServerContext): (message: string) => void {
+  let toldAt = Number.NEGATIVE_INFINITY;
+  return (message) => {
+    const now = clock.now().getTime();
+    if (Math.abs(now - toldAt) < FULL_DISK_EVERY_MS) return;
+    toldAt = now;
+    log.error('requests are refused: the disk is full', { error: message });
+  };
 }
 
 /** What the framework itself refuses: too large, not understood, at a rate too high. */

@@ -61,7 +61,16 @@ export function serverFailureOf(error: unknown): ServerFailure | undefined {
   if (error instanceof ServerFailure) return error;
   if (!(error instanceof OtaError)) return undefined;
   if (error.code === 'JSON_INVALID') return new ServerFailure(400, error.code, error.message);
-  const status = error.code === 'NO_SPACE' ? 507 : HTTP_STATUS[error.exitCode];
+  if (error.code === 'NO_SPACE') return diskFull();
+  const status = HTTP_STATUS[error.exitCode];
   if (status === undefined) return undefined;
   return new ServerFailure(status, error.code, error.message, { suggestions: error.suggestions });
+}
+
+/** Where the disk is full is the administrator's business; whoever sent it keeps it and comes again. */
+function diskFull(): ServerFailure {
+  return new ServerFailure(507, 'NO_SPACE', 'the server has no space left to keep this', {
+    suggestions: ['Send it again later.'],
+    headers: { 'retry-after': '10' },
+  });
 }

@@ -1,9 +1,7 @@
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { OtaError } from '../../core/errors.js';
 import { ioError, systemCode } from '../../core/io-error.js';
-import { escapeText } from '../../core/text.js';
 
 /**
  * The log lies in SQLite files, each named after the first sequence number that may stand in it. Only the newest one is
@@ -21,10 +19,6 @@ const SCHEMA = `
 `;
 
 const NAME = /^(\d{15})\.db$/;
-/** Primary result codes: https://www.sqlite.org/rescode.html */
-const SQLITE_FULL = 13;
-const SQLITE_CORRUPT = 11;
-const SQLITE_NOTADB = 26;
 
 /** A file of the log. */
 export interface GenerationFile {
@@ -83,28 +77,4 @@ export function openToWrite(path: string): DatabaseSync {
 /** Readers see what is durable, and never wait for the writer nor it for them. */
 export function openToRead(path: string): DatabaseSync {
   return new DatabaseSync(path, { readOnly: true, timeout: 1_000 });
-}
-
-/** Whether it was damage of the file that an operation failed for. */
-export function isDamage(error: unknown): boolean {
-  const code = resultCode(error);
-  return code === SQLITE_CORRUPT || code === SQLITE_NOTADB;
-}
-
-/** What SQLite could not do with a file, in the project's own words. */
-export function sqliteFailure(error: unknown, path: string): OtaError {
-  if (error instanceof OtaError) return error;
-  const code = resultCode(error);
-  if (code === undefined) throw error;
-  const name = escapeText(path);
-  const cause = { cause: error };
-  if (code === SQLITE_FULL)
-    return new OtaError('NO_SPACE', `${name}: no space left on the device`, ['Free some space.'], cause);
-  if (isDamage(error)) return new OtaError('STORE_DAMAGED', `${name}: ${(error as Error).message}`, [], cause);
-  return new OtaError('IO_FAILED', `${name}: ${(error as Error).message}`, ['Check the disk.'], cause);
-}
-
-function resultCode(error: unknown): number | undefined {
-  const { errcode } = error as { errcode?: number };
-  return typeof errcode === 'number' ? errcode & 0xff : undefined;
 }

@@ -1,6 +1,6 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
-import { isDamage } from './generation-file.js';
+import { isDamage } from '../database/sqlite-failure.js';
 import type { LogRead, PageRequest, StoredMessage } from './telemetry-log.js';
 
 /** Of a damaged stretch, before larger ones. */

@@ -2,15 +2,9 @@ import { mkdirSync, unlinkSync } from 'node:fs';
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { ioError, systemCode } from '../../core/io-error.js';
+import { isDamage, sqliteFailure } from '../database/sqlite-failure.js';
 import type { DecodedTelemetry } from './decode-telemetry.js';
-import {
-  generationBytes,
-  generationPath,
-  isDamage,
-  listGenerations,
-  openToWrite,
-  sqliteFailure,
-} from './generation-file.js';
+import { generationBytes, generationPath, listGenerations, openToWrite } from './generation-file.js';
 
 /** The log is divided into so many files: it ages in steps of one of them. */
 const GENERATIONS = 16;

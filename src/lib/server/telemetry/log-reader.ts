@@ -1,4 +1,5 @@
-import { type GenerationFile, isDamage, listGenerations, openToRead, sqliteFailure } from './generation-file.js';
+import { isDamage, sqliteFailure } from '../database/sqlite-failure.js';
+import { type GenerationFile, listGenerations, openToRead } from './generation-file.js';
 import { GenerationReader } from './generation-reader.js';
 import type { LogRead, PageRequest, ReadRequest, StoredMessage } from './telemetry-log.js';
 
