@@ -9,7 +9,9 @@ export interface FleetProcess {
   readonly url: string;
   readonly mqttUrl: string | undefined;
   readonly pid: number;
-  /** Token of the administrator, where the data directory has it. */
+  /** Its data directory, as it is seen from here. */
+  readonly data: string;
+  /** Token of the administrator: that of the data directory, unless another was given. */
   readonly adminToken: string;
   /** Everything it has written, for messages. */
   output(): string;
@@ -43,6 +45,7 @@ export interface FleetOptions {
   /** Same port as before, so that clients find it again. */
   readonly port?: number;
   readonly mqttPort?: number;
+  readonly token?: string;
   /** Runs it, instead of the Node that runs the tests: a command that gets Node's path and its arguments behind its own. */
   readonly within?: readonly [string, ...string[]];
 }
@@ -54,6 +57,7 @@ export async function startFleet({
   env = {},
   port = 0,
   mqttPort = 0,
+  token,
   within,
 }: FleetOptions): Promise<FleetProcess> {
   const command = [process.execPath, executableFile('fleet'), 'serve', '--json', '--data', data];
@@ -88,16 +92,19 @@ export async function startFleet({
     });
     ended.then((status) => fail(new FleetEnded(status, output)), fail);
   });
+  // It may have mounts of its own.
+  const seen = within === undefined ? data : join(`/proc/${child.pid}/root`, data);
+  const adminToken = token ?? readFileSync(join(seen, 'admin-token'), 'utf8').trim();
   return {
     url: started.http,
     mqttUrl: started.mqtt,
     pid: child.pid!,
-    get adminToken() {
-      return readFileSync(join(data, 'admin-token'), 'utf8').trim();
-    },
+    data: seen,
+    adminToken,
     output: () => output,
     ended,
-    call: (method, path, options) => callFleet(started.http, method, path, { ...options, tokenOf: data }),
+    call: (method, path, options = {}) =>
+      callFleet(`${started.http}${path}`, method, { authorization: `Bearer ${adminToken}`, ...options }),
     async end(signal) {
       child.kill(signal);
       return await ended;
@@ -118,17 +125,14 @@ export class FleetEnded extends Error {
 async function callFleet(
   url: string,
   method: string,
-  path: string,
-  { body, headers = {}, authorization, signal, tokenOf }: FleetCall & { tokenOf: string },
+  { body, headers = {}, authorization, signal }: FleetCall,
 ): Promise<FleetAnswer> {
-  const credentials =
-    authorization === undefined ? `Bearer ${readFileSync(join(tokenOf, 'admin-token'), 'utf8').trim()}` : authorization;
   const isRaw =
     body === undefined || body instanceof Uint8Array || body instanceof FormData || typeof body === 'string';
-  const response = await fetch(path.startsWith('http') ? path : `${url}${path}`, {
+  const response = await fetch(url, {
     method,
     headers: {
-      ...(credentials !== null && { authorization: credentials }),
+      ...(typeof authorization === 'string' && { authorization }),
       ...(!isRaw && { 'content-type': 'application/json' }),
       ...headers,
     },

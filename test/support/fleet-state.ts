@@ -1,15 +1,20 @@
 import { hash } from 'node:crypto';
 import { expect } from 'vitest';
-import type { FleetLoad } from './fleet-load.js';
+import type { Acknowledged, FleetLoad } from './fleet-load.js';
 import type { FleetProcess } from './fleet-process.js';
 
-/** Every acknowledgement was meant: what is told of a fleet is what its clients were told, once. */
+/**
+ * Every acknowledgement was meant: what is told of a fleet is what its clients were told, once.
+ *
+ * @param all what must be there, of an earlier moment
+ */
 export async function expectAllKept(
   server: FleetProcess,
   { acknowledged, uncertain, wrong }: FleetLoad,
+  all: Acknowledged = acknowledged,
 ): Promise<void> {
   expect(wrong).toEqual([]);
-  const { devices, actions, feedback, closed, telemetry, artifacts } = acknowledged;
+  const { devices, actions, feedback, closed, telemetry, artifacts } = all;
   const known = await pages(server, '/api/v1/devices?limit=1000');
   const names = known.map(({ id }) => id as string);
   expect(missing([...devices.keys()], names)).toEqual([]);
@@ -42,7 +47,7 @@ export async function expectAllKept(
     ),
   ).toEqual([]);
   const steps = reports.map((text) => text.replace(/^\d+ /, '')).filter((text) => text.startsWith('step'));
-  expect(steps.filter((text) => !feedback.has(text) && !uncertain.has(text))).toEqual([]);
+  expect(steps.filter((text) => !acknowledged.feedback.has(text) && !uncertain.has(text))).toEqual([]);
 
   const kept: string[] = [];
   for (const name of new Set(telemetry.values())) {
