@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { writeFileAtomically } from '../../core/atomic-file.js';
 import type { Clock } from '../../core/clock.js';
+import { ADVISORY_LOCK } from '../database/advisory-locks.js';
 import type { Database, Queryable } from '../database/database.js';
 import { createTenant } from './create-tenant.js';
 import { HOME_TENANT } from './home-tenant.js';
@@ -13,9 +14,6 @@ export interface FirstStart {
   /** The file it was written to, mode 0600. */
   readonly tokenFile: string;
 }
-
-/** Any number that no other advisory lock of the server has. */
-const FIRST_START_LOCK = 0x6f746103;
 
 /**
  * Makes the first tenant and a token for its administrator, if there is no tenant yet.
@@ -32,7 +30,7 @@ export async function prepareFirstStart(
   const tokenFile = join(dataDirectory, 'admin-token');
   const now = clock.now().getTime();
   return await database.transaction(async (tx) => {
-    if (database.kind === 'postgres') await sql`select pg_advisory_xact_lock(${FIRST_START_LOCK})`.execute(tx);
+    if (database.kind === 'postgres') await sql`select pg_advisory_xact_lock(${ADVISORY_LOCK.firstStart})`.execute(tx);
     if (await hasTenant(tx)) return undefined;
     const tenantId = await createTenant(tx, HOME_TENANT, now);
     await tx

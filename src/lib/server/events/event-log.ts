@@ -1,5 +1,6 @@
 import { sql, type Transaction } from 'kysely';
 import type { EventType as StreamedType } from '../../wire/events.js';
+import { ADVISORY_LOCK } from '../database/advisory-locks.js';
 import { chunksOf } from '../database/chunks.js';
 import type { Database } from '../database/database.js';
 import type { PostgresDatabase } from '../database/postgres.js';
@@ -18,9 +19,6 @@ export interface NewEvent {
   /** What happened: for `status` at least `{"event":"online"|"offline"|"registered"|"updated"|"action", …}`. */
   readonly body: Readonly<Record<string, unknown>>;
 }
-
-/** Any number that no other advisory lock of the server has. */
-const APPEND_LOCK = 0x6f746101;
 
 /** The log of what happened, in the order it became known. */
 export interface EventLog {
@@ -70,7 +68,7 @@ export function openEventLog(database: Database): EventLog {
   return {
     async append(tx, events) {
       if (events.length === 0) return;
-      if (database.kind === 'postgres') await sql`select pg_advisory_xact_lock(${APPEND_LOCK})`.execute(tx);
+      if (database.kind === 'postgres') await sql`select pg_advisory_xact_lock(${ADVISORY_LOCK.events})`.execute(tx);
       for (const chunk of chunksOf(events, 5)) {
         await tx
           .insertInto('event')

@@ -1,11 +1,9 @@
 import type { PoolClient } from 'pg';
 import type { ServerContext } from '../context.js';
+import { ADVISORY_LOCK } from '../database/advisory-locks.js';
 import type { Database } from '../database/database.js';
 import type { PostgresDatabase } from '../database/postgres.js';
 import type { Job } from './job.js';
-
-/** Any number that no other advisory lock of the server has. */
-const SCHEDULER_LOCK = 0x6f746102;
 
 export interface JobRunner {
   /** Runs every job once now, if this process is the one that runs them. @returns whether it is */
@@ -95,7 +93,7 @@ function advisoryLock({ pool }: PostgresDatabase): Leadership {
       const candidate = await pool.connect();
       candidate.on('error', () => undefined); // noticed by the next query
       try {
-        const { rows } = await candidate.query('select pg_try_advisory_lock($1) as held', [SCHEDULER_LOCK]);
+        const { rows } = await candidate.query('select pg_try_advisory_lock($1) as held', [ADVISORY_LOCK.scheduler]);
         if (rows[0].held === true) client = candidate;
         else candidate.release();
         return client !== undefined;

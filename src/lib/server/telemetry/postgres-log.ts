@@ -2,13 +2,12 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { OtaError } from '../../core/errors.js';
 import { TELEMETRY_MAX_PROBLEMS, type TelemetryAnswer, type TelemetryProblem } from '../../wire/telemetry.js';
+import { ADVISORY_LOCK } from '../database/advisory-locks.js';
 import type { PostgresDatabase } from '../database/postgres.js';
 import { type DecodedTelemetry, TelemetryDecoder, type TelemetryLines, tenantSecret } from './decode-telemetry.js';
 import type { AdmitDevices, LogRead, PageRequest, ReadRequest, StoredMessage, TelemetryLog } from './telemetry-log.js';
 import { withoutDevices } from './without-devices.js';
 
-/** Any number that no other advisory lock of the server has: numbers are in the order of commits. */
-const APPEND_LOCK = 0x6f746103;
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
 /** Lines that are read before other requests have their turn. Bytes. */
 const SLICE_BYTES = 256 * 1024;
@@ -201,7 +200,7 @@ async function insertGroup(database: PostgresDatabase, group: readonly Waiting[]
   for (const row of rows.flat()) if (!first.has(keyOf(row))) first.set(keyOf(row), row);
   const json = JSON.stringify([...first.values()]);
   const digests = await database.transaction(async (tx) => {
-    await sql`select pg_advisory_xact_lock(${APPEND_LOCK})`.execute(tx);
+    await sql`select pg_advisory_xact_lock(${ADVISORY_LOCK.telemetry})`.execute(tx);
     const inserted = await sql<{ tenant_id: number; id_key: string }>`
       insert into telemetry (tenant_id, id_key, digest, device, time, received_at, type, line)
       select t, k, g, d, m, r, y, l from json_to_recordset(${json}::json)
