@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { cleanEnvironment, executableFile } from './cli.js';
@@ -11,7 +11,7 @@ export interface FleetProcess {
   readonly pid: number;
   /** Its data directory, as it is seen from here. */
   readonly data: string;
-  /** Token of the administrator: that of the data directory, unless another was given. */
+  /** Token of the administrator: that of the data directory, unless another was given; '' where there is none. */
   readonly adminToken: string;
   /** Everything it has written, for messages. */
   output(): string;
@@ -94,7 +94,8 @@ export async function startFleet({
   });
   // It may have mounts of its own.
   const seen = within === undefined ? data : join(`/proc/${child.pid}/root`, data);
-  const adminToken = token ?? readFileSync(join(seen, 'admin-token'), 'utf8').trim();
+  const tokenFile = join(seen, 'admin-token');
+  const adminToken = token ?? (existsSync(tokenFile) ? readFileSync(tokenFile, 'utf8').trim() : '');
   return {
     url: started.http,
     mqttUrl: started.mqtt,
