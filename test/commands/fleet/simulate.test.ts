@@ -76,7 +76,7 @@ describe('fleet simulate', () => {
 
   test.each([
     [['-n', '3'], 2, 'How devices prove who they are is not said'],
-    [['--register'], 2, 'Registering devices needs an operator'],
+    [['--register'], 15, 'you are not logged in to'],
     [[...register, '--server', 'http://127.0.0.1:8080/rest'], 2, 'is not the address of a server'],
     [[...register, '--server', 'http://u:p@127.0.0.1'], 2, 'carries a user name or password'],
     [[...register, '--profile', 'wrong.json'], 2, 'wrong.json: failures.boot'],

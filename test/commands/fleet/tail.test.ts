@@ -1,8 +1,10 @@
+import { tmpdir } from 'node:os';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/lib/core/clock.js';
 import type { NewEvent } from '../../../src/lib/server/events/event-log.js';
 import { startTestServer, type TestServer } from '../../lib/server/server-fixture.js';
 import { type CliResult, runCli } from '../../support/cli.js';
+import { cliInProcess } from '../in-process.js';
 
 let server: TestServer;
 let tokens: Record<string, string>;
@@ -20,7 +22,7 @@ afterAll(() => server.stop());
 
 function tail(...words: string[]): Promise<CliResult> {
   const env = { FLEET_SERVER: server.url, FLEET_TOKEN_ENV: 'CI_TOKEN', CI_TOKEN: server.token('viewer') };
-  return runCli('fleet', ['tail', ...words], { env });
+  return cliInProcess('fleet', ['tail', ...words], { cwd: tmpdir(), env });
 }
 
 async function append(...events: Omit<NewEvent, 'tenantId' | 'time'>[]): Promise<void> {
@@ -119,17 +121,14 @@ describe('fleet tail', () => {
   });
 
   test('ends with 7 without a server, 15 without a login that counts, 2 for what it cannot mean', async () => {
-    expect(
-      (
-        await runCli('fleet', ['tail', '--server', 'http://127.0.0.1:1', '--token-env', 'T'], {
-          env: { T: 'x'.repeat(20) },
-        })
-      ).status,
-    ).toBe(7);
-    expect(
-      (await runCli('fleet', ['tail', '--server', server.url, '--token-env', 'T'], { env: { T: 'x'.repeat(20) } }))
-        .status,
-    ).toBe(15);
+    const stranger = { cwd: tmpdir(), env: { T: 'x'.repeat(20) } };
+    for (const [status, address] of [
+      [7, 'http://127.0.0.1:1'],
+      [15, server.url],
+    ] as const) {
+      const words = ['tail', '--server', address, '--token-env', 'T'];
+      expect(await cliInProcess('fleet', words, stranger)).toMatchObject({ status, stdout: '' });
+    }
     for (const words of [
       ['--type', 'weather'],
       ['--until', 'status.version = 1'],

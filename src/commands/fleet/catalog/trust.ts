@@ -10,7 +10,7 @@ import { factsText } from '../../../lib/ui/table.js';
 import { rootFile } from '../../../lib/wire/catalog.js';
 
 export default class CatalogTrust extends BaseCommand {
-  static override summary = 'Show or set the trust root that packages are verified by when they are published.';
+  static override summary = 'Show or set the trust root by which published packages are verified.';
 
   static override description =
     'The first root is taken as it is; a later one has to be the next version, signed by the keys of the one before ' +

@@ -11,7 +11,7 @@ import { dryRunFlag } from '../../../lib/ui/flags.js';
 import { type DeviceChange, deviceChange } from '../../../lib/wire/devices.js';
 
 export default class DevicesSet extends BaseCommand {
-  static override summary = 'Change what is noted about a device, or about all devices for which conditions hold.';
+  static override summary = 'Change what is noted about a device, or about all that conditions choose.';
 
   static override description =
     'An empty value takes a group or a note away: --group "" or --metadata site=. With --where or --filter it tells how ' +

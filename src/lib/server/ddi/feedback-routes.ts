@@ -18,16 +18,7 @@ export const feedbackRoutes: readonly RouteDefinition[] = [
     params: actionParams,
     body: feedbackBody,
     answers: taken,
-    handle: async (call) => {
-      requireActive(await deviceAction(call));
-      const { execution, result } = call.body.status;
-      await moveDeviceAction(
-        call,
-        { kind: 'report', execution, finished: result.finished },
-        reportOf(call.body, call.now),
-      );
-      return new Answer(200);
-    },
+    handle: (call) => takeFeedback('report', call),
   }),
   route({
     method: 'GET',
@@ -51,18 +42,19 @@ export const feedbackRoutes: readonly RouteDefinition[] = [
     params: actionParams,
     body: feedbackBody,
     answers: taken,
-    handle: async (call) => {
-      requireActive(await deviceAction(call));
-      const { execution, result } = call.body.status;
-      await moveDeviceAction(
-        call,
-        { kind: 'answer-cancel', execution, finished: result.finished },
-        reportOf(call.body, call.now),
-      );
-      return new Answer(200);
-    },
+    handle: (call) => takeFeedback('answer-cancel', call),
   }),
 ];
+
+async function takeFeedback(
+  kind: 'report' | 'answer-cancel',
+  call: Parameters<typeof moveDeviceAction>[0] & Parameters<typeof deviceAction>[0] & { readonly body: DdiFeedback },
+): Promise<Answer> {
+  requireActive(await deviceAction(call));
+  const { execution, result } = call.body.status;
+  await moveDeviceAction(call, { kind, execution, finished: result.finished }, reportOf(call.body, call.now));
+  return new Answer(200);
+}
 
 function reportOf(feedback: DdiFeedback, now: number): Report {
   const { execution, result, code, details = [] } = feedback.status;
