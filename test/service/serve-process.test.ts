@@ -115,13 +115,15 @@ function trickle(url: string): { isOpen(): boolean; answer: Promise<string> } {
     .on('connect', () => {
       isOpen = true;
     })
-    .on('error', () => undefined)
+    .on('error', () => undefined) // a drip may meet the closed connection
     .on('data', (chunk) => {
       text += String(chunk);
     });
-  const answer = once(socket, 'close').then(() => {
-    clearInterval(dripping);
-    return text;
+  const answer = new Promise<string>((done) => {
+    socket.once('close', () => {
+      clearInterval(dripping);
+      done(text);
+    });
   });
   return { isOpen: () => isOpen, answer };
 }
