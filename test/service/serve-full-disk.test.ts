@@ -8,7 +8,7 @@ import { assignSet, makeSet, registerDevices } from '../support/fleet-software.j
 import { type TestFolder, testFolder } from '../support/folder.js';
 
 const PRIVATE_MOUNTS = process.getuid?.() === 0 ? ['--mount'] : ['--user', '--map-root-user', '--mount'];
-const PATIENCE = { timeout: 20_000, interval: 1 };
+const PATIENCE = { timeout: 20_000, interval: 10 };
 const MOUNT = 'mount -t tmpfs -o size=24m,mode=700 tmpfs "$1" && shift && exec "$@"';
 
 let folder: TestFolder;

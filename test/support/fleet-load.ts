@@ -2,6 +2,9 @@ import { hash, randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import mqtt, { type MqttClient } from 'mqtt';
 
+/** A server that is up has answered by then, however busy it is. Milliseconds. */
+const ANSWER_MS = 30_000;
+
 /** A server that takes requests at the moment. */
 export interface LiveServer {
   readonly url: string;
@@ -80,6 +83,7 @@ export function startLoad({ server, token, setId, clients = 6, publishers = 2 }:
         method,
         headers: { authorization, ...(type !== undefined && { 'content-type': type }) },
         ...(body !== undefined && { body: body as string }),
+        signal: AbortSignal.timeout(ANSWER_MS),
       });
       const text = await response.text();
       if (response.status === 429 || response.status === 503) {
@@ -88,7 +92,8 @@ export function startLoad({ server, token, setId, clients = 6, publishers = 2 }:
       }
       count();
       return { status: response.status, text, json: () => JSON.parse(text) };
-    } catch {
+    } catch (error) {
+      if ((error as Error).name === 'TimeoutError') wrong.push(`${method} ${path} was not answered`);
       await delay(10); // connections are refused at once
       return undefined;
     }
@@ -193,7 +198,10 @@ export function startLoad({ server, token, setId, clients = 6, publishers = 2 }:
       let messageId = `mqtt-${id}-${serial++}`;
       while (!isStopping && client.connected) {
         const isKept = await published(client, `t/DEFAULT/devices/${id}/telemetry`, { messageId, timestamp: now() });
-        if (!isKept) break;
+        if (!isKept) {
+          if (client.connected) wrong.push(`${messageId} was not acknowledged`);
+          break;
+        }
         acknowledged.telemetry.set(messageId, id);
         count();
         messageId = `mqtt-${id}-${serial++}`;
@@ -248,14 +256,17 @@ async function connected(url: string, id: string, password: string): Promise<Mqt
   return isConnected ? client : undefined;
 }
 
-/** @returns whether it was acknowledged */
+/** @returns whether it was acknowledged; false when the connection was lost, or after a long time */
 function published(client: MqttClient, topic: string, message: object): Promise<boolean> {
-  return new Promise((done) => {
-    const isLost = () => done(false);
-    client.once('close', isLost);
-    client.publish(topic, JSON.stringify(message), { qos: 1 }, (error) => {
+  return new Promise((resolve) => {
+    const done = (isKept: boolean) => {
+      clearTimeout(timer);
       client.off('close', isLost);
-      done(error === undefined || error === null);
-    });
+      resolve(isKept);
+    };
+    const isLost = () => done(false);
+    const timer = setTimeout(isLost, ANSWER_MS);
+    client.once('close', isLost);
+    client.publish(topic, JSON.stringify(message), { qos: 1 }, (error) => done(!error));
   });
 }

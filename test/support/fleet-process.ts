@@ -4,6 +4,9 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { cleanEnvironment, executableFile } from './cli.js';
 
+/** Longest time that a test waits for an answer, milliseconds. */
+const ANSWER_MS = 60_000;
+
 /** A `fleet serve` as its users run it, on free loopback ports. */
 export interface FleetProcess {
   readonly url: string;
@@ -138,7 +141,7 @@ async function callFleet(
       ...headers,
     },
     ...(body !== undefined && { body: (isRaw ? body : JSON.stringify(body)) as string }),
-    ...(signal && { signal }),
+    signal: signal ?? AbortSignal.timeout(ANSWER_MS),
   });
   const text = await response.text();
   const isJson = response.headers.get('content-type')?.includes('json') && text !== '';

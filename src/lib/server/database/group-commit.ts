@@ -59,8 +59,8 @@ export class GroupCommit {
         } while (this.#waiting.length > 0 && works.length < MAX_BATCH_WORKS && performance.now() < end);
       });
     } catch (error) {
-      // The commit failed, or the database has undone all of it by itself: a full disk.
-      for (const work of works) work.reject(error);
+      // The commit failed, or the database has undone all of it by itself: a full disk. Without any, it did not begin.
+      for (const work of works.length > 0 ? works : this.#waiting.splice(0)) work.reject(error);
       return;
     }
     for (const [index, work] of works.entries()) {
