@@ -148,8 +148,10 @@ describe('the embedded broker', () => {
     }
     expect([await kept('truck-8'), await kept('truck-7', 'OTHER')]).toEqual(before.slice(0, 2));
     await expect
-      .poll(async () => (await refusals()).slice(before[2].length))
+      .poll(async () => (await refusals()).slice(before[2].length).sort((a, b) => (a.object < b.object ? -1 : 1)))
       .toEqual([
+        { actor: 'device:truck-7', object: 'topic:$SYS/x', reason: 'no topic of a device' },
+        { actor: 'device:truck-7', object: 'topic:elsewhere', reason: 'no topic of a device' },
         {
           actor: 'device:truck-7',
           object: 'topic:t/DEFAULT/devices/truck-8/telemetry',
@@ -160,8 +162,6 @@ describe('the embedded broker', () => {
           object: 'topic:t/OTHER/devices/truck-7/telemetry',
           reason: "another tenant's topic",
         },
-        { actor: 'device:truck-7', object: 'topic:$SYS/x', reason: 'no topic of a device' },
-        { actor: 'device:truck-7', object: 'topic:elsewhere', reason: 'no topic of a device' },
       ]);
   });
 
