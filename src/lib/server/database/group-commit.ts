@@ -61,6 +61,8 @@ export class GroupCommit {
     } catch (error) {
       // The commit failed, or the database has undone all of it by itself: a full disk. Without any, it did not begin.
       for (const work of works.length > 0 ? works : this.#waiting.splice(0)) work.reject(error);
+      // One that was left open keeps all others from beginning.
+      if (works.length === 0) await sql`rollback`.execute(this.#database).catch(() => undefined);
       return;
     }
     for (const [index, work] of works.entries()) {

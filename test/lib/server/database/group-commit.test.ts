@@ -71,6 +71,14 @@ describe('works that come together', () => {
     expect(await names(database)).toEqual(['b']);
   });
 
+  test('are refused when none can begin, and the next ones are not', async () => {
+    const database = await openDatabase();
+    await sql`begin`.execute(database.sql); // as a rollback that failed leaves it
+    await expect(addTenant(database, 'a')).rejects.toThrow(/within a transaction/);
+    await addTenant(database, 'b');
+    expect(await names(database)).toEqual(['b']);
+  });
+
   test('do not hide from reads what they have committed', async () => {
     const database = await openDatabase();
     const reads: number[] = [];
