@@ -13,7 +13,7 @@ import type { Schema } from '../database/schema.js';
 import { Answer, needs, type RouteDefinition, route } from '../http/route.js';
 import { badRequest, notFound, ServerFailure } from '../http/server-failure.js';
 import { ACTION_FIELDS, type ActionRow, actionBody, actionsOf } from './action-body.js';
-import { assignAsAsked, assignmentBody } from './assign-devices.js';
+import { assignAsAsked, assignmentBody, assignOptions } from './assign-devices.js';
 import { change } from './change.js';
 import { type EntityFields, entityPage } from './entity-page.js';
 import { linksOf } from './links.js';
@@ -207,16 +207,9 @@ export const actionRoutes: readonly RouteDefinition[] = [
     body: { json: managementSetAssignments },
     answers: { 200: { description: 'Whether it was assigned, and the action that does it.' } },
     async handle(call) {
-      const { server, tenant, principal, params, query, body, now, request } = call;
+      const { tenant, params, body, request } = call;
       if (body.length > 1) throw badRequest(`${body.length} sets are given, a device gets one at a time`);
-      const settings = await server.tenantSettings.of(tenant.id);
-      const options = {
-        tenantId: tenant.id,
-        settings,
-        actor: principal.name,
-        isOffline: query.offline === 'true',
-        now,
-      };
+      const options = await assignOptions(call);
       return change(call, async (tx) => {
         const { id } = await findDevice(tx, tenant.id, params.controllerId);
         const results: Assigned[] = [await assignAsAsked(tx, body[0]!, [id], options)];

@@ -1,9 +1,11 @@
 import type { Transaction } from 'kysely';
 import type { ManagementSetAssignment } from '../../wire/management.js';
+import type { OperatorPrincipal } from '../access/principal.js';
 import type { TenantSettings } from '../access/tenant-settings.js';
 import { type Assigned, assignSet } from '../actions/assign-set.js';
 import { recordInstalled } from '../actions/record-installed.js';
 import type { Schema } from '../database/schema.js';
+import type { Call } from '../http/route.js';
 import { badRequest } from '../http/server-failure.js';
 import type { LinkMaker } from './links.js';
 
@@ -15,6 +17,21 @@ export interface AssignOptions {
   readonly isOffline: boolean;
   /** Milliseconds since 1970. */
   readonly now: number;
+}
+
+/** Who asks, for whom, and how: the same for both ways of asking. */
+export async function assignOptions({
+  server,
+  tenant,
+  principal,
+  query,
+  now,
+}: Pick<
+  Call<OperatorPrincipal, unknown, { offline?: 'true' | 'false' | undefined }, unknown>,
+  'server' | 'tenant' | 'principal' | 'query' | 'now'
+>): Promise<AssignOptions> {
+  const settings = await server.tenantSettings.of(tenant.id);
+  return { tenantId: tenant.id, settings, actor: principal.name, isOffline: query.offline === 'true', now };
 }
 
 /**

@@ -18,7 +18,7 @@ import { Answer, needs, type RouteDefinition, route } from '../http/route.js';
 import { badRequest, conflict, notFound, ServerFailure } from '../http/server-failure.js';
 import { changeRollout } from '../rollouts/change-rollout.js';
 import { statusesFor } from '../rollouts/operator-verbs.js';
-import { assignAsAsked, assignmentBody } from './assign-devices.js';
+import { assignAsAsked, assignmentBody, assignOptions } from './assign-devices.js';
 import { change } from './change.js';
 import { type EntityFields, entityPage } from './entity-page.js';
 import { linksOf } from './links.js';
@@ -252,15 +252,8 @@ export const setRoutes: readonly RouteDefinition[] = [
     body: { json: managementTargetAssignments, maxBytes: 4 * 1024 ** 2, maxValues: 256 * 1024 },
     answers: { 200: { description: 'How many, and the actions that do it.' } },
     async handle(call) {
-      const { server, tenant, principal, params, query, body, now, request } = call;
-      const settings = await server.tenantSettings.of(tenant.id);
-      const options = {
-        tenantId: tenant.id,
-        settings,
-        actor: principal.name,
-        isOffline: query.offline === 'true',
-        now,
-      };
+      const { tenant, params, body, request } = call;
+      const options = await assignOptions(call);
       return change(call, async (tx) => {
         const results: Assigned[] = [];
         const names = new Map<number, string>();
