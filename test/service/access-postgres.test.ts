@@ -1,27 +1,17 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startPostgres } from '../../scripts/services/postgres.mjs';
 import { audit } from '../../src/lib/server/audit/audit.js';
 import { addOperator, bearer, logIn } from '../lib/server/access/access-fixture.js';
-import { startTestServer, type TestServer } from '../lib/server/server-fixture.js';
-import { type TestFolder, testFolder } from '../support/folder.js';
+import type { TestServer } from '../lib/server/server-fixture.js';
+import { startTwoServers, type TwoServers } from '../support/two-servers.js';
 
-let folder: TestFolder;
-let postgres: Awaited<ReturnType<typeof startPostgres>>;
+let servers: TwoServers;
 let one: TestServer;
 let two: TestServer;
 beforeAll(async () => {
-  folder = await testFolder();
-  postgres = await startPostgres(folder.path);
-  const url = new URL(await postgres.createDatabase());
-  one = await startTestServer({ isShared: true, postgres: { url } });
-  two = await startTestServer({ isShared: true, postgres: { url } });
+  servers = await startTwoServers();
+  ({ one, two } = servers);
 });
-afterAll(async () => {
-  await one?.stop();
-  await two?.stop();
-  await postgres?.stop();
-  await folder?.[Symbol.asyncDispose]();
-});
+afterAll(() => servers?.[Symbol.asyncDispose]());
 
 describe('two processes over one PostgreSQL', () => {
   test('append to one audit log at once, and its chain holds', async () => {

@@ -1,26 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startPostgres } from '../../scripts/services/postgres.mjs';
 import { DEVICE_SORTS } from '../../src/lib/wire/devices.js';
-import { startTestServer, type TestServer } from '../lib/server/server-fixture.js';
-import { type TestFolder, testFolder } from '../support/folder.js';
+import type { TestServer } from '../lib/server/server-fixture.js';
+import { startTwoServers, type TwoServers } from '../support/two-servers.js';
 
-let folder: TestFolder;
-let postgres: Awaited<ReturnType<typeof startPostgres>>;
+let servers: TwoServers;
 let one: TestServer;
 let two: TestServer;
 beforeAll(async () => {
-  folder = await testFolder();
-  postgres = await startPostgres(folder.path);
-  const url = new URL(await postgres.createDatabase());
-  one = await startTestServer({ isShared: true, postgres: { url } });
-  two = await startTestServer({ isShared: true, postgres: { url } });
+  servers = await startTwoServers();
+  ({ one, two } = servers);
 });
-afterAll(async () => {
-  await one?.stop();
-  await two?.stop();
-  await postgres?.stop();
-  await folder?.[Symbol.asyncDispose]();
-});
+afterAll(() => servers?.[Symbol.asyncDispose]());
 
 const DEVICES = '/api/v1/devices';
 

@@ -1,4 +1,4 @@
-import type { RolloutStatus } from './rollout-status.js';
+import { ROLLOUT_STATUSES, type RolloutStatus } from './rollout-status.js';
 
 /** What an operator may do to a rollout. */
 export const VERBS = ['start', 'pause', 'resume', 'stop', 'approve', 'deny', 'delete'] as const;
@@ -15,18 +15,7 @@ const ALLOWED: Readonly<Record<Verb, { readonly from: readonly RolloutStatus[]; 
   approve: { from: ['waiting_for_approval'], to: 'ready' },
   deny: { from: ['waiting_for_approval'], to: 'approval_denied' },
   delete: {
-    from: [
-      'creating',
-      'waiting_for_approval',
-      'approval_denied',
-      'ready',
-      'starting',
-      'running',
-      'paused',
-      'stopping',
-      'stopped',
-      'finished',
-    ],
+    from: ROLLOUT_STATUSES.filter((status) => status !== 'deleting' && status !== 'deleted'),
     to: 'deleting',
   },
 };
