@@ -92,6 +92,12 @@ export const EXIT_STATUS = {
   LIMIT_EXCEEDED: 9,
   SIZE_BUDGET: 9,
 
+  // 10 to 13: how a rollout ended, or why it stands still
+  GATE_FAILED: 10,
+  ROLLOUT_ABORTED: 11,
+  ROLLED_BACK: 12,
+  ROLLBACK_FAILED: 13,
+
   // 14: still going on when the wait ended
   WAIT_ENDED: 14,
 

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { expect, onTestFinished, test } from 'vitest';
 import { compare } from '../../../../src/lib/query/filter.js';
@@ -6,8 +9,12 @@ import { openSqlite } from '../../../../src/lib/server/database/sqlite.js';
 import { expectSameBothWays, seedDevices, someDeviceFilter } from './filter-both-ways.js';
 
 async function openDatabase() {
-  const database = await openSqlite(':memory:');
-  onTestFinished(() => database[Symbol.asyncDispose]());
+  const folder = mkdtempSync(join(tmpdir(), 'ota-test-filter-'));
+  const database = await openSqlite(join(folder, 'fleet.db'));
+  onTestFinished(async () => {
+    await database[Symbol.asyncDispose]();
+    rmSync(folder, { recursive: true });
+  });
   return database;
 }
 
