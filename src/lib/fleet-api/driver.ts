@@ -21,6 +21,12 @@ export interface FleetDriver extends AsyncDisposable {
   /** What devices can be given for a package; undefined: it was not sent there yet. */
   findSoftware(release: ReleaseName, signal?: AbortSignal): Promise<DriverSoftware | undefined>;
 
+  /**
+   * What the server knows of the releases of a product, in any order. Only servers that read packages have it; a plan
+   * says then which devices cannot go back, and what they have where they do not tell.
+   */
+  releases?(product: string, signal?: AbortSignal): Promise<readonly DriverRelease[]>;
+
   /** Sends a package. @throws OtaError CONFLICT: the server has another one of this name and version */
   sendSoftware(release: ReleaseName, file: SoftwareFile, signal?: AbortSignal): Promise<DriverSoftware>;
 
@@ -85,6 +91,8 @@ export interface FleetDevice {
   readonly tags: readonly string[];
   /** What it tells about itself; see docs/device-attributes.md. Empty where the server tells only on asking for each. */
   readonly attributes: Readonly<Record<string, string>>;
+  /** What operators note about it. Empty where the server tells only on asking for each. */
+  readonly metadata: Readonly<Record<string, string>>;
   /** What it has, as far as the server knows. */
   readonly installed: DriverSoftware | null;
   /** What it is on its way to, where that is something else. */
@@ -101,6 +109,21 @@ export interface DriverSoftware {
   readonly name: string;
   readonly version: string;
   readonly digest: string | null;
+}
+
+/** As the package's metadata has it. */
+export interface DriverRelease {
+  /** SHA-256 of the metadata. */
+  readonly digest: string;
+  readonly version: string;
+  readonly sequence: number;
+  readonly securityCounter: number;
+  /** Null: nothing is said, so a device goes back to nothing before it. */
+  readonly rollback: { readonly allowed: boolean; readonly minVersion?: string | undefined } | null;
+  /** What each component becomes. */
+  readonly components: readonly { readonly component: string; readonly version: string; readonly sha256: string }[];
+  /** No device is given it any more. */
+  readonly isYanked: boolean;
 }
 
 export interface ReleaseName {

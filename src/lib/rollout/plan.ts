@@ -83,8 +83,11 @@ const stage = z.strictObject({
 });
 export type PlanStage = z.output<typeof stage>;
 
-/** Why a device that matches the target is in no stage. */
-export const LEFT_OUT_REASONS = ['excluded', 'held', 'current', 'refused', 'busy'] as const;
+/**
+ * Why a device that matches the target is in no stage. `current`: has the package already; `refused`: by its policy;
+ * `busy`: on its way to something else; `later`: the stages end before it.
+ */
+export const LEFT_OUT_REASONS = ['excluded', 'held', 'current', 'refused', 'busy', 'later'] as const;
 const leftOut = z.strictObject({
   reason: z.enum(LEFT_OUT_REASONS),
   /** One sentence, the same for all of them. */
