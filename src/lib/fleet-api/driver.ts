@@ -31,10 +31,11 @@ export interface FleetDriver extends AsyncDisposable {
   sendSoftware(release: ReleaseName, file: SoftwareFile, signal?: AbortSignal): Promise<DriverSoftware>;
 
   /**
-   * Makes a portion known at the server, without any device being given anything.
+   * Makes a portion known at the server, without any device being given anything. Devices that the server no longer knows
+   * do not stand in the way of the others: they are `gone`.
    *
    * @returns a reference, that is to be kept and means nothing to anybody else
-   * @throws OtaError NOT_FOUND: a device or the software is no longer known; CONFLICT: something else has its name
+   * @throws OtaError NOT_FOUND: the software is no longer known; CONFLICT: something else has its name
    */
   prepare(portion: DriverPortion, signal?: AbortSignal): Promise<string>;
 
@@ -52,10 +53,10 @@ export interface FleetDriver extends AsyncDisposable {
     signal?: AbortSignal,
   ): AsyncIterable<readonly OutcomeEntry[]>;
 
-  /** Lets a portion go on that the server has paused by itself. */
+  /** Lets a portion go on that the server has paused by itself; does nothing to one that is going on. */
   resume(ref: string, signal?: AbortSignal): Promise<void>;
 
-  /** No further device gets it; those that have not finished are asked to let go of it. */
+  /** No further device gets it; those that have not finished are asked to let go of it. Also of one never started. */
   stop(ref: string, signal?: AbortSignal): Promise<void>;
 
   /** Removes what only the portion needed, such as its tag; what happened stays. */

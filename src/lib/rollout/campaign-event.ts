@@ -23,6 +23,9 @@ export const failedDevice = z.strictObject({
 });
 export type FailedDevice = z.output<typeof failedDevice>;
 
+export const pauseCause = z.enum(['operator', 'gate', 'server', 'expired']);
+export type PauseCause = z.output<typeof pauseCause>;
+
 const bodies = [
   /** Somebody started it. */
   z.strictObject({ type: z.literal('opened'), by, name: campaignName, planDigest: text(64), planned: text(64) }),
@@ -44,6 +47,8 @@ const bodies = [
   z.strictObject({ type: z.literal('started'), portion }),
   z.strictObject({ type: z.literal('stopping'), portion }),
   z.strictObject({ type: z.literal('stopped'), portion }),
+  /** The server has forgotten it, or will not have it: nobody knows what becomes of its devices. They count as gone. */
+  z.strictObject({ type: z.literal('lost'), portion, reason: text(2_048) }),
   /** Its gates were asked; written when they say something else than before, and now and then. */
   z.strictObject({
     type: z.literal('judged'),
@@ -54,13 +59,16 @@ const bodies = [
     goodSince: z.nullable(uint),
   }),
   z.strictObject({ type: z.literal('passed'), stage: uint, figures: stageFigures }),
+  /** Opens an approval gate; while a gate stands in the way, passes the stage in spite of it. */
   z.strictObject({ type: z.literal('approved'), stage: uint, by, remark: text(1_024) }),
   z.strictObject({
     type: z.literal('paused'),
     by,
-    cause: z.enum(['operator', 'gate', 'server']),
+    /** `server`: it lost, stopped or misreported something; `expired`: the package may no longer be installed. */
+    cause: pauseCause,
     reason: text(2_048),
   }),
+  /** After a gate: what was known by then is accepted, only new evidence pauses again; see docs/decisions/0016-campaigns.md. */
   z.strictObject({ type: z.literal('resumed'), by }),
   /** No further device gets it, those that have not finished are asked to let go of it. */
   z.strictObject({
@@ -80,8 +88,15 @@ const bodies = [
   }),
   /** How going back goes; written when it changes, now and then. */
   z.strictObject({ type: z.literal('returning'), figures: stageFigures }),
-  /** Devices that failed in a stage are tried again. */
-  z.strictObject({ type: z.literal('retrying'), by, stage: uint, devices: z.array(text(256)) }),
+  /** Devices that failed in a stage are tried again: `failed` and `canceled` say how many of them had ended in which way. */
+  z.strictObject({
+    type: z.literal('retrying'),
+    by,
+    stage: uint,
+    devices: z.array(text(256)).check(z.minLength(1)),
+    failed: uint,
+    canceled: uint,
+  }),
   /** Who failed, as far as it was asked for; `more` are not named. */
   z.strictObject({ type: z.literal('failures'), stage: z.nullable(uint), devices: z.array(failedDevice), more: uint }),
   /** Something worth knowing that changes nothing: a server that could not be reached, a webhook that did not take it. */
@@ -111,5 +126,8 @@ export const journalEntry = z.strictObject({
   hash: text(64),
 });
 export type JournalEntry = z.output<typeof journalEntry>;
+
+/** Largest entry, as a line: a million devices that go back. */
+export const JOURNAL_ENTRY_MAX_BYTES = 64 * 1024 ** 2;
 
 export const JOURNAL_GENESIS = '0'.repeat(64);

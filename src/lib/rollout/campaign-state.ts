@@ -1,4 +1,5 @@
 import * as z from 'zod/mini';
+import type { PauseCause } from './campaign-event.js';
 import { stageFigures, stageVerdict } from './observation.js';
 import { type SoftwareRef, softwareRef } from './plan.js';
 
@@ -20,6 +21,19 @@ export type CampaignPhase = (typeof CAMPAIGN_PHASES)[number];
 const uint = z.int().check(z.minimum(0));
 const timeMs = z.nullable(uint);
 
+/** What a person has accepted of a stage, so that the same evidence does not stop it twice. */
+export const acceptance = z.strictObject({
+  by: z.string(),
+  at: uint,
+  /** Devices that had not made it by then. One more is new evidence. */
+  bad: uint,
+  /** Places of the gates that stood in the way. */
+  gates: z.array(uint),
+  /** True: the stage may pass in spite of them. False: it goes on, and waits for that. */
+  passes: z.boolean(),
+});
+export type Acceptance = z.output<typeof acceptance>;
+
 export const stageState = z.strictObject({
   status: z.enum(['waiting', 'running', 'passed', 'stopped']),
   /** Devices that portions were made for, from the first on. */
@@ -34,7 +48,18 @@ export const stageState = z.strictObject({
   judgedAt: timeMs,
   approvedBy: z.nullable(z.string()),
   passedAt: timeMs,
+  accepted: z.nullable(acceptance),
   retries: uint,
+  /** Devices that are to be tried again, as soon as it goes on; their portion is not made yet. */
+  retryDevices: z.nullable(z.array(z.string())),
+  /** Devices that ended so in one portion and were given to another. */
+  retried: z.strictObject({ failed: uint, canceled: uint }),
+  /** When a portion of it was last announced. */
+  lastGivenAt: timeMs,
+  /** How often its rate has grown, and how many devices have to be installed for the next time. */
+  rate: z.strictObject({ grown: uint, nextAt: uint }),
+  /** Whether its failures are named in the journal as they stand. */
+  failuresNamed: z.boolean(),
 });
 export type StageState = z.output<typeof stageState>;
 
@@ -44,8 +69,11 @@ export const portionState = z.strictObject({
   software: z.nullable(softwareRef),
   range: z.nullable(z.tuple([uint, uint])),
   devices: z.nullable(z.array(z.string())),
-  status: z.enum(['preparing', 'prepared', 'starting', 'started', 'stopping', 'stopped']),
+  /** `continuing`: started, and the server is to be told to go on with it. */
+  status: z.enum(['preparing', 'prepared', 'starting', 'started', 'continuing', 'stopping', 'stopped', 'lost']),
   ref: z.nullable(z.string()),
+  /** When its status last changed, or a person said to try again. */
+  changedAt: uint,
   startedAt: timeMs,
 });
 export type PortionState = z.output<typeof portionState>;
@@ -68,6 +96,8 @@ export interface CampaignState {
   readonly planDigest: string;
   readonly openedBy: string;
   readonly openedAt: number;
+  /** Time of the last event. */
+  readonly updatedAt: number;
   readonly phase: CampaignPhase;
   /** The stage that is under way, or comes next. */
   readonly stage: number;
@@ -76,7 +106,7 @@ export interface CampaignState {
   readonly portions: readonly PortionState[];
   readonly pause: {
     readonly by: string;
-    readonly cause: 'operator' | 'gate' | 'server';
+    readonly cause: PauseCause;
     readonly reason: string;
   } | null;
   readonly abort: {
