@@ -180,7 +180,10 @@ export function checkCounter({ securityCounter }: Metadata, device: DeviceState,
  * time, not merely those who did sign what runs: an older package by one who stayed still verifies,
  * and the floors are what keeps it out.
  */
-function floorsLapsed(running: DeviceState['running'], { trustedKeyids }: PolicyInput): boolean {
+export function floorsLapsed(
+  running: DeviceState['running'],
+  { trustedKeyids }: Pick<PolicyInput, 'trustedKeyids'>,
+): boolean {
   const before = running?.releaseKeyids ?? [];
   return trustedKeyids !== undefined && before.length > 0 && before.every((keyid) => !trustedKeyids.has(keyid));
 }

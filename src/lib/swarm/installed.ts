@@ -1,12 +1,13 @@
 import { sha256Hex } from '../core/sha256.js';
+import { MAX_RELEASES } from '../device/boot-control-schema.js';
 import type { AuthenticPackage } from '../package/authenticate.js';
 import type { DeviceState } from '../package/device-state.js';
-import { targetsOf } from '../package/metadata.js';
+import { type Metadata, targetsOf } from '../package/metadata.js';
+import { floorsLapsed } from '../package/policy-checks.js';
 import type { ProfileVersion } from './profile.js';
 
 /** What a slot holds that nothing was ever written to. */
 export const EMPTY_SHA256 = sha256Hex(new Uint8Array());
-const MAX_HISTORY = 16;
 
 /**
  * All that a device has installed. Never changed: thousands of devices that went the same way share one, and
@@ -15,6 +16,8 @@ const MAX_HISTORY = 16;
 export interface Installed {
   readonly version: string;
   readonly components: DeviceState['components'];
+  /** SHA-256 by component of the image in its other slot; a slot that was never written to is not listed. */
+  readonly spares: ReadonlyMap<string, string>;
   readonly running: DeviceState['running'];
   readonly history: DeviceState['history'];
   readonly securityCounter: number;
@@ -22,7 +25,7 @@ export interface Installed {
 
 /** @param images SHA-256 by component of the images that the profile names; the other components are empty slots */
 export function factoryInstalled(
-  { version, sequence, securityCounter }: ProfileVersion,
+  { version, sequence, securityCounter }: Pick<ProfileVersion, 'sequence' | 'securityCounter'> & { version: string },
   components: readonly string[],
   images: ReadonlyMap<string, string>,
 ): Installed {
@@ -33,39 +36,79 @@ export function factoryInstalled(
     components: Object.fromEntries(
       [...names].map((name) => [name, { version, sha256: images.get(name) ?? EMPTY_SHA256 }]),
     ),
+    spares: new Map(),
     running: sequence === undefined ? undefined : { digest, version, sequence },
     history: [],
     securityCounter,
   };
 }
 
+/** As a package has it that the device came with: one that it can go back to. */
+export function factoryRelease(release: Release, components: readonly string[]): Installed {
+  const { version, securityCounter } = release.metadata;
+  const empty = factoryInstalled({ version, securityCounter }, components, new Map());
+  return { ...empty, components: { ...empty.components, ...imagesOf(release) }, running: runningOf(release) };
+}
+
+/** A package, by what a device keeps of it. */
+export type Release = Pick<AuthenticPackage, 'digest' | 'metadata'> & {
+  /** Absent: nobody has asked who may sign. */
+  trustedKeyids?: ReadonlySet<string> | undefined;
+};
+
 const next = new WeakMap<Installed, Map<string, Installed>>();
 
-/** What a device has after it installed a package, confirmed. */
-export function afterPackage(installed: Installed, { metadata, digest, trustedKeyids }: AuthenticPackage): Installed {
+/**
+ * What a device has after it installed a package, or went back to it, confirmed: the release that ran is history, and
+ * the one that runs is not.
+ */
+export function afterPackage(installed: Installed, release: Release): Installed {
+  const { digest, metadata } = release;
   return remembered(installed, digest, () => {
-    const { version, sequence, rollback } = metadata;
-    const { running, history } = installed;
-    const targets = [...targetsOf(metadata)].map(([name, target]) => {
-      return [name, { version: target.version, sha256: target.sha256 }] as const;
-    });
+    const { running, components } = installed;
+    const lapsed = floorsLapsed(running, release);
+    // As `confirm` of device/boot-machine: floors that were set to their maximum are gone for good.
+    const highest = lapsed ? Math.max(0, metadata.sequence - 1) : Number.POSITIVE_INFINITY;
+    const history = [...installed.history, ...(running === undefined ? [] : [running])]
+      .filter((ran) => ran.digest !== digest)
+      .map(({ digest, version, sequence }) => ({ digest, version, sequence: Math.min(sequence, highest) }));
+    const images = imagesOf(release);
+    const replaced = Object.entries(components).filter(
+      ([name, { sha256 }]) => Object.hasOwn(images, name) && images[name]!.sha256 !== sha256 && sha256 !== EMPTY_SHA256,
+    );
     return {
-      version,
-      components: { ...installed.components, ...Object.fromEntries(targets) },
-      running: { digest, version, sequence, releaseKeyids: [...trustedKeyids], ...(rollback && { rollback }) },
-      history: running === undefined ? history : [...history, releaseOf(running)].slice(-MAX_HISTORY),
-      securityCounter: Math.max(installed.securityCounter, metadata.securityCounter),
+      version: metadata.version,
+      components: { ...components, ...images },
+      spares: new Map([...installed.spares, ...replaced.map(([name, { sha256 }]) => [name, sha256] as const)]),
+      running: runningOf(release),
+      history: history.slice(1 - MAX_RELEASES),
+      securityCounter: lapsed
+        ? metadata.securityCounter
+        : Math.max(installed.securityCounter, metadata.securityCounter),
     };
   });
+}
+
+function imagesOf({ metadata }: { metadata: Metadata }): DeviceState['components'] {
+  return Object.fromEntries(
+    [...targetsOf(metadata)].map(([name, { version, sha256 }]) => [name, { version, sha256 }] as const),
+  );
+}
+
+function runningOf({ digest, metadata, trustedKeyids }: Release): NonNullable<DeviceState['running']> {
+  const { version, sequence, rollback } = metadata;
+  return {
+    digest,
+    version,
+    sequence,
+    ...(trustedKeyids && { releaseKeyids: [...trustedKeyids] }),
+    ...(rollback && { rollback }),
+  };
 }
 
 /** What a device has after it installed something of a format that is not ours: its name is all that is known. */
 export function afterForeign(installed: Installed, version: string): Installed {
   return remembered(installed, `foreign ${version}`, () => ({ ...installed, version }));
-}
-
-function releaseOf({ digest, version, sequence }: NonNullable<DeviceState['running']>): DeviceState['history'][number] {
-  return { digest, version, sequence };
 }
 
 function remembered(installed: Installed, key: string, make: () => Installed): Installed {

@@ -3,7 +3,9 @@ import type { RandomAccess } from '../core/random-access.js';
 import { type AuthenticPackage, authenticatePackage, type ListedPayload } from '../package/authenticate.js';
 import { openContainer } from '../package/container.js';
 import type { DeviceState } from '../package/device-state.js';
-import { judgePackage, requireAccepted } from '../package/policy.js';
+import { targetsOf } from '../package/metadata.js';
+import { offeredIntent } from '../package/offered-intent.js';
+import { judgePackage, type PolicyVerdict, requireAccepted } from '../package/policy.js';
 import { targetBytes } from '../package/target-bytes.js';
 import type { TrustAnchor } from '../package/trust-anchor.js';
 import { containedFiles, verifyPayloads } from '../package/verify.js';
@@ -63,10 +65,13 @@ export class Installer {
     const pkg = await this.#once(this.#authentic, sha256, () => this.#authenticate(file));
     const state = this.#stateOf(device, installed);
     const { name, digest, trustedKeyids, metadata } = pkg;
+    const intent = offeredIntent(metadata, state, { trustedKeyids });
     const contained = containedFiles(pkg);
-    const verdict = judgePackage(metadata, state, { name, digest, contained, now: now(), trustedKeyids });
-    requireAccepted(verdict);
-    for (const { entry } of verdict.selected) {
+    const verdict = judgePackage(metadata, state, { name, digest, contained, now: now(), intent, trustedKeyids });
+    const needed = intent === 'rollback' && isAtHand(pkg, installed) ? withoutBase(verdict) : verdict;
+    requireAccepted(needed);
+    if (needed.alreadyRunning) return installed;
+    for (const { entry } of needed.selected) {
       const payload = pkg.payloads.find((listed) => listed.entry.file === entry.file)!;
       const key = `${sha256} ${entry.file} ${entry.base?.sha256 ?? ''}`;
       await this.#once(this.#applied, key, () => this.#apply(payload));
@@ -88,7 +93,7 @@ export class Installer {
     const base = entry.base && (await files.held(entry.base.sha256));
     if (entry.base !== undefined && base === undefined) {
       throw new OtaError('BASE_MISMATCH', `the device has the base ${entry.base.sha256} in name only`, [
-        'Name its file under versions[].images of the profile.',
+        'Name its file under versions[].images of the profile, or a package that holds it under versions[].package.',
       ]);
     }
     const filling = files.begin(entry.target.sha256);
@@ -125,6 +130,18 @@ export class Installer {
       securityCounter,
     };
   }
+}
+
+/** Whether the images of an earlier release are still in the other slots. */
+function isAtHand({ metadata }: AuthenticPackage, { spares, components }: Installed): boolean {
+  return [...targetsOf(metadata)].every(([component, { sha256 }]) =>
+    [spares.get(component), components[component]?.sha256].includes(sha256),
+  );
+}
+
+/** A device that has the images starts them: whatever they would be made from is not asked for. */
+function withoutBase(verdict: PolicyVerdict): PolicyVerdict {
+  return { ...verdict, checks: verdict.checks.filter(({ name }) => name !== 'base'), selected: [] };
 }
 
 async function isPackage(file: RandomAccess): Promise<boolean> {

@@ -202,16 +202,24 @@ export class Performer {
 
 const noAddress = { type: 'failed', error: 'an address that is none' } as const;
 
-/** What a device tells about itself. A server chooses the smallest package by `ota.COMPONENT.sha256`. */
+/**
+ * What a device tells about itself. A server chooses the smallest package by `ota.COMPONENT.sha256`.
+ *
+ * @see docs/device-attributes.md
+ */
 export function attributesOf(product: string, device: VirtualDevice): Record<string, string> {
   const { model, hardwareRevision, installed } = device;
-  const images = Object.entries(installed.components).map(([name, { sha256 }]) => [`ota.${name}.sha256`, sha256]);
+  const { components, spares, running, securityCounter } = installed;
+  const images = Object.entries(components).map(([name, { sha256 }]) => [`ota.${name}.sha256`, sha256]);
+  const others = [...spares].map(([name, sha256]) => [`ota.${name}.spares`, sha256]);
   return {
     product,
     model,
     ...(hardwareRevision !== undefined && { hardwareRevision }),
     version: installed.version,
-    ...Object.fromEntries(images),
+    ...(running !== undefined && { 'ota.digest': running.digest }),
+    'ota.securityCounter': String(securityCounter),
+    ...Object.fromEntries([...images, ...others]),
   };
 }
 

@@ -1,7 +1,7 @@
 import { chanceOf, weighted } from './chance.js';
 import { type Conduct, DEFAULT_SLEEP_MS } from './decide.js';
 import type { VirtualDevice } from './device.js';
-import { factoryInstalled, type Installed } from './installed.js';
+import type { Installed } from './installed.js';
 import type { ProfileVersion } from './profile.js';
 
 /** `sim-00042`: as many digits for all devices of a swarm, so that lists sort well. */
@@ -10,20 +10,12 @@ export function deviceIds(count: number, prefix: string): string[] {
   return Array.from({ length: count }, (_, index) => `${prefix}${String(index + 1).padStart(digits, '0')}`);
 }
 
-/**
- * Devices as they come from the factory: what each of them is, is decided by its name.
- *
- * @param imagesOf SHA-256 by component of the images that the profile names for a version
- */
+/** Devices as they come from the factory: what each of them is, is decided by its name. */
 export function population(
   ids: readonly string[],
   { profile, seed }: Conduct,
-  imagesOf: ReadonlyMap<ProfileVersion, ReadonlyMap<string, string>>,
+  factory: ReadonlyMap<ProfileVersion, Installed>,
 ): VirtualDevice[] {
-  const factory = new Map<ProfileVersion, Installed>();
-  for (const version of profile.versions) {
-    factory.set(version, factoryInstalled(version, profile.components, imagesOf.get(version) ?? new Map()));
-  }
   return ids.map((id, index) => {
     const { model, hardwareRevision } = weighted(profile.models, chanceOf(seed, id, 'model'));
     const version = weighted(profile.versions, chanceOf(seed, id, 'version'));

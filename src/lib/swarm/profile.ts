@@ -55,25 +55,37 @@ const telemetry = z.strictObject({
   duplicates: z._default(share, 0.006),
 });
 
+const version = z
+  .strictObject({
+    /** Absent: that of the package. */
+    version: z.optional(semver),
+    weight,
+    /** File of the release that runs, relative to the profile: images, sequence, counter and the rest are as it says. */
+    package: z.optional(z.string().check(z.minLength(1))),
+    /** Image file by component, relative to the profile; a component without one is an empty slot. */
+    images: z._default(z.record(componentName, z.string().check(z.minLength(1))), {}),
+    /** Number of the running release; with it goes the rollback protection of a package. */
+    sequence: z.optional(z.int().check(z.minimum(0))),
+    securityCounter: z._default(z.int().check(z.minimum(0), z.maximum(2 ** 32 - 1)), 0),
+  })
+  .check(
+    z.refine((given) => given.version !== undefined || given.package !== undefined, 'expected a version or a package'),
+    z.refine((given) => given.package === undefined || saysNothing(given), {
+      error: 'images, sequence and securityCounter are those of its package',
+    }),
+  );
+
+/** Beside its package. */
+function saysNothing(given: { images: object; sequence?: number | undefined; securityCounter: number }): boolean {
+  return Object.keys(given.images).length === 0 && given.sequence === undefined && given.securityCounter === 0;
+}
+
 const profile = z.strictObject({
   product: z._default(productName, 'virtual-device'),
   models: z._default(choices(z.strictObject({ model: name, hardwareRevision: z.optional(name), weight })), [
     { model: 'V1', weight: 1 },
   ]),
-  versions: z._default(
-    choices(
-      z.strictObject({
-        version: semver,
-        weight,
-        /** Image file by component, relative to the profile; a component without one is an empty slot. */
-        images: z._default(z.record(componentName, z.string().check(z.minLength(1))), {}),
-        /** Number of the running release; with it goes the rollback protection of a package. */
-        sequence: z.optional(z.int().check(z.minimum(0))),
-        securityCounter: z._default(z.int().check(z.minimum(0), z.maximum(2 ** 32 - 1)), 0),
-      }),
-    ),
-    [{ version: '1.0.0', weight: 1, images: {}, securityCounter: 0 }],
-  ),
+  versions: z._default(choices(version), [{ version: '1.0.0', weight: 1, images: {}, securityCounter: 0 }]),
   components: z._default(z.array(componentName).check(z.minLength(1), z.maxLength(32)), ['app']),
   poll: z._default(
     z.strictObject({

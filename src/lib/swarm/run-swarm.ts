@@ -1,22 +1,20 @@
-import { resolve } from 'node:path';
 import type { Dispatcher } from 'undici';
 import { OtaError } from '../core/errors.js';
-import { openFile } from '../core/file-access.js';
 import { ResourceStack } from '../core/resource-stack.js';
-import { sha256OfAccess } from '../core/sha256.js';
 import { openDispatcher } from '../net/dispatcher.js';
 import { type HttpPolicy, isLoopback } from '../net/http-policy.js';
 import { type Pacing, systemPacing } from '../net/pacing.js';
 import type { TrustAnchor } from '../package/trust-anchor.js';
 import type { MqttBroker } from '../telemetry/mqtt-access.js';
 import { DdiClient } from './ddi-client.js';
+import { factoryVersions } from './factory-versions.js';
 import { Gate } from './gate.js';
 import { HttpTelemetry } from './http-telemetry.js';
 import { Installer, type VerifyMode } from './installer.js';
 import { MqttTelemetry } from './mqtt-telemetry.js';
 import { Performer } from './perform.js';
 import { deviceIds, population } from './population.js';
-import type { ProfileVersion, SwarmProfile } from './profile.js';
+import type { SwarmProfile } from './profile.js';
 import { registerDevices } from './register.js';
 import { SharedFiles } from './shared-files.js';
 import { Swarm } from './swarm.js';
@@ -40,7 +38,7 @@ export interface SwarmOptions {
   /** What the names of devices begin with. */
   readonly prefix: string;
   readonly profile: SwarmProfile;
-  /** Where image files of the profile are looked for. */
+  /** Where images and packages of the profile are looked for. */
   readonly profileFolder: string;
   readonly seed: number;
   readonly access: DeviceAccess;
@@ -74,7 +72,7 @@ const CONNECTING = 50;
  * Lets virtual devices live against a server that speaks hawkBit's device API.
  *
  * @returns what became of them, also when `signal` was raised meanwhile
- * @throws OtaError CONFIG_INVALID for credentials that would travel in clear text, and image files that are missing;
+ * @throws OtaError CONFIG_INVALID for credentials that would travel in clear text; as `factoryVersions`;
  *   what registration is refused with; NETWORK_FAILED, AUTHENTICATION_FAILED, HTTP_STATUS where no device is served
  */
 export async function runSwarm(options: SwarmOptions): Promise<SwarmReport> {
@@ -82,13 +80,18 @@ export async function runSwarm(options: SwarmOptions): Promise<SwarmReport> {
   requireSecrecy(options);
   await using open = new ResourceStack();
   const files = open.use(await SharedFiles.open());
-  const images = await factoryImages(profile, options.profileFolder, files);
+  const factory = await factoryVersions(profile, {
+    folder: options.profileFolder,
+    files,
+    trust: options.trust,
+    now: time.now(),
+  });
   const dispatcher = opened(open, await openDispatcher(options.http, options.connections + options.downloads));
   const tally = new Tally();
   const { ids, tokenOf } = await deviceTokens(options, dispatcher, time);
   const scheme = options.access.kind === 'gateway' ? 'GatewayToken' : 'TargetToken';
   const authorizationOf = (id: string) => `${scheme} ${tokenOf(id)}`;
-  const devices = population(ids, { profile, seed }, images);
+  const devices = population(ids, { profile, seed }, factory);
   onEvent({ type: 'started', devices: devices.length, seed, server: server.origin });
 
   const over = new AbortController();
@@ -159,22 +162,6 @@ function requireSecrecy({ server }: SwarmOptions): void {
   throw new OtaError('CONFIG_INVALID', `${server.origin}: tokens of devices are sent over TLS only`, [
     'Use an https:// address.',
   ]);
-}
-
-/** @throws OtaError as `openFile` */
-async function factoryImages(profile: SwarmProfile, folder: string, files: SharedFiles) {
-  const all = new Map<ProfileVersion, ReadonlyMap<string, string>>();
-  for (const version of profile.versions) {
-    const images = new Map<string, string>();
-    for (const [component, path] of Object.entries(version.images)) {
-      const file = await openFile(resolve(folder, path));
-      const sha256 = await sha256OfAccess(file);
-      files.adopt(sha256, file);
-      images.set(component, sha256);
-    }
-    all.set(version, images);
-  }
-  return all;
 }
 
 async function deviceTokens(

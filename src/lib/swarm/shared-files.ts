@@ -27,9 +27,14 @@ export class SharedFiles implements AsyncDisposable {
     return new SharedFiles(await openPrivateDirectory());
   }
 
-  /** Takes charge of an open file whose hash is known. */
-  adopt(sha256: string, file: RandomAccess & AsyncDisposable): void {
+  /** Takes charge of an open file, parts of which are adopted. */
+  keepOpen(file: AsyncDisposable): void {
     this.#open.use(file);
+  }
+
+  /** Takes what has a hash that is known, and charge of it where it is a file of its own. */
+  adopt(sha256: string, file: RandomAccess & Partial<AsyncDisposable>): void {
+    if (isDisposable(file)) this.keepOpen(file);
     this.#held.set(sha256, file);
   }
 
@@ -60,6 +65,10 @@ export class SharedFiles implements AsyncDisposable {
     await this.#open[Symbol.asyncDispose]();
     await this.#directory[Symbol.asyncDispose]();
   }
+}
+
+function isDisposable(file: object): file is AsyncDisposable {
+  return Symbol.asyncDispose in file;
 }
 
 /** A file on its way into {@link SharedFiles}. End it by `commit` or `discard`. */

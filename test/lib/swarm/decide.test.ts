@@ -5,7 +5,7 @@ import { factoryInstalled } from '../../../src/lib/swarm/installed.js';
 import { DEFAULT_PROFILE, type SwarmProfile } from '../../../src/lib/swarm/profile.js';
 import type { DdiDeployment } from '../../../src/lib/wire/ddi.js';
 
-const factory = factoryInstalled(DEFAULT_PROFILE.versions[0]!, ['app'], new Map());
+const factory = factoryInstalled({ version: '1.0.0', securityCounter: 0 }, ['app'], new Map());
 const updated = { ...factory, version: '2.0.0' };
 
 const fresh: VirtualDevice = {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { chanceOf, weighted } from '../../../src/lib/swarm/chance.js';
 import { errorShare, updateFate } from '../../../src/lib/swarm/fate.js';
+import { factoryInstalled } from '../../../src/lib/swarm/installed.js';
 import { deviceIds, population } from '../../../src/lib/swarm/population.js';
 import { DEFAULT_PROFILE, parseProfile } from '../../../src/lib/swarm/profile.js';
 
@@ -22,6 +23,10 @@ describe('a profile', () => {
     ['a range the wrong way round', { rebootSeconds: [5, 1] }, 'rebootSeconds'],
     ['no model at all', { models: [] }, 'models'],
     ['a version that is none', { versions: [{ version: 'latest' }] }, 'versions[0].version'],
+    ['a version that is not said', { versions: [{ weight: 2 }] }, 'versions[0]'],
+    ['images beside a package', { versions: [{ package: 'a.ota', images: { app: 'a.bin' } }] }, 'versions[0]'],
+    ['a sequence beside a package', { versions: [{ package: 'a.ota', sequence: 1 }] }, 'versions[0]'],
+    ['a counter beside a package', { versions: [{ package: 'a.ota', securityCounter: 1 }] }, 'versions[0]'],
   ])('with %s is refused, and the place is named', (_, value, place) => {
     expect(() => parse(value)).toThrow(`profile.json: ${place}`);
   });
@@ -88,7 +93,11 @@ describe('a population', () => {
     versions: [{ version: '1.0.0' }, { version: '1.1.0', sequence: 11 }],
     components: ['app', 'modem'],
   });
-  const devices = population(ids, { profile, seed: 1 }, new Map());
+  const installed = profile.versions.map((version) =>
+    factoryInstalled({ ...version, version: version.version! }, profile.components, new Map()),
+  );
+  const factory = new Map(profile.versions.map((version, index) => [version, installed[index]!]));
+  const devices = population(ids, { profile, seed: 1 }, factory);
 
   test('is made of models and versions by their weight', () => {
     expect(devices.filter(({ model }) => model === 'V1').length / devices.length).toBeCloseTo(0.75, 1);

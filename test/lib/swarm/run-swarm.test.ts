@@ -93,6 +93,8 @@ describe('a swarm', () => {
       model: 'M100',
       version: '2.0.0',
       'ota.app.sha256': hash('sha256', image),
+      'ota.digest': expect.stringMatching(/^[0-9a-f]{64}$/),
+      'ota.securityCounter': '1',
     });
   });
 
