@@ -1,7 +1,7 @@
 import type { ImagesBefore } from '../../catalog/return-images.js';
+import { factsTold, type ToldFacts } from '../../package/device-attributes.js';
 import type { Queryable } from '../database/database.js';
 import { notFound } from '../http/server-failure.js';
-import { factsTold, type ToldFacts } from './device-attributes.js';
 
 /** What a server knows of a device that may be updated or go back. */
 export interface KnownDevice {

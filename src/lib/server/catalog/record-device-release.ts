@@ -1,6 +1,6 @@
 import type { Transaction } from 'kysely';
+import { factsTold } from '../../package/device-attributes.js';
 import type { Schema } from '../database/schema.js';
-import { factsTold } from './device-attributes.js';
 
 /**
  * Remembers the images that a device tells of while it runs a release: a release that brought only some of them is left

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { parseQuartzCron } from '../../../../src/lib/core/quartz-cron.js';
 import { checkMaintenance, isWindowOpen } from '../../../../src/lib/server/actions/maintenance-window.js';
-import { parseQuartzCron } from '../../../../src/lib/server/actions/quartz-cron.js';
 
 const at = (time: string) => Date.parse(time);
 

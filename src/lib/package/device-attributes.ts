@@ -1,18 +1,19 @@
 import * as z from 'zod/mini';
 import type { $ZodType } from 'zod/v4/core';
 import { safeParse } from 'zod/v4/core';
-import type { DeviceFacts } from '../../catalog/standing.js';
-import { PAYLOAD_FORMATS } from '../../package/metadata.js';
+import type { DeviceState } from './device-state.js';
+import { PAYLOAD_FORMATS } from './metadata.js';
 
 /** What a device tells about itself in attributes; see docs/device-attributes.md. What means nothing counts as not told. */
-export interface ToldFacts extends Pick<DeviceFacts, 'product' | 'model' | 'hardwareRevision' | 'securityCounter'> {
+export interface ToldFacts
+  extends Partial<Pick<DeviceState, 'product' | 'model' | 'hardwareRevision' | 'securityCounter'>> {
   /** Of the release that runs. */
   readonly digest?: string;
   /** By name; none where it tells of no image. */
   readonly components: Readonly<Record<string, { sha256: string; version?: string; slotBytes?: number }>>;
   /** SHA-256 of what lies in slots beside what runs; absent: it does not tell of any. */
   readonly spares?: Readonly<Record<string, readonly string[]>>;
-  readonly formats?: DeviceFacts['formats'];
+  readonly formats?: DeviceState['formats'];
   readonly memoryBytes?: number;
   readonly freeBytes?: number;
   readonly timeFloor?: string;
