@@ -27,6 +27,7 @@ const CASES = {
   software: () => import('../lib/server/management/software.test.js'),
   rollouts: () => import('../lib/server/management/rollouts.test.js'),
   'MQTT messages': () => import('../lib/server/mqtt/embedded-broker.test.js'),
+  measurements: () => import('../lib/server/measurements/measurements.test.js'),
   telemetry: () => import('../lib/server/telemetry/telemetry-routes.test.js'),
   'every route as everybody': () => import('../lib/server/every-route/every-route.test.js'),
 };

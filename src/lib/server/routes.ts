@@ -9,6 +9,7 @@ import { documentRoutes } from './http/document-route.js';
 import { healthRoutes } from './http/health.js';
 import type { RouteDefinition } from './http/route.js';
 import { managementRoutes } from './management/management-routes.js';
+import { measurementRoutes } from './measurements/measurement-routes.js';
 import { metricsRoutes } from './metrics/metrics-route.js';
 import { telemetryRoutes } from './telemetry/telemetry-routes.js';
 
@@ -18,6 +19,7 @@ export const ROUTES: readonly RouteDefinition[] = [
   ...documentRoutes,
   ...metricsRoutes,
   ...telemetryRoutes,
+  ...measurementRoutes,
   ...eventRoutes,
   ...deviceRoutes,
   ...trustRootRoutes,

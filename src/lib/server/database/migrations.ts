@@ -1,5 +1,6 @@
 import type { Migration } from 'kysely/migration';
 import { firstTables } from './migration-0001.js';
+import { campaignTables } from './migration-0002.js';
 import type { TableMaker } from './table-maker.js';
 import { tableMaker } from './table-maker.js';
 
@@ -9,6 +10,7 @@ import { tableMaker } from './table-maker.js';
  */
 const STEPS: Readonly<Record<string, (make: TableMaker) => Promise<void>>> = {
   '0001-first-tables': firstTables,
+  '0002-campaigns': campaignTables,
 };
 
 export function migrationsFor(kind: 'sqlite' | 'postgres'): Record<string, Migration> {

@@ -13,6 +13,9 @@ export interface Schema {
   artifact: ArtifactTable;
   artifact_cut: ArtifactCutTable;
   blob: BlobTable;
+  campaign: CampaignTable;
+  campaign_entry: CampaignEntryTable;
+  campaign_request: CampaignRequestTable;
   device: DeviceTable;
   device_attribute: DeviceTextTable;
   device_filter: DeviceFilterTable;
@@ -380,6 +383,53 @@ interface RolloutDeviceTable {
   tenant_id: Fixed<number>;
   /** `waiting`; `assigned`: it has got an action; `already`: it had the set, or was on its way to it. */
   outcome: string;
+}
+
+/** A rollout whose stages are judged by gates; its truth is its journal. */
+interface CampaignTable {
+  id: Generated<number>;
+  tenant_id: Fixed<number>;
+  name: Fixed<string>;
+  /** JSON as it was handed over. */
+  plan: Fixed<string>;
+  /** SHA-256 of its canonical JSON. */
+  plan_digest: Fixed<string>;
+  /** As its journal says, for whoever looks for campaigns that go on. */
+  phase: string;
+  created_at: Fixed<number>;
+  /** Name of the principal. */
+  created_by: Fixed<string>;
+  ended_at: number | null;
+  /** In whose name it acts: whoever last told it to go on. Their role is asked for again at each step. */
+  run_by: string;
+  run_operator_id: number | null;
+  run_token_id: number | null;
+}
+
+/** Journal of a campaign; see rollout/campaign-event.ts. */
+interface CampaignEntryTable {
+  campaign_id: Fixed<number>;
+  /** From 1, without holes. */
+  seq: Fixed<number>;
+  tenant_id: Fixed<number>;
+  time: Fixed<number>;
+  /** JSON of the event. */
+  body: Fixed<string>;
+  previous_hash: Fixed<string>;
+  hash: Fixed<string>;
+}
+
+/** What somebody wants of a campaign, until whoever drives it has done it. */
+interface CampaignRequestTable {
+  id: Generated<number>;
+  campaign_id: Fixed<number>;
+  tenant_id: Fixed<number>;
+  /** JSON; see rollout/campaign-view.ts. */
+  body: Fixed<string>;
+  created_at: Fixed<number>;
+  created_by: Fixed<string>;
+  operator_id: Fixed<number | null>;
+  token_id: Fixed<number | null>;
 }
 
 /** One distribution set on its way to one device. */

@@ -4,7 +4,16 @@ import type { TelemetryLines } from './decode-telemetry.js';
 import type { LogReaderApi } from './log-reader.worker.js';
 import type { LogWriterOptions } from './log-writer.js';
 import type { LogWriterApi, LogWriterNews } from './log-writer-thread.js';
-import type { AdmitDevices, LogRead, PageRequest, ReadRequest, StoredMessage, TelemetryLog } from './telemetry-log.js';
+import type {
+  AdmitDevices,
+  LogRead,
+  LogSample,
+  PageRequest,
+  ReadRequest,
+  SampleRequest,
+  StoredMessage,
+  TelemetryLog,
+} from './telemetry-log.js';
 import { CalledThread } from './thread-calls.js';
 
 /** Lines that wait to be durable: beyond, whoever sends is told to come again. Bytes. */
@@ -63,6 +72,10 @@ export class EmbeddedLog implements TelemetryLog {
 
   async page(request: PageRequest): Promise<StoredMessage[]> {
     return await this.#reading().call('page', request);
+  }
+
+  async sample(request: SampleRequest): Promise<LogSample> {
+    return await this.#reading().call('sample', request);
   }
 
   async lastSeq(): Promise<number> {

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
 import { isDamage } from '../database/sqlite-failure.js';
+import { MAX_SAMPLED_BYTES } from './sample-tally.js';
 import type { LogRead, PageRequest, StoredMessage } from './telemetry-log.js';
 
 /** Of a damaged stretch, before larger ones. */
@@ -15,6 +16,14 @@ export interface GenerationRead {
   readonly device?: string | undefined;
   readonly maxRows: number;
   readonly maxBytes: number;
+}
+
+export interface NewestLines {
+  readonly tenantId: number;
+  readonly device: string;
+  /** Sequence number. */
+  readonly after: number;
+  readonly limit: number;
 }
 
 export type Row = StoredMessage & { readonly tenant: number; readonly crc: number };
@@ -83,6 +92,25 @@ export class GenerationReader {
       if (!isDamage(error)) throw error;
     }
     return messages;
+  }
+
+  /** How many messages of a device came behind a sequence number, and the newest of them; a damaged file gives none. */
+  newestLines({ tenantId, device, after, limit }: NewestLines): { total: number; lines: string[] } {
+    const lines: string[] = [];
+    const which = 'from message where tenant = ? and device = ? and seq > ?';
+    try {
+      const count = this.#prepared(`select count(*) as n ${which}`).get(tenantId, device, after) as { n: number };
+      if (count.n === 0 || limit <= 0) return { total: count.n, lines };
+      const select = this.#prepared(`select crc, line ${which} and length(line) <= ? order by time desc limit ?`);
+      for (const { crc, line } of select.iterate(tenantId, device, after, MAX_SAMPLED_BYTES, limit) as Iterable<Row>) {
+        if (crc32(line) === crc)
+          lines.push(Buffer.from(line.buffer, line.byteOffset, line.byteLength).toString('utf8'));
+      }
+      return { total: count.n, lines };
+    } catch (error) {
+      if (!isDamage(error)) throw error;
+      return { total: 0, lines: [] };
+    }
   }
 
   /** Sequence number of the first commit at or after a time, or undefined. */

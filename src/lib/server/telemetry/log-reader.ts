@@ -1,7 +1,8 @@
 import { isDamage, sqliteFailure } from '../database/sqlite-failure.js';
 import { type GenerationFile, listGenerations, openToRead } from './generation-file.js';
 import { GenerationReader } from './generation-reader.js';
-import type { LogRead, PageRequest, ReadRequest, StoredMessage } from './telemetry-log.js';
+import { SampleTally } from './sample-tally.js';
+import type { LogRead, LogSample, PageRequest, ReadRequest, SampleRequest, StoredMessage } from './telemetry-log.js';
 
 /** Files that are kept open; there are rarely more. */
 const OPEN_FILES = 64;
@@ -42,6 +43,24 @@ export class LogReader {
     const sign = request.order === 'newest' ? -1 : 1;
     const found = this.#generations().flatMap((file) => this.#from(file, (reader) => reader.page(request)) ?? []);
     return found.sort((a, b) => sign * (a.time - b.time || a.seq - b.seq)).slice(0, request.limit);
+  }
+
+  sample({ tenantId, devices, path, perDevice }: SampleRequest): LogSample {
+    const tally = new SampleTally(path);
+    const generations = this.#generations().reverse();
+    for (const { name, after } of devices) {
+      const lines: string[] = [];
+      let total = 0;
+      for (const file of generations) {
+        if (file.lastSeq <= after) break;
+        const asked = { tenantId, device: name, after, limit: perDevice - lines.length };
+        const found = this.#from(file, (reader) => reader.newestLines(asked));
+        total += found?.total ?? 0;
+        lines.push(...(found?.lines ?? []));
+      }
+      tally.add(total, lines);
+    }
+    return tally.result();
   }
 
   seqBefore(time: number, lastSeq: number): number {

@@ -5,7 +5,17 @@ import { TELEMETRY_MAX_PROBLEMS, type TelemetryAnswer, type TelemetryProblem } f
 import { ADVISORY_LOCK } from '../database/advisory-locks.js';
 import type { PostgresDatabase } from '../database/postgres.js';
 import { type DecodedTelemetry, TelemetryDecoder, type TelemetryLines, tenantSecret } from './decode-telemetry.js';
-import type { AdmitDevices, LogRead, PageRequest, ReadRequest, StoredMessage, TelemetryLog } from './telemetry-log.js';
+import { sampleTable } from './sample-table.js';
+import type {
+  AdmitDevices,
+  LogRead,
+  LogSample,
+  PageRequest,
+  ReadRequest,
+  SampleRequest,
+  StoredMessage,
+  TelemetryLog,
+} from './telemetry-log.js';
 import { withoutDevices } from './without-devices.js';
 
 const MAX_WAITING_BYTES = 64 * 1024 * 1024;
@@ -97,6 +107,10 @@ export class PostgresLog implements TelemetryLog {
     }
     const rows = await query.orderBy('time', direction).orderBy('seq', direction).limit(limit).execute();
     return bounded(rows.map(stored), maxBytes);
+  }
+
+  sample(request: SampleRequest): Promise<LogSample> {
+    return sampleTable(this.#database, request);
   }
 
   async lastSeq(): Promise<number> {

@@ -15,6 +15,8 @@ export interface TelemetryLog {
   read(request: ReadRequest): Promise<LogRead>;
   /** A page of one device's messages, by time. */
   page(request: PageRequest): Promise<StoredMessage[]>;
+  /** Boils down what some devices said to a few numbers. */
+  sample(request: SampleRequest): Promise<LogSample>;
   /** Sequence number of the newest message that is durable; 0 when there was none yet. */
   lastSeq(): Promise<number>;
   /** Sequence number behind which everything lies that came since a time, milliseconds since 1970; some may be older. */
@@ -58,6 +60,27 @@ export interface PageRequest {
   readonly behind?: { readonly time: number; readonly seq: number } | undefined;
   readonly limit: number;
   readonly maxBytes: number;
+}
+
+export interface SampleRequest {
+  readonly tenantId: number;
+  /** Each with the sequence number behind which its messages count. */
+  readonly devices: readonly { readonly name: string; readonly after: number }[];
+  /** Of the number that is looked for. */
+  readonly path?: readonly string[] | undefined;
+  /** Messages that are read of one device at most: its newest ones. */
+  readonly perDevice: number;
+}
+
+export interface LogSample {
+  /** That there are of the devices of which any was read. */
+  readonly messages: number;
+  /** How many of them were read. */
+  readonly read: number;
+  /** How many of `messages` tell of an error, as far as those that were read tell; not a whole number then. */
+  readonly errors: number;
+  /** What was found at `path`. */
+  readonly values: readonly number[];
 }
 
 export interface StoredMessage {

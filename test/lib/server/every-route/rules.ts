@@ -64,6 +64,8 @@ export const RULES: Readonly<Record<string, string>> = {
   'POST /{tenant}/telemetry/v1/{controllerId}': 'device',
   'GET /api/v1/devices/{controllerId}/telemetry': 'telemetry:read',
 
+  'POST /api/v1/measurements': 'telemetry:read',
+
   'GET /api/v1/events': 'events:read',
 
   'GET /api/v1/devices': 'devices:read',
