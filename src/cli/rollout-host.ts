@@ -1,0 +1,106 @@
+import { existsSync } from 'node:fs';
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+import { Flags } from '@oclif/core';
+import type { CampaignHost } from '../lib/campaign/host.js';
+import { OtaError } from '../lib/core/errors.js';
+import type { RolloutPlan } from '../lib/rollout/plan.js';
+import type { RolloutSession } from './rollout-session.js';
+
+const GROUP = 'CAMPAIGN';
+
+/** Where campaigns live. */
+export const campaignHostFlags = {
+  local: Flags.boolean({
+    summary: 'Drive the campaign from this machine, although the server could do it.',
+    default: false,
+    helpGroup: GROUP,
+  }),
+  campaigns: Flags.string({
+    summary: 'Folder of the campaigns that this machine drives [default: ota-fleet/campaigns in your state folder].',
+    helpValue: 'DIR',
+    helpGroup: GROUP,
+  }),
+};
+
+export interface CampaignHostFlags {
+  readonly local: boolean;
+  readonly campaigns?: string | undefined;
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** `$XDG_STATE_HOME/ota-fleet/campaigns`, by default below `~/.local/state`. */
+export function campaignsFolder(flag: string | undefined, environment: Environment): string {
+  if (flag !== undefined) return resolve(flag);
+  const { XDG_STATE_HOME } = environment;
+  const base = XDG_STATE_HOME && isAbsolute(XDG_STATE_HOME) ? XDG_STATE_HOME : join(homedir(), '.local', 'state');
+  return join(base, 'ota-fleet', 'campaigns');
+}
+
+/**
+ * Where a new campaign is going to live: in the server, where that can run it.
+ *
+ * @throws OtaError USAGE: the plan runs commands, which servers never do, and `--local` is missing
+ */
+export async function hostForPlan(
+  session: RolloutSession,
+  flags: CampaignHostFlags,
+  { plan, environment }: { plan: RolloutPlan; environment: Environment },
+): Promise<CampaignHost> {
+  const runsCommands = plan.stages.some(({ gates }) => gates.some(({ type }) => type === 'command'));
+  if (runsCommands && !flags.local && session.driver.capabilities.campaigns) {
+    throw new OtaError('USAGE', `${plan.name}: the plan has a gate that runs a command, which a server never does`, [
+      'Add --local: the campaign then goes on only while a command of this machine drives it.',
+    ]);
+  }
+  return isLocal(session, flags) ? localHost(session, flags, environment) : serverHost(session);
+}
+
+/** Where a campaign lives that has begun: also one that this machine drives at a server that could do it. */
+export async function hostOfCampaign(
+  session: RolloutSession,
+  flags: CampaignHostFlags,
+  { name, environment, signal }: { name: string; environment: Environment; signal: AbortSignal },
+): Promise<CampaignHost> {
+  if (isLocal(session, flags)) return localHost(session, flags, environment);
+  const here = existsSync(join(campaignsFolder(flags.campaigns, environment), name));
+  if (!here) return serverHost(session);
+  const host = await serverHost(session);
+  try {
+    await host.view(name, signal);
+    return host;
+  } catch (error) {
+    await host[Symbol.asyncDispose]();
+    if (!(error instanceof OtaError && error.code === 'NOT_FOUND')) throw error;
+    return localHost(session, flags, environment);
+  }
+}
+
+/** All places where campaigns of a server live. */
+export async function allHosts(
+  session: RolloutSession,
+  flags: CampaignHostFlags,
+  environment: Environment,
+): Promise<CampaignHost[]> {
+  if (isLocal(session, flags)) return [await localHost(session, flags, environment)];
+  const here = existsSync(campaignsFolder(flags.campaigns, environment));
+  return [await serverHost(session), ...(here ? [await localHost(session, flags, environment)] : [])];
+}
+
+function isLocal({ driver }: RolloutSession, { local }: CampaignHostFlags): boolean {
+  return local || !driver.capabilities.campaigns;
+}
+
+async function serverHost({ client }: RolloutSession): Promise<CampaignHost> {
+  throw new OtaError('USAGE', `${client.server}: campaigns cannot be asked for there yet`);
+}
+
+async function localHost(
+  { driver }: RolloutSession,
+  flags: CampaignHostFlags,
+  environment: Environment,
+): Promise<CampaignHost> {
+  const folder = campaignsFolder(flags.campaigns, environment);
+  throw new OtaError('USAGE', `${folder}: campaigns at ${driver.address} cannot be driven from here yet`);
+}

@@ -1,0 +1,60 @@
+import { userInfo } from 'node:os';
+import { Flags } from '@oclif/core';
+import { OtaError } from '../lib/core/errors.js';
+import type { FleetDriver } from '../lib/fleet-api/driver.js';
+import type { FleetClient } from '../lib/fleet-api/fleet-client.js';
+import { type FleetSession, type FleetSessionFlags, fleetSessionFlags, openFleetSession } from './fleet-session.js';
+
+/** What every command has that gives updates to a fleet: where that is and who one is there. */
+export const rolloutSessionFlags = {
+  ...fleetSessionFlags,
+  server: Flags.string({
+    summary: 'Address of the server, of a hawkBit with hawkbit+ before it; by default that of the current login.',
+    helpValue: '[hawkbit+]URL',
+    helpGroup: 'SERVER',
+  }),
+};
+
+export type RolloutSessionFlags = FleetSessionFlags;
+
+/** A server that updates are given by, and who one is there. Ends with the command: `await using`. */
+export interface RolloutSession extends AsyncDisposable {
+  readonly driver: FleetDriver;
+  readonly client: FleetClient;
+  /** Who does what this command does, as the journal of a campaign names it. */
+  readonly by: string;
+}
+
+/**
+ * Opens the server that flags, configuration or the current login name.
+ *
+ * @throws OtaError as `openFleetSession`
+ */
+export async function openRolloutSession(
+  flags: RolloutSessionFlags,
+  where: { environment: Readonly<Record<string, string | undefined>>; signal?: AbortSignal },
+): Promise<RolloutSession> {
+  const session = await openFleetSession(flags, where);
+  try {
+    const driver = await openDriver(session);
+    return {
+      ...{ driver, client: session.client, by: nameOf(session) },
+      async [Symbol.asyncDispose]() {
+        await driver[Symbol.asyncDispose]();
+        await session.client[Symbol.asyncDispose]();
+      },
+    };
+  } catch (error) {
+    await session.client[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+async function openDriver({ client }: FleetSession): Promise<FleetDriver> {
+  throw new OtaError('USAGE', `${client.server}: there is no driver for it yet`);
+}
+
+/** With a token nobody has said who that is; the server's own log knows. */
+function nameOf({ profile }: FleetSession): string {
+  return profile?.value.name ?? userInfo().username;
+}
