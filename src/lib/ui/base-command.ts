@@ -12,6 +12,7 @@ import { type Progress, type ProgressOptions, type ProgressOutput, startProgress
 import { refuseSecretsInArgv } from './secret-in-argv.js';
 import type { ConfigurableFlags } from './setting.js';
 import { type SignalWatch, watchSignals } from './signals.js';
+import { type BlockSize, type StatusBlock, startStatusBlock } from './status-block.js';
 import { type StatusLine, startStatusLine } from './status-line.js';
 import { type StreamWatch, watchStreams } from './streams.js';
 import { isLiveTerminal, paint } from './terminal.js';
@@ -88,6 +89,15 @@ export abstract class BaseCommand extends Command {
     const status = startStatusLine(this.#progressOutput());
     this.#running.add(status);
     return status;
+  }
+
+  /** Shows lines at the end of a terminal that are drawn again and again; undefined where nothing is redrawn. */
+  protected statusBlock(draw: (size: BlockSize) => readonly string[]): StatusBlock | undefined {
+    const { mode, stream } = this.#progressOutput();
+    if (mode !== 'terminal') return undefined;
+    const block = startStatusBlock(stream, draw, { isColoured: !process.env.NO_COLOR });
+    this.#running.add(block);
+    return block;
   }
 
   /** As {@link progress}, but begins with its first update, which tells the size: for what comes after another job. */
