@@ -108,6 +108,8 @@ export interface CampaignState {
     readonly by: string;
     readonly cause: PauseCause;
     readonly reason: string;
+    /** A person has approved the stage in spite of the gate. */
+    readonly isOverruled: boolean;
   } | null;
   readonly abort: {
     readonly by: string;

@@ -1,7 +1,7 @@
 import { canonicalJson } from '../core/canonical-json.js';
-import { OtaError } from '../core/errors.js';
 import { sha256Hex } from '../core/sha256.js';
 import { type CampaignEvent, JOURNAL_GENESIS, type JournalEntry } from './campaign-event.js';
+import { damagedJournal } from './damaged-journal.js';
 
 /** Where a journal ends: all that is needed to write on, or to check what was written since. */
 export interface JournalHead {
@@ -33,17 +33,11 @@ export function chainEntry(previous: JournalHead, time: number, event: CampaignE
 export function followJournal(head: JournalHead, entries: Iterable<JournalEntry>): JournalHead {
   let last = head;
   for (const { hash, ...body } of entries) {
-    if (body.seq !== last.seq + 1) throw damaged(`entry ${last.seq + 1} is missing, entry ${body.seq} follows`);
-    if (body.previousHash !== last.hash) throw damaged(`entry ${body.seq} does not follow entry ${last.seq}`);
-    if (body.time < last.time) throw damaged(`entry ${body.seq} is older than the one before`);
-    if (sha256Hex(canonicalJson(body)) !== hash) throw damaged(`entry ${body.seq} was changed`);
+    if (body.seq !== last.seq + 1) throw damagedJournal(`entry ${last.seq + 1} is missing, entry ${body.seq} follows`);
+    if (body.previousHash !== last.hash) throw damagedJournal(`entry ${body.seq} does not follow entry ${last.seq}`);
+    if (body.time < last.time) throw damagedJournal(`entry ${body.seq} is older than the one before`);
+    if (sha256Hex(canonicalJson(body)) !== hash) throw damagedJournal(`entry ${body.seq} was changed`);
     last = { seq: body.seq, time: body.time, hash };
   }
   return last;
-}
-
-function damaged(fact: string): OtaError {
-  return new OtaError('STORE_DAMAGED', `The journal of the campaign is damaged: ${fact}`, [
-    'Nothing was done at the server. Restore the journal from a backup, or look at the rollouts at the server.',
-  ]);
 }

@@ -1,0 +1,92 @@
+import type { EventOf } from './campaign-event.js';
+import type { CampaignState, PortionState } from './campaign-state.js';
+import { damagedJournal } from './damaged-journal.js';
+import { accepting, portionsOf, withStage } from './state-changes.js';
+
+type CourseEvent = EventOf<
+  'opened' | 'paused' | 'resumed' | 'aborting' | 'rolling-back' | 'returning' | 'noted' | 'ended'
+>;
+
+/** What happens to a campaign as a whole. @throws OtaError STORE_DAMAGED */
+export function applyCourseEvent(state: CampaignState, event: CourseEvent, time: number): CampaignState {
+  switch (event.type) {
+    case 'opened':
+      throw damagedJournal('it begins twice');
+    case 'noted':
+      return state;
+    case 'paused': {
+      const { by, cause, reason } = event;
+      return { ...state, phase: 'paused', pause: { by, cause, reason, isOverruled: false } };
+    }
+    case 'resumed':
+      return resumed(state, event, time);
+    case 'aborting':
+      return aborting(state, event);
+    case 'rolling-back': {
+      if (!state.abort?.thenRollBack || !isAllStopped(state))
+        throw damagedJournal('it goes back before all is stopped');
+      const { by, batches, cannot } = event;
+      return { ...state, phase: 'rolling-back', rollback: { by, batches, cannot, figures: null } };
+    }
+    case 'returning':
+      return { ...state, rollback: { ...state.rollback!, figures: event.figures } };
+    case 'ended':
+      requireEnd(state, event);
+      return { ...state, phase: event.phase, endedAt: time, endReason: event.reason };
+  }
+}
+
+function resumed(state: CampaignState, { by }: EventOf<'resumed'>, time: number): CampaignState {
+  const { cause, isOverruled } = state.pause!;
+  const portions = state.portions.map((portion): PortionState => {
+    if (portion.stage !== state.stage) return portion;
+    // It gets as long again to be made ready, and what the server has stopped is told to go on.
+    if (portion.status === 'prepared') return { ...portion, changedAt: time };
+    const goesOn = portion.status === 'started' && cause === 'server';
+    return goesOn ? { ...portion, status: 'continuing', changedAt: time } : portion;
+  });
+  const next: CampaignState = { ...state, phase: 'running', pause: null, portions };
+  if (cause !== 'gate') return next;
+  const stage = state.stages[state.stage]!;
+  return withStage(next, state.stage, { accepted: accepting(stage, by, time, isOverruled) });
+}
+
+function aborting(state: CampaignState, event: EventOf<'aborting'>): CampaignState {
+  const { by, cause, reason, thenRollBack } = event;
+  // What has come to an end can only be taken back, and by a person; what is being stopped too.
+  const isUnderWay = state.phase === 'running' || state.phase === 'paused';
+  const takesBack = cause === 'operator' && thenRollBack && state.abort?.thenRollBack !== true;
+  if (!isUnderWay && !takesBack) throw damagedJournal(`it is aborted while it is ${state.phase}`);
+  const stages = state.stages.map((stage) =>
+    stage.status === 'running' ? { ...stage, status: 'stopped' as const } : stage,
+  );
+  return {
+    ...state,
+    phase: 'aborting',
+    stages,
+    pause: null,
+    abort: { by, cause, reason, thenRollBack },
+    endedAt: null,
+    endReason: null,
+  };
+}
+
+function isAllStopped(state: CampaignState): boolean {
+  return state.portions.every(({ stage, status }) => stage === null || status === 'stopped' || status === 'lost');
+}
+
+function requireEnd(state: CampaignState, { phase }: EventOf<'ended'>): void {
+  const back = portionsOf(state, null);
+  const isAllBack = back.length === state.rollback?.batches.length && back.every(({ status }) => isGiven(status));
+  const holds = {
+    finished: state.phase === 'running' && state.stages.every(({ status }) => status === 'passed'),
+    aborted: state.phase === 'aborting' && !state.abort!.thenRollBack && isAllStopped(state),
+    'rolled-back': state.phase === 'rolling-back' && isAllBack,
+    'rollback-failed': state.phase === 'rolling-back' && isAllBack,
+  };
+  if (!holds[phase]) throw damagedJournal(`it ended as ${phase} while it was ${state.phase}`);
+}
+
+function isGiven(status: PortionState['status']): boolean {
+  return status === 'started' || status === 'lost';
+}
