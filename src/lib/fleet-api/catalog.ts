@@ -78,13 +78,26 @@ export interface PublishRequest {
 
 /** Sends a package to be published. */
 export async function publishPackage(client: FleetClient, request: PublishRequest): Promise<Publication> {
-  const { file, filename, channels, allowsOlder, isDryRun, onBytes, signal } = request;
+  const { file, onBytes, signal } = request;
+  const body = Readable.from(copies(file, onBytes, signal), { objectMode: false });
+  return sendPackage(client, { ...request, size: file.size, body });
+}
+
+/** The same for bytes that come from anywhere. @param request `size` of the body, bytes */
+export function sendPackage(
+  client: FleetClient,
+  request: Omit<PublishRequest, 'file' | 'onBytes' | 'signal'> & {
+    readonly size: number;
+    readonly body: Readable;
+    readonly signal?: AbortSignal | undefined;
+  },
+): Promise<Publication> {
+  const { filename, size, body, channels, allowsOlder, isDryRun, signal } = request;
   const query = new URLSearchParams({ filename, older: String(allowsOlder), dryRun: String(isDryRun) });
   for (const channel of channels) query.append('channel', channel);
-  const body = Readable.from(copies(file, onBytes, signal), { objectMode: false });
   return client.call('POST', `/api/v1/releases?${query}`, {
     body,
-    headers: { 'content-type': 'application/octet-stream', 'content-length': String(file.size) },
+    headers: { 'content-type': 'application/octet-stream', 'content-length': String(size) },
     answer: publication,
     signal,
   });

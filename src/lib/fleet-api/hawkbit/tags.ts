@@ -1,0 +1,93 @@
+import * as z from 'zod/mini';
+import { OtaError } from '../../core/errors.js';
+import { pageOf, type TagAnswer, tagAnswer } from '../../wire/management-answers.js';
+import type { FleetClient } from '../fleet-client.js';
+import { isRefusedAs, quoted } from './hawkbit-server.js';
+import { countOf } from './pages.js';
+
+const TAGS = '/rest/v1/targettags';
+/** Devices of one request: a body of 150 KB. */
+const CHUNK = 1_000;
+
+export const taggedDevices = (tagId: number): string => `${TAGS}/${tagId}/assigned`;
+
+export async function findTag(client: FleetClient, name: string, signal?: AbortSignal): Promise<TagAnswer | undefined> {
+  const query = { q: `name==${quoted(name)}`, limit: 2 };
+  const { content } = await client.call('GET', TAGS, { query, answer: pageOf(tagAnswer), signal });
+  return content.find((tag) => tag.name === name);
+}
+
+/** The tag of this name, made where there is none. */
+export async function ensureTag(
+  client: FleetClient,
+  { name, description }: { name: string; description: string },
+  signal?: AbortSignal,
+): Promise<TagAnswer> {
+  const known = await findTag(client, name, signal);
+  if (known !== undefined) return known;
+  const [made] = await client.call('POST', TAGS, {
+    json: [{ name, description }],
+    answer: z.array(tagAnswer).check(z.minLength(1)),
+    signal,
+  });
+  return made!;
+}
+
+/** Gives devices a tag. @throws OtaError NOT_FOUND: one of them is not known */
+export async function tagDevices(
+  client: FleetClient,
+  tag: TagAnswer,
+  devices: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  for (let from = 0; from < devices.length; from += CHUNK) {
+    const json = devices.slice(from, from + CHUNK);
+    // Who has it keeps it: it may be asked again.
+    await client.call('POST', taggedDevices(tag.id), { json, isIdempotent: true, signal });
+  }
+}
+
+/** @throws OtaError CONFLICT: other devices have a tag, too, and would be updated with those that are meant */
+export async function refuseOthers(
+  client: FleetClient,
+  tag: TagAnswer,
+  devices: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  const tagged = await countOf(client, taggedDevices(tag.id), { signal });
+  if (tagged === devices) return;
+  throw new OtaError('CONFLICT', `the tag ${tag.name} is on ${tagged} devices, expected ${devices}`, [
+    'Somebody else uses this tag: remove it there, or take another name.',
+  ]);
+}
+
+/** How far a portion was taken, where nothing else at the server tells it. */
+export type Mark = 'started' | 'stopped';
+
+/** It stands at the end of its tag's description: people see it, too. */
+export async function markTag(
+  client: FleetClient,
+  { id, name }: { id: number; name: string },
+  mark: Mark,
+  signal?: AbortSignal,
+): Promise<void> {
+  const { description } = await client.call('GET', `${TAGS}/${id}`, { answer: tagAnswer, signal });
+  const json = { name, description: `${(description ?? '').replace(MARK, '')} [${mark}]`.trim() };
+  await client.call('PUT', `${TAGS}/${id}`, { json, signal });
+}
+
+const MARK = / ?\[(started|stopped)\]$/;
+
+/** @throws OtaError NOT_FOUND: the tag is gone */
+export async function markOf(client: FleetClient, tagId: number, signal?: AbortSignal): Promise<Mark | undefined> {
+  const { description } = await client.call('GET', `${TAGS}/${tagId}`, { answer: tagAnswer, signal });
+  return MARK.exec(description ?? '')?.[1] as Mark | undefined;
+}
+
+export async function removeTag(client: FleetClient, id: number, signal?: AbortSignal): Promise<void> {
+  try {
+    await client.call('DELETE', `${TAGS}/${id}`, { signal });
+  } catch (error) {
+    if (!isRefusedAs(error, 'NOT_FOUND')) throw error;
+  }
+}
