@@ -48,6 +48,7 @@ const FIELDS = [
   'group',
   'tags',
   'attributes',
+  'metadata',
   'online',
   'lastSeenAt',
   'updateStatus',
@@ -61,16 +62,25 @@ async function* fleetDevices(client: FleetClient, where: string, signal?: AbortS
     one == null ? null : (software.get(nameKey(one.name, one.version)) ?? null);
   const query = { where: where.trim() === '' ? undefined : where, fields: FIELDS, limit: Number.POSITIVE_INFINITY };
   for await (const { items } of listDevices(client, query, signal)) {
-    yield items.map(({ id, group, tags, attributes, online, lastSeenAt, updateStatus, assigned, installed }) => {
-      const has = named(installed);
-      const gets = updateStatus === 'pending' ? named(assigned) : null;
-      return {
-        ...{ id, group: group ?? null, tags: tags ?? [], attributes: attributes ?? {}, installed: has },
-        assigned: gets?.id === has?.id ? null : gets,
-        online: online ?? null,
-        lastSeenAt: lastSeenAt == null ? null : Date.parse(lastSeenAt),
-      };
-    });
+    yield items.map(
+      ({ id, group, tags, attributes, metadata, online, lastSeenAt, updateStatus, assigned, installed }) => {
+        const has = named(installed);
+        const gets = updateStatus === 'pending' ? named(assigned) : null;
+        return {
+          ...{
+            id,
+            group: group ?? null,
+            tags: tags ?? [],
+            attributes: attributes ?? {},
+            metadata: metadata ?? {},
+            installed: has,
+          },
+          assigned: gets?.id === has?.id ? null : gets,
+          online: online ?? null,
+          lastSeenAt: lastSeenAt == null ? null : Date.parse(lastSeenAt),
+        };
+      },
+    );
   }
 }
 

@@ -34,7 +34,7 @@ export async function* hawkbitDevices(
       const has = installed.get(id) ?? null;
       const gets = assigned.get(id) ?? null;
       return {
-        ...{ id, group: group ?? null, tags: [], attributes: {}, installed: has },
+        ...{ id, group: group ?? null, tags: [], attributes: {}, metadata: {}, installed: has },
         assigned: gets?.id === has?.id ? null : gets,
         online: pollStatus?.overdue == null ? null : !pollStatus.overdue,
         lastSeenAt: lastControllerRequestAt ?? null,
