@@ -1,8 +1,9 @@
 import { OtaError } from '../core/errors.js';
 import { escapeText } from '../core/text.js';
 import { deviceListHash } from './device-list-hash.js';
-import type { GateSpec, GateType } from './gate-spec.js';
-import { PLAN_MAX_DEVICES, type RolloutPlan } from './plan.js';
+import type { GateType } from './gate-spec.js';
+import { impossibleGates } from './impossible-gates.js';
+import { PLAN_MAX_DEVICES, type PlanStage, type RolloutPlan } from './plan.js';
 
 /** Gates of which a stage has one at most: a campaign asks what *the* time is after which a device is stuck. */
 const SINGLE_GATES: readonly GateType[] = ['stuck', 'soak', 'approval'];
@@ -18,7 +19,7 @@ export function checkPlan(plan: RolloutPlan, name: string): void {
     throw new OtaError('PLAN_INVALID', `${name}: ${fact}`, ['Make a new plan with `ota rollout plan`.']);
   };
   checkStageNames(plan, refuse);
-  for (const [at, { gates }] of plan.stages.entries()) checkGates(gates, `stages[${at}]`, refuse);
+  for (const [at, stage] of plan.stages.entries()) checkGates(stage, `stages[${at}]`, refuse);
   checkCohorts(plan, refuse);
   checkDevices(plan, name, refuse);
 }
@@ -34,11 +35,13 @@ function checkStageNames({ stages }: RolloutPlan, refuse: Refuse): void {
   }
 }
 
-function checkGates(gates: readonly GateSpec[], where: string, refuse: Refuse): void {
+function checkGates({ gates, devices }: PlanStage, where: string, refuse: Refuse): void {
   for (const type of SINGLE_GATES) {
     const count = gates.filter((gate) => gate.type === type).length;
     if (count > 1) refuse(`${where} has ${count} gates of type ${type}, at most one is possible`);
   }
+  const [fault] = impossibleGates(gates, devices.length);
+  if (fault !== undefined) refuse(`${where} has a gate that can never decide: ${fault}`);
 }
 
 function checkCohorts({ cohorts, stages, forecast }: RolloutPlan, refuse: Refuse): void {

@@ -7,6 +7,7 @@ import { PLAN_MAX_BYTES, type RolloutPlan } from '../../../src/lib/rollout/plan.
 import { somePlan } from '../../support/rollout-plan.js';
 
 const SOAK: GateSpec = { type: 'soak', seconds: 60 };
+const SUCCESS: GateSpec = { type: 'success', atLeastPercent: 95, confidencePercent: 95, completedPercent: 90 };
 const NONE = { previous: null, cannotReturn: null };
 
 function bytesOf(value: unknown): Buffer {
@@ -104,6 +105,12 @@ describe('a plan is refused whose', () => {
       'stage soaks twice',
       somePlan({ gates: [SOAK, SOAK] }),
       'plan.json: stages[0] has 2 gates of type soak, at most one is possible',
+    ],
+    [
+      'stage has a gate that its devices can never pass',
+      somePlan({ stages: [50], gates: [SUCCESS] }),
+      'plan.json: stages[0] has a gate that can never decide: success: 95 % at 95 % confidence needs 59 devices without ' +
+        'a failure, the stage has 50',
     ],
     ['field is unknown', { ...somePlan(), force: true } as RolloutPlan, 'plan.json: Unrecognized key: "force"'],
     [
