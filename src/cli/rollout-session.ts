@@ -1,6 +1,5 @@
 import { userInfo } from 'node:os';
 import { Flags } from '@oclif/core';
-import { OtaError } from '../lib/core/errors.js';
 import type { FleetDriver } from '../lib/fleet-api/driver.js';
 import type { FleetClient } from '../lib/fleet-api/fleet-client.js';
 import { type FleetSession, type FleetSessionFlags, fleetSessionFlags, openFleetSession } from './fleet-session.js';
@@ -35,23 +34,15 @@ export async function openRolloutSession(
   where: { environment: Readonly<Record<string, string | undefined>>; signal?: AbortSignal },
 ): Promise<RolloutSession> {
   const session = await openFleetSession(flags, where);
-  try {
-    const driver = await openDriver(session);
-    return {
-      ...{ driver, client: session.client, by: nameOf(session) },
-      async [Symbol.asyncDispose]() {
-        await driver[Symbol.asyncDispose]();
-        await session.client[Symbol.asyncDispose]();
-      },
-    };
-  } catch (error) {
-    await session.client[Symbol.asyncDispose]();
-    throw error;
-  }
+  // The driver ends the client.
+  const driver = await openDriver(session);
+  const { client } = session;
+  return { driver, client, by: nameOf(session), [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose]() };
 }
 
 async function openDriver({ client }: FleetSession): Promise<FleetDriver> {
-  throw new OtaError('USAGE', `${client.server}: there is no driver for it yet`);
+  const { openFleetDriver } = await import('../lib/fleet-api/fleet-driver.js');
+  return openFleetDriver(client, { address: client.server });
 }
 
 /** With a token nobody has said who that is; the server's own log knows. */

@@ -1,7 +1,8 @@
 import type { CampaignUpdate } from '../../lib/campaign/host.js';
 import type { CampaignView } from '../../lib/rollout/campaign-view.js';
+import type { Style } from '../../lib/ui/rollout-bar.js';
 import { entryText } from '../../lib/ui/rollout-entry-text.js';
-import { type LiveState, liveLines, type Style } from '../../lib/ui/rollout-live.js';
+import { type LiveState, liveLines } from '../../lib/ui/rollout-live.js';
 import { RolloutPace } from '../../lib/ui/rollout-pace.js';
 import { doneText } from '../../lib/ui/rollout-text.js';
 import type { BlockSize, StatusBlock } from '../../lib/ui/status-block.js';

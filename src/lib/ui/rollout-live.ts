@@ -1,13 +1,12 @@
 import { escapeText } from '../core/text.js';
 import type { CampaignView, StageView } from '../rollout/campaign-view.js';
-import type { GateVerdict, StageFigures } from '../rollout/observation.js';
+import type { GateVerdict } from '../rollout/observation.js';
 import { devicesCount } from './devices-text.js';
+import { barOf, type Span, type Style } from './rollout-bar.js';
 import { stageFiguresText } from './rollout-text.js';
 import type { BlockSize } from './status-block.js';
 import { countText, spanText } from './telemetry-text.js';
 
-export type Style = 'green' | 'red' | 'yellow' | 'cyan' | 'dim' | 'bold';
-type Span = readonly [text: string, style?: Style];
 type Line = readonly Span[];
 
 export interface LiveState {
@@ -23,22 +22,15 @@ export interface LiveState {
 }
 
 const MAX_NAME_WIDTH = 20;
-const BAR = {
-  installed: ['█', 'green'],
-  already: ['█', 'dim'],
-  failed: ['x', 'red'],
-  stuck: ['!', 'yellow'],
-  running: ['▒', 'cyan'],
-  canceled: ['-', 'yellow'],
-  gone: ['-', 'dim'],
-  waiting: ['░', 'dim'],
-} as const satisfies Record<Exclude<keyof StageFigures, 'total'>, readonly [string, Style]>;
 const SYMBOL = {
   passed: ['✔', 'green'],
   running: ['●', 'cyan'],
   stopped: ['■', 'yellow'],
   waiting: ['○', 'dim'],
 } as const satisfies Record<StageView['status'], Span>;
+const GATE_INDENT = 5;
+const DECISION_WIDTH = 'advance'.length;
+const MIN_REASON_WIDTH = 20;
 const DECISION = { advance: 'green', hold: 'cyan', pause: 'yellow', abort: 'red' } as const;
 
 /** A campaign as it is watched: a line for each stage, and what the gates say. Never wider or higher than `size`. */
@@ -49,16 +41,17 @@ export function liveLines(state: LiveState, size: BlockSize, paint: (style: Styl
     view.stages.reduce((width, { name }) => Math.max(width, escapeText(name).length), 'going back'.length),
   );
   const lineOf = (stage: StageView) => stageLine(stage, { nameWidth, size, state });
-  const gates = gateLines(view);
+  const gates = gateLines(view, size);
   const going = returnLine(view, { nameWidth, size });
   const frame = [headline(state), ...going, ...approvalLines(view), [['  '], [hint, 'dim']] as Line];
   const room = Math.max(1, size.rows - frame.length);
-  const stages = stageLines(view.stages, view.stage, Math.max(1, room - gates.lines.length), lineOf);
-  const shownGates = gates.lines.slice(0, Math.max(0, room - stages.lines.length));
+  const stages = stageLines(view.stages, view.stage, Math.max(1, room - gates.length), lineOf);
+  const roomForGates = Math.max(0, room - stages.lines.length);
+  const shownGates = gates.flat().length <= roomForGates ? gates.flat() : gates.map(([line]) => line!);
   const lines = [
     frame[0]!,
     ...stages.lines.slice(0, stages.current + 1),
-    ...shownGates,
+    ...shownGates.slice(0, roomForGates),
     ...stages.lines.slice(stages.current + 1),
     ...frame.slice(1),
   ];
@@ -100,7 +93,7 @@ function stageLine(
     [' '],
     SYMBOL[status],
     [` ${escapeText(name).slice(0, nameWidth).padEnd(nameWidth)} `, status === 'waiting' ? 'dim' : undefined],
-    ...bar(figures, barWidth(size)),
+    ...barOf(figures, size),
     [text, status === 'waiting' ? 'dim' : undefined],
     ...(waitsMs > 0 ? ([[`; ${spanText(waitsMs)} to wait`, 'cyan']] as Span[]) : []),
   ] as Line;
@@ -110,51 +103,36 @@ function returnLine({ returning }: CampaignView, { nameWidth, size }: { nameWidt
   if (returning === null) return [];
   const { figures, cannot } = returning;
   const rest = cannot === 0 ? '' : `; ${devicesCount(cannot)} cannot`;
-  const text = figures === null ? `asked${rest}` : `${stageFiguresText(figures)}${rest}`;
-  return [
-    [
-      [' ↩ ', 'yellow'],
-      [`${'going back'.padEnd(nameWidth)} `],
-      ...bar(figures, barWidth(size)),
-      [text.replace('installed', 'back')],
-    ],
-  ];
+  const text = figures === null ? `asked${rest}` : `${stageFiguresText(figures, 'back')}${rest}`;
+  return [[[' ↩ ', 'yellow'], [`${'going back'.padEnd(nameWidth)} `], ...barOf(figures, size), [text]]];
 }
 
-function barWidth({ columns }: BlockSize): number {
-  if (columns >= 100) return 30;
-  if (columns >= 70) return 20;
-  return columns >= 48 ? 10 : 0;
-}
-
-/** Whatever there is of an outcome is seen: a failed device of ten thousand takes a character. */
-function bar(figures: StageFigures | null, width: number): Line {
-  if (width === 0) return [];
-  if (figures === null || figures.total === 0) return [['░'.repeat(width), 'dim'], [' ']];
-  const outcomes = (Object.keys(BAR) as (keyof typeof BAR)[]).filter((outcome) => figures[outcome] > 0);
-  const exact = outcomes.map((outcome) => (figures[outcome] / figures.total) * width);
-  const widths = exact.map((share) => Math.max(1, Math.floor(share)));
-  let spare = width - widths.reduce((sum, one) => sum + one, 0);
-  while (spare !== 0) {
-    const step = Math.sign(spare);
-    const fit = widths.map((given, at) => (step < 0 && given <= 1 ? -Infinity : step * (exact[at]! - given)));
-    const most = fit.indexOf(Math.max(...fit));
-    widths[most]! += step;
-    spare -= step;
-  }
-  return [...outcomes.map((outcome, at) => [BAR[outcome][0].repeat(widths[at]!), BAR[outcome][1]] as Span), [' ']];
-}
-
-function gateLines({ stages, stage, phase }: CampaignView): { lines: Line[] } {
+/** What each gate says, in as many lines as it takes. */
+function gateLines({ stages, stage, phase }: CampaignView, { columns }: BlockSize): Line[][] {
   const verdict = stages[stage]?.verdict;
-  if (!verdict || (phase !== 'running' && phase !== 'paused')) return { lines: [] };
-  const width = verdict.gates.reduce((widest, { type }) => Math.max(widest, type.length), 0);
-  const line = ({ type, decision, reason }: GateVerdict): Line => [
-    [`     ${escapeText(type).padEnd(width)} `],
-    [decision.padEnd('advance'.length), DECISION[decision]],
-    [` ${escapeText(reason)}`],
-  ];
-  return { lines: verdict.gates.map(line) };
+  if (!verdict || (phase !== 'running' && phase !== 'paused')) return [];
+  const typeWidth = verdict.gates.reduce((widest, { type }) => Math.max(widest, type.length), 0);
+  const indent = GATE_INDENT + typeWidth + 1 + DECISION_WIDTH + 1;
+  return verdict.gates.map(({ type, decision, reason }: GateVerdict) => {
+    const head: Line = [
+      [`${' '.repeat(GATE_INDENT)}${escapeText(type).padEnd(typeWidth)} `],
+      [decision.padEnd(DECISION_WIDTH), DECISION[decision]],
+    ];
+    const [first, ...more] = wrapped(escapeText(reason), Math.max(MIN_REASON_WIDTH, columns - indent));
+    return [[...head, [` ${first}`]], ...more.map((text): Line => [[`${' '.repeat(indent)}${text}`]])];
+  });
+}
+
+/** Broken at blanks. */
+function wrapped(text: string, width: number): string[] {
+  const lines = [''];
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)!;
+    if (line === '') lines[lines.length - 1] = word;
+    else if (line.length + 1 + word.length <= width) lines[lines.length - 1] = `${line} ${word}`;
+    else lines.push(word);
+  }
+  return lines;
 }
 
 function approvalLines({ name, stages, stage, phase }: CampaignView): Line[] {
@@ -177,11 +155,9 @@ function stageLines(
   const rest = after.slice(shownAfter);
   const devices = (of: readonly StageView[]) => devicesCount(of.reduce((sum, stage) => sum + stage.devices, 0));
   const head: Line[] =
-    before.length === 0 || room < 2 ? [] : [[[' '], SYMBOL.passed, [` ${before.length} stages, ${devices(before)}`]]];
+    before.length === 0 || room < 2 ? [] : [[[' '], SYMBOL.passed, [` ${before.length} passed, ${devices(before)}`]]];
   const tail: Line[] =
-    rest.length === 0 || room < 3
-      ? []
-      : [[[' '], SYMBOL.waiting, [` ${rest.length} more stages, ${devices(rest)}`, 'dim']]];
+    rest.length === 0 || room < 3 ? [] : [[[' '], SYMBOL.waiting, [` ${rest.length} more, ${devices(rest)}`, 'dim']]];
   const lines = [...head, lineOf(stages[at]!), ...after.slice(0, shownAfter).map(lineOf), ...tail];
   return { lines, current: head.length };
 }

@@ -17,12 +17,12 @@ const OUTCOMES = [
   ['gone', 'gone'],
 ] as const satisfies readonly (readonly [keyof StageFigures, string])[];
 
-/** `24 of 50 installed, 2 failed, 8 on their way` */
-export function stageFiguresText(figures: StageFigures): string {
+/** `24 of 50 installed, 2 failed, 8 on their way` @param done what those are that have it */
+export function stageFiguresText(figures: StageFigures, done = 'installed'): string {
   const { total, installed } = figures;
   const rest = OUTCOMES.filter(([outcome]) => outcome !== 'installed' && figures[outcome] > 0);
   const parts = rest.map(([outcome, name]) => `${countText(figures[outcome])} ${name}`);
-  return [`${countText(installed)} of ${countText(total)} installed`, ...parts].join(', ');
+  return [`${countText(installed)} of ${countText(total)} ${done}`, ...parts].join(', ');
 }
 
 /** `stage early (2 of 4)` */
@@ -63,7 +63,7 @@ export async function campaignText(view: CampaignView, isDetached: boolean): Pro
     ['began', `${openedAt} by ${openedBy}`],
     ['ended', endedAt === null ? undefined : `${endedAt}, after ${spanText(tookMs)}`],
     ['driven by', driverText(view, isDetached)],
-    ['going back', returning?.figures ? stageFiguresText(returning.figures) : undefined],
+    ['going back', returning?.figures ? stageFiguresText(returning.figures, 'back') : undefined],
     ['cannot go back', returning && returning.cannot > 0 ? devicesCount(returning.cannot) : undefined],
   ]);
   const gates = stages[stage]?.verdict?.gates ?? [];
