@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import { formatByteSize } from '../core/byte-size.js';
+import { embeddedJson, Markup, markup } from '../core/markup.js';
 import { COVERED, NOT_COVERED, POWER_CUTS } from './coverage.js';
 import { INVARIANTS } from './invariants.js';
-import { embeddedJson, Markup, markup } from './markup.js';
 import { countText, operationText } from './operation-text.js';
 import type { ScenarioReport, SimulationReport, Violation } from './report.js';
 import { REPORT_SCRIPT } from './report-script.js';

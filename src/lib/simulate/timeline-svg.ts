@@ -1,4 +1,4 @@
-import { Markup, markup } from './markup.js';
+import { Markup, markup } from '../core/markup.js';
 import { operationText, outcomeText } from './operation-text.js';
 import type { OperationReport } from './report.js';
 import { laneOf, stepGroups, type TimelineColumn } from './timeline-columns.js';

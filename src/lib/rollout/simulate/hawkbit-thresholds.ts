@@ -28,7 +28,14 @@ export function simulateHawkbit(
   let passedAt = startedAt;
   const give = () => fleet.give(group, 0, plan.stages[group]!.devices.length, now);
   const outcome = (end: SimulatedEnd, at: number, reason: string): SimulatedOutcome => {
-    return { seed, end, stage: Math.min(group, plan.stages.length - 1), seconds: (at - startedAt) / 1000, reason, count: fleet.count() };
+    return {
+      seed,
+      end,
+      stage: Math.min(group, plan.stages.length - 1),
+      seconds: (at - startedAt) / 1000,
+      reason,
+      count: fleet.count(),
+    };
   };
   give();
   for (;;) {

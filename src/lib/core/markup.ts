@@ -1,4 +1,4 @@
-import { escapeText } from '../core/text.js';
+import { escapeText } from './text.js';
 
 /** HTML or SVG that is well-formed and safe to join with more of it. */
 export class Markup {
