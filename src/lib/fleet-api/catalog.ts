@@ -14,6 +14,7 @@ import {
   releasePage,
 } from '../wire/catalog.js';
 import type { FleetClient } from './fleet-client.js';
+import { RepeatedPages } from './repeated-pages.js';
 
 export interface ReleaseFilter {
   readonly product?: string | undefined;
@@ -30,13 +31,14 @@ export async function listReleases(
 ): Promise<{ releases: ReleaseJson[]; total: number }> {
   const releases: ReleaseJson[] = [];
   let cursor: string | undefined;
+  const cursors = new RepeatedPages(`${client.server}/api/v1/releases`);
   for (;;) {
     const limit = Math.min(MAX_RELEASES_PAGE, most - releases.length);
     const query = { ...filter, limit, cursor };
     const page = await client.call('GET', '/api/v1/releases', { query, answer: releasePage, signal });
     releases.push(...page.items);
-    cursor = page.next ?? undefined;
-    if (cursor === undefined || releases.length >= most) return { releases, total: page.total };
+    if (page.next === null || releases.length >= most) return { releases, total: page.total };
+    cursor = cursors.next(page.next, page.items[0]?.digest ?? '');
   }
 }
 

@@ -15,6 +15,7 @@ import {
   registered,
 } from '../wire/devices.js';
 import type { FleetClient } from './fleet-client.js';
+import { RepeatedPages } from './repeated-pages.js';
 
 const DEVICES = '/api/v1/devices';
 
@@ -49,13 +50,14 @@ export async function* listDevices(
   signal?: AbortSignal,
 ): AsyncGenerator<DevicePage> {
   let cursor: string | undefined;
+  const cursors = new RepeatedPages(`${client.server}${DEVICES}`);
   for (let left = limit; ; ) {
     const query = { where, sort, fields: fields?.join(','), cursor, limit: Math.min(left, MAX_DEVICES_PAGE) };
     const page = await client.call('GET', DEVICES, { query, answer: devicePage, signal });
     yield page;
     left -= page.items.length;
     if (page.next === null || left <= 0 || page.items.length === 0) return;
-    cursor = page.next;
+    cursor = cursors.next(page.next, page.items[0]!.id);
   }
 }
 

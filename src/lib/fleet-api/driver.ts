@@ -45,7 +45,7 @@ export interface FleetDriver extends AsyncDisposable {
   /** How it goes. @throws OtaError NOT_FOUND: the server has forgotten it */
   progress(ref: string, options: ProgressOptions, signal?: AbortSignal): Promise<PortionProgress>;
 
-  /** The devices of an outcome, page by page, in no particular order. */
+  /** The devices of an outcome, page by page, in no particular order. Of `gone` none: the server has forgotten their names. */
   outcomes(
     ref: string,
     outcome: DeviceOutcome,

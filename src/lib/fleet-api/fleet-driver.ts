@@ -7,6 +7,7 @@ import { listDevices } from './devices-client.js';
 import type {
   DriverCapabilities,
   DriverMeasure,
+  DriverRelease,
   DriverSoftware,
   FleetDevice,
   FleetDriver,
@@ -37,6 +38,7 @@ export function openFleetDriver(
     capabilities: CAPABILITIES,
     devices: (where, signal) => fleetDevices(client, where, signal),
     findSoftware: (release, signal) => publishedSoftware(client, release, signal),
+    releases: (product, signal) => releasesOf(client, product, signal),
     sendSoftware: (release, file, signal) => publish(client, release, file, signal),
     measure: (measure, signal) => measureDevices(client, measure, signal),
     ...portionsOf(hawkbitServer(client, { pacing, tellsEachReport: true })),
@@ -94,6 +96,19 @@ async function softwareByName(client: FleetClient, signal?: AbortSignal): Promis
 
 function nameKey(name: string, version: string): string {
   return JSON.stringify([name, version]);
+}
+
+async function releasesOf(client: FleetClient, product: string, signal?: AbortSignal): Promise<DriverRelease[]> {
+  const { releases } = await listReleases(
+    client,
+    { product },
+    { most: Number.POSITIVE_INFINITY, ...(signal && { signal }) },
+  );
+  return releases.map(({ digest, version, sequence, securityCounter, rollback, components, yanked }) => ({
+    ...{ digest, version, sequence, securityCounter, rollback },
+    components: components.map(({ component, version, sha256 }) => ({ component, version, sha256 })),
+    isYanked: yanked !== null,
+  }));
 }
 
 async function publishedSoftware(

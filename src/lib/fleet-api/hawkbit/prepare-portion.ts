@@ -16,7 +16,7 @@ const MAX_DESCRIPTION = 480;
  * Makes a portion known: a tag on its devices, then a rollout of all that have the tag, in one group. Its rollout is made
  * last, so where that stands, nothing is missing. With a maintenance window, which rollouts do not know, the tag alone.
  *
- * @throws OtaError NOT_FOUND: a device or the set is no longer known; CONFLICT: something else has its name
+ * @throws OtaError NOT_FOUND: the set is no longer known; CONFLICT: something else has its name
  */
 export async function preparePortion(
   server: HawkbitServer,
@@ -31,8 +31,10 @@ export async function preparePortion(
   const description = escapeText(portion.description).slice(0, MAX_DESCRIPTION);
   const tag = await ensureTag(client, { name, description }, signal);
   if (known === undefined) {
-    await tagDevices(client, tag, portion.devices, signal);
-    await refuseOthers(client, tag, portion.devices.length, signal);
+    const tagged = await tagDevices(client, tag, portion.devices, signal);
+    await refuseOthers(client, tag, tagged, signal);
+    // Nobody is left whom it could be given, and servers make no rollout for nobody.
+    if (tagged === 0) return writeRef({ name, tag: tag.id, set, devices: portion.devices.length, already: 0 });
   }
   const common = { name, tag: tag.id, set, devices: portion.devices.length };
   if (portion.window !== null) {

@@ -35,10 +35,10 @@ export async function startPortion(server: HawkbitServer, ref: PortionRef, signa
 }
 
 async function assignInWindow({ client }: HawkbitServer, ref: PortionRef, signal?: AbortSignal): Promise<void> {
-  const { schedule, duration, timezone } = ref.window!;
   const names: string[] = [];
   for await (const page of targetNames(client, taggedDevices(ref.tag), { signal })) names.push(...page);
   for (let from = 0; from < names.length; from += CHUNK) {
+    const { schedule, duration, timezone } = ref.window!;
     const maintenanceWindow = { schedule, duration, timezone };
     const json = names.slice(from, from + CHUNK).map((id) => ({ id, type: 'forced', maintenanceWindow }));
     // Who has it, or is on the way to it, is not given it again.

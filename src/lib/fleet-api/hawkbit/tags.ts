@@ -3,11 +3,14 @@ import { OtaError } from '../../core/errors.js';
 import { pageOf, type TagAnswer, tagAnswer } from '../../wire/management-answers.js';
 import type { FleetClient } from '../fleet-client.js';
 import { isRefusedAs, quoted } from './hawkbit-server.js';
-import { countOf } from './pages.js';
+import { countOf, targetNames } from './pages.js';
 
 const TAGS = '/rest/v1/targettags';
 /** Devices of one request: a body of 150 KB. */
 const CHUNK = 1_000;
+/** Of one filter, which stands in an address. */
+const NAMES_IN_FILTER = 25;
+const TRIES = 3;
 
 export const taggedDevices = (tagId: number): string => `${TAGS}/${tagId}/assigned`;
 
@@ -33,18 +36,50 @@ export async function ensureTag(
   return made!;
 }
 
-/** Gives devices a tag. @throws OtaError NOT_FOUND: one of them is not known */
+/** Gives devices a tag. @returns how many have it: those that the server knows */
 export async function tagDevices(
   client: FleetClient,
   tag: TagAnswer,
   devices: readonly string[],
   signal?: AbortSignal,
-): Promise<void> {
+): Promise<number> {
+  let tagged = 0;
   for (let from = 0; from < devices.length; from += CHUNK) {
-    const json = devices.slice(from, from + CHUNK);
-    // Who has it keeps it: it may be asked again.
-    await client.call('POST', taggedDevices(tag.id), { json, isIdempotent: true, signal });
+    tagged += await tagChunk(client, tag, devices.slice(from, from + CHUNK), signal);
   }
+  return tagged;
+}
+
+async function tagChunk(
+  client: FleetClient,
+  { id }: TagAnswer,
+  devices: readonly string[],
+  signal?: AbortSignal,
+): Promise<number> {
+  let json = devices;
+  for (let tries = 1; json.length > 0; tries++) {
+    try {
+      // Who has it keeps it: it may be asked again.
+      await client.call('POST', taggedDevices(id), { json, isIdempotent: true, signal });
+      break;
+    } catch (error) {
+      // One that is not known, and nobody is tagged. They may go on to be removed while it is asked who is there.
+      if (!isRefusedAs(error, 'NOT_FOUND') || tries === TRIES) throw error;
+      json = await knownAmong(client, json, signal);
+    }
+  }
+  return json.length;
+}
+
+async function knownAmong(client: FleetClient, devices: readonly string[], signal?: AbortSignal): Promise<string[]> {
+  const known = new Set<string>();
+  for (let from = 0; from < devices.length; from += NAMES_IN_FILTER) {
+    const names = devices.slice(from, from + NAMES_IN_FILTER);
+    const q = `controllerId=in=(${names.map(quoted).join(',')})`;
+    for await (const page of targetNames(client, '/rest/v1/targets', { q, signal }))
+      for (const name of page) known.add(name);
+  }
+  return devices.filter((device) => known.has(device));
 }
 
 /** @throws OtaError CONFLICT: other devices have a tag, too, and would be updated with those that are meant */
