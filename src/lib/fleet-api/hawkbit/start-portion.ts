@@ -62,8 +62,9 @@ export async function resumePortion(server: HawkbitServer, ref: PortionRef, sign
 }
 
 /** Removes the tags; the rollout and what devices did stay. */
-export async function forgetPortion({ client }: HawkbitServer, ref: PortionRef, signal?: AbortSignal): Promise<void> {
+export async function forgetPortion(server: HawkbitServer, ref: PortionRef, signal?: AbortSignal): Promise<void> {
+  const { client, tellsEachReport } = server;
   await removeTag(client, ref.tag, signal);
-  const already = ref.already > 0 ? await findTag(client, alreadyTag(ref.name), signal) : undefined;
+  const already = tellsEachReport ? undefined : await findTag(client, alreadyTag(ref.name), signal);
   if (already !== undefined) await removeTag(client, already.id, signal);
 }
