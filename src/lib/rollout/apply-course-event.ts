@@ -26,10 +26,15 @@ export function applyCourseEvent(state: CampaignState, event: CourseEvent, time:
       if (!state.abort?.thenRollBack || !isAllStopped(state))
         throw damagedJournal('it goes back before all is stopped');
       const { by, batches, cannot } = event;
-      return { ...state, phase: 'rolling-back', rollback: { by, batches, cannot, figures: null } };
+      const before = portionsOf(state, null).length;
+      return {
+        ...state,
+        phase: 'rolling-back',
+        rollback: { by, before, batches, cannot, figures: null, failuresNamed: false },
+      };
     }
     case 'returning':
-      return { ...state, rollback: { ...state.rollback!, figures: event.figures } };
+      return { ...state, rollback: { ...state.rollback!, figures: event.figures, failuresNamed: false } };
     case 'ended':
       requireEnd(state, event);
       return { ...state, phase: event.phase, endedAt: time, endReason: event.reason };
@@ -55,7 +60,8 @@ function aborting(state: CampaignState, event: EventOf<'aborting'>): CampaignSta
   const { by, cause, reason, thenRollBack } = event;
   // What has come to an end can only be taken back, and by a person; what is being stopped too.
   const isUnderWay = state.phase === 'running' || state.phase === 'paused';
-  const takesBack = cause === 'operator' && thenRollBack && state.abort?.thenRollBack !== true;
+  const isFirst = state.abort?.thenRollBack !== true || state.phase === 'rollback-failed';
+  const takesBack = cause === 'operator' && thenRollBack && isFirst;
   if (!isUnderWay && !takesBack) throw damagedJournal(`it is aborted while it is ${state.phase}`);
   const stages = state.stages.map((stage) =>
     stage.status === 'running' ? { ...stage, status: 'stopped' as const } : stage,
@@ -76,7 +82,7 @@ function isAllStopped(state: CampaignState): boolean {
 }
 
 function requireEnd(state: CampaignState, { phase }: EventOf<'ended'>): void {
-  const back = portionsOf(state, null);
+  const back = portionsOf(state, null).slice(state.rollback?.before);
   const isAllBack = back.length === state.rollback?.batches.length && back.every(({ status }) => isGiven(status));
   const holds = {
     finished: state.phase === 'running' && state.stages.every(({ status }) => status === 'passed'),

@@ -21,7 +21,7 @@ export const EVENT_PHASES: Readonly<Record<CampaignEventType, readonly CampaignP
   approved: ['running', 'paused'],
   paused: ['running'],
   resumed: ['paused'],
-  aborting: ['running', 'paused', 'aborting', 'finished', 'aborted'],
+  aborting: ['running', 'paused', 'aborting', 'finished', 'aborted', 'rollback-failed'],
   'rolling-back': ['aborting'],
   returning: ['rolling-back'],
   retrying: ['running', 'paused', 'finished'],

@@ -35,7 +35,7 @@ export function applyPortionEvent(
   const next = withPortion(state, portion.name, {
     status,
     changedAt: time,
-    ...(status === 'started' && portion.startedAt === null && { startedAt: time }),
+    ...(status === 'started' && { startedAt: portion.startedAt ?? time, isContinued: portion.status === 'continuing' }),
   });
   return status === 'started' ? stageStarted(next, portion.stage, time) : next;
 }
@@ -66,6 +66,7 @@ function preparing(state: CampaignState, event: EventOf<'preparing'>, time: numb
     status: 'preparing',
     ref: null,
     changedAt: time,
+    isContinued: false,
     startedAt: null,
   };
   const next = { ...state, portions: [...state.portions, portion] };
@@ -73,8 +74,9 @@ function preparing(state: CampaignState, event: EventOf<'preparing'>, time: numb
   const before = next.stages[stage]!;
   if (range === null) return withStage(next, stage, { retryDevices: null });
   const [, given] = range;
-  // The first portion of a stage decides how many have to be installed before its rate grows.
-  const rate = before.given === 0 ? { grown: 0, nextAt: given } : before.rate;
+  // Where all that were given before have been counted, the next to wait for are these.
+  const rate =
+    before.rate.nextAt > before.given || before.given === 0 ? { ...before.rate, nextAt: given } : before.rate;
   return withStage(next, stage, { status: 'running', given, lastGivenAt: time, rate });
 }
 
@@ -98,7 +100,7 @@ function requireNextOfStage(
 }
 
 function requireNextBatch(state: CampaignState, { portion, software, range, devices }: EventOf<'preparing'>): void {
-  const batch = state.rollback?.batches[portionsOf(state, null).length];
+  const batch = state.rollback?.batches[portionsOf(state, null).length - state.rollback.before];
   const isIt = batch !== undefined && range === null && software?.id === batch.software.id;
   if (!isIt || !sameNames(devices ?? [], batch.devices)) throw damagedJournal(`${portion} is not what was to go back`);
 }

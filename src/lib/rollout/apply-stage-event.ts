@@ -24,12 +24,21 @@ export function applyStageEvent(
     case 'retrying':
       return retrying(state, event);
     case 'failures':
-      return event.stage === null ? state : withStage(state, event.stage, { failuresNamed: true });
+      return failures(state, event);
   }
+}
+
+function failures(state: CampaignState, { stage }: EventOf<'failures'>): CampaignState {
+  if (stage !== null) {
+    if (state.stages[stage] === undefined) throw damagedJournal(`failures are told of stage ${stage}, which is none`);
+    return withStage(state, stage, { failuresNamed: true });
+  }
+  return state.rollback === null ? state : { ...state, rollback: { ...state.rollback, failuresNamed: true } };
 }
 
 function judged(state: CampaignState, event: EventOf<'judged'>, time: number): CampaignState {
   const stage = present(state, event);
+  requireAllGiven(state, event);
   const { figures, verdict, goodSince } = event;
   const isNamed = stage.figures !== null && badDevices(stage.figures) === badDevices(figures);
   return withStage(state, event.stage, {
@@ -53,8 +62,8 @@ function passed(state: CampaignState, event: EventOf<'passed'>, time: number, pl
   const { length } = plan.stages[event.stage]!.devices;
   if (stage.given !== length)
     throw damagedJournal(`stage ${event.stage} passed with ${stage.given} of ${length} given`);
-  const isOpen = portionsOf(state, event.stage).some(({ status }) => status !== 'started' && status !== 'lost');
-  if (isOpen || stage.retryDevices !== null) throw damagedJournal(`stage ${event.stage} passed before all was given`);
+  requireAllGiven(state, event);
+  if (stage.retryDevices !== null) throw damagedJournal(`stage ${event.stage} passed before all was given`);
   const next = withStage(state, event.stage, { status: 'passed', figures: event.figures, passedAt: time });
   return { ...next, stage: Math.min(state.stage + 1, state.stages.length - 1) };
 }
@@ -99,8 +108,15 @@ function retrying(state: CampaignState, event: EventOf<'retrying'>): CampaignSta
 
 function present(state: CampaignState, event: { readonly type: string; readonly stage: number }): StageState {
   const stage = state.stages[event.stage];
-  if (event.stage !== state.stage || stage?.status !== 'running' || stage.startedAt === null) {
+  if (event.stage !== state.stage || stage?.status !== 'running') {
     throw damagedJournal(`"${event.type}" is about stage ${event.stage}, which is not under way`);
   }
   return stage;
+}
+
+/** What is announced is also done, before anything is concluded from it. */
+function requireAllGiven(state: CampaignState, event: { readonly type: string; readonly stage: number }): void {
+  const open = portionsOf(state, event.stage).find(({ status }) => status !== 'started' && status !== 'lost');
+  if (open !== undefined)
+    throw damagedJournal(`stage ${event.stage} is ${event.type} while ${open.name} is ${open.status}`);
 }

@@ -74,6 +74,8 @@ export const portionState = z.strictObject({
   ref: z.nullable(z.string()),
   /** When its status last changed, or a person said to try again. */
   changedAt: uint,
+  /** The server had stopped it, and a person has said to go on all the same. */
+  isContinued: z.boolean(),
   startedAt: timeMs,
 });
 export type PortionState = z.output<typeof portionState>;
@@ -85,10 +87,13 @@ export interface ReturnBatch {
 
 export interface RollbackState {
   readonly by: string;
+  /** How many portions had gone back before, in an attempt that failed. */
+  readonly before: number;
   readonly batches: readonly ReturnBatch[];
   readonly cannot: readonly { readonly reason: string; readonly devices: readonly string[] }[];
   /** `total` counts the devices of the batches. */
   readonly figures: z.output<typeof stageFigures> | null;
+  readonly failuresNamed: boolean;
 }
 
 export interface CampaignState {

@@ -25,6 +25,11 @@ export function judgeStage(gates: readonly GateSpec[], observation: Observation)
     const isApproved = observation.isApproved && gates.some((gate) => gate.type === 'approval');
     verdicts.push(verdict(gates.length, 'completed', judgeCompleted(observation.figures, isApproved)));
   }
+  return strictestOf(verdicts);
+}
+
+/** What gates say together: what the strictest of them says. @param verdicts at least one */
+export function strictestOf(verdicts: GateVerdict[]): StageVerdict {
   const decision = verdicts.map((one) => one.decision).reduce(stricter);
   return { decision, reason: reasonOf(decision, verdicts), gates: verdicts };
 }

@@ -148,6 +148,7 @@ const right: Record<CampaignEventType, Partial<Record<CampaignPhase, readonly [C
     aborting: [[], aborting(true)],
     finished: [[], aborting(true)],
     aborted: [[], aborting(true)],
+    'rollback-failed': [[], aborting(true)],
   },
   'rolling-back': { aborting: [[aborting(true), ...stopped('spring.s1.0')], goingBack] },
   returning: { 'rolling-back': [[], returning] },
@@ -272,7 +273,7 @@ test('time never goes back', () => {
 test('the rate grows each time as many devices are installed as had been given', () => {
   let state = play([opened, ...started(0, 0, 1)]);
   expect(state.stages[0]!.rate).toEqual({ grown: 0, nextAt: 1 });
-  state = applyEvent(state, { time: 2_000, event: preparing(0, 1, 2) }, plan);
+  for (const event of started(0, 1, 2)) state = applyEvent(state, { time: 2_000, event }, plan);
   state = applyEvent(state, { time: 2_000, event: judged(0, { running: 2 }) }, plan);
   expect(state.stages[0]!.rate.grown).toBe(0);
   state = applyEvent(state, { time: 2_000, event: judged(0, { installed: 1, running: 1 }) }, plan);
