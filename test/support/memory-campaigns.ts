@@ -56,7 +56,7 @@ export class MemoryCampaigns implements CampaignHost {
   isTaken = false;
   #seq = 0;
   readonly #views: Map<string, CampaignView>;
-  readonly #course: (CampaignUpdate | (() => void))[] = [];
+  readonly #course: (CampaignUpdate | ((signal: AbortSignal) => void | Promise<void>))[] = [];
 
   constructor(views: readonly CampaignView[], { isDetached = true } = {}) {
     this.#views = new Map(views.map((view) => [view.name, view]));
@@ -64,7 +64,9 @@ export class MemoryCampaigns implements CampaignHost {
   }
 
   /** What happens next, as soon as somebody follows; a function is called instead. */
-  next(step: { view: CampaignView; events?: readonly CampaignEvent[] } | (() => void)): this {
+  next(
+    step: { view: CampaignView; events?: readonly CampaignEvent[] } | ((signal: AbortSignal) => void | Promise<void>),
+  ): this {
     if (typeof step === 'function') this.#course.push(step);
     else this.#course.push({ view: step.view, entries: (step.events ?? []).map((event) => this.#entry(event)) });
     return this;
@@ -116,7 +118,7 @@ export class MemoryCampaigns implements CampaignHost {
     while (!signal.aborted) {
       const step = this.#course.shift();
       if (step === undefined) throw new Error(`${name}: nothing further happens, and somebody waits`);
-      if (typeof step === 'function') step();
+      if (typeof step === 'function') await step(signal);
       else {
         this.#views.set(name, step.view);
         yield step;

@@ -1,6 +1,7 @@
 import { Args, Flags } from '@oclif/core';
 import type { CampaignHost } from '../../lib/campaign/host.js';
 import { OtaError } from '../../lib/core/errors.js';
+import { systemPacing } from '../../lib/net/pacing.js';
 import type { CampaignRequest, CampaignView } from '../../lib/rollout/campaign-view.js';
 import { dryRunFlag } from '../../lib/ui/flags.js';
 import { promptConfirm } from '../../lib/ui/prompts.js';
@@ -19,13 +20,15 @@ export const campaignArg = {
   name: Args.string({ description: 'Name of the campaign; may be left out while one is under way.' }),
 };
 
+export const remarkFlag = Flags.string({
+  char: 'm',
+  summary: 'Why, for whoever reads the journal later.',
+  helpValue: 'TEXT',
+  parse: async (text) => checkedRemark(text),
+});
+
 export const requestFlags = {
-  remark: Flags.string({
-    char: 'm',
-    summary: 'Why, for whoever reads the journal of the campaign.',
-    helpValue: 'TEXT',
-    parse: async (text) => checkedRemark(text),
-  }),
+  remark: remarkFlag,
   wait: waitFlag,
   'dry-run': dryRunFlag,
   ...campaignHostFlags,
@@ -52,6 +55,7 @@ interface Ask {
   readonly isGoingOn?: ((view: CampaignView) => boolean) | undefined;
 }
 
+const LOOK_EVERY_MS = 1_000;
 const NEVER = () => false;
 
 /** Base of the commands that want something of a campaign. */
@@ -74,12 +78,17 @@ export abstract class RequestCommand extends CampaignCommand {
       );
       return { type: 'campaign', isDryRun: flags['dry-run'], ...view };
     }
+    if (isGoingOn(view)) return await this.#after(host, view, { waitMs, isWanted, did: 'is' });
     if (question !== undefined && !(await promptConfirm({ message: question(view), flag: 'yes', signal }))) {
       throw new OtaError('INTERRUPTED', 'Nothing was changed');
     }
-    if (isGoingOn(view)) return await this.#after(host, view, { waitMs, isWanted, did: 'is' });
     const request = { verb, ...(flags.remark !== undefined && { remark: flags.remark }) };
-    const asked = await host.request(view.name, request, { by: session.by, signal });
+    let asked = await host.request(view.name, request, { by: session.by, signal });
+    // A server that is busy does it later: until then the campaign rests as it did before.
+    while (waitMs !== undefined && host.isDetached && asked.head.seq === view.head.seq && isResting(asked)) {
+      await systemPacing.delay(LOOK_EVERY_MS, signal);
+      asked = await host.view(view.name, signal);
+    }
     return await this.#after(host, asked, { waitMs, isWanted, did: isWanted(asked) ? 'is' : `is asked to ${verb}:` });
   }
 

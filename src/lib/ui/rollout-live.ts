@@ -47,7 +47,8 @@ export function liveLines(state: LiveState, size: BlockSize, paint: (style: Styl
   const room = Math.max(1, size.rows - frame.length);
   const stages = stageLines(view.stages, view.stage, Math.max(1, room - gates.length), lineOf);
   const roomForGates = Math.max(0, room - stages.lines.length);
-  const shownGates = gates.flat().length <= roomForGates ? gates.flat() : gates.map(([line]) => line!);
+  const broken = gates.flatMap((gate) => gate.broken);
+  const shownGates = broken.length <= roomForGates ? broken : gates.map(({ whole }) => whole);
   const lines = [
     frame[0]!,
     ...stages.lines.slice(0, stages.current + 1),
@@ -107,8 +108,11 @@ function returnLine({ returning }: CampaignView, { nameWidth, size }: { nameWidt
   return [[[' ↩ ', 'yellow'], [`${'going back'.padEnd(nameWidth)} `], ...barOf(figures, size), [text]]];
 }
 
-/** What each gate says, in as many lines as it takes. */
-function gateLines({ stages, stage, phase }: CampaignView, { columns }: BlockSize): Line[][] {
+/** What each gate says: in one line that is too long, and in as many as it takes. */
+function gateLines(
+  { stages, stage, phase }: CampaignView,
+  { columns }: BlockSize,
+): { whole: Line; broken: readonly Line[] }[] {
   const verdict = stages[stage]?.verdict;
   if (!verdict || (phase !== 'running' && phase !== 'paused')) return [];
   const typeWidth = verdict.gates.reduce((widest, { type }) => Math.max(widest, type.length), 0);
@@ -119,7 +123,8 @@ function gateLines({ stages, stage, phase }: CampaignView, { columns }: BlockSiz
       [decision.padEnd(DECISION_WIDTH), DECISION[decision]],
     ];
     const [first, ...more] = wrapped(escapeText(reason), Math.max(MIN_REASON_WIDTH, columns - indent));
-    return [[...head, [` ${first}`]], ...more.map((text): Line => [[`${' '.repeat(indent)}${text}`]])];
+    const rest = more.map((text): Line => [[`${' '.repeat(indent)}${text}`]]);
+    return { whole: [...head, [` ${escapeText(reason)}`]], broken: [[...head, [` ${first}`]], ...rest] };
   });
 }
 

@@ -1,6 +1,8 @@
 import { escapeText } from '../core/text.js';
 import type { CampaignView, StageView } from '../rollout/campaign-view.js';
 import type { StageFigures } from '../rollout/observation.js';
+import type { RolloutPlan } from '../rollout/plan.js';
+import type { Drift } from '../rollout/plan-drift.js';
 import { devicesCount } from './devices-text.js';
 import { factsText, gridText } from './table.js';
 import { countText, spanText } from './telemetry-text.js';
@@ -96,6 +98,30 @@ function stagesGrid(stages: readonly StageView[]): Promise<string> {
   );
 }
 
+/** What would begin with a plan. */
+export function beginText({ name, package: { product, version }, stages, server }: RolloutPlan): string {
+  const devices = stages.reduce((sum, stage) => sum + stage.devices.length, 0);
+  const sizes = stages.map((stage) => `${escapeText(stage.name)} ${countText(stage.devices.length)}`).join(', ');
+  const what = `${escapeText(product)} ${escapeText(version)} for ${devicesCount(devices)} at ${escapeText(server.address)}`;
+  return `Would begin ${name}: ${what}, in ${stages.length} stages: ${sizes}`;
+}
+
+/** `30 of 1,000 devices are not as planned (3 %): 10 new, 5 gone` */
+export function driftText({ appeared, gone, updated, changed, planned, percent }: Drift): string {
+  const parts = [
+    [appeared, 'new'],
+    [gone, 'gone'],
+    [updated, 'updated already'],
+    [changed, 'on another version'],
+  ] as const;
+  const told = parts
+    .filter(([devices]) => devices.length > 0)
+    .map(([devices, how]) => `${countText(devices.length)} ${how}`);
+  const drifted = parts.reduce((sum, [devices]) => sum + devices.length, 0);
+  const share = `${countText(drifted)} of ${devicesCount(planned)} are not as planned (${Number(percent.toFixed(1))} %)`;
+  return told.length === 0 ? share : `${share}: ${told.join(', ')}`;
+}
+
 /** Campaigns, a line each. */
 export function campaignsText(views: readonly CampaignView[]): Promise<string> {
   return gridText(
@@ -110,6 +136,18 @@ export function campaignsText(views: readonly CampaignView[]): Promise<string> {
       view.openedAt,
     ]),
   );
+}
+
+/** What was stopped; without `rollouts` what would be. */
+export function stoppedText(
+  { campaigns, rollouts }: { campaigns: readonly string[]; rollouts: readonly string[] | undefined },
+  address: string,
+): string {
+  const named = (names: readonly string[], what: string) =>
+    `${countText(names.length)} ${what}${names.length === 1 ? '' : 's'}${names.length === 0 ? '' : `: ${names.map(escapeText).join(', ')}`}`;
+  const at = escapeText(address);
+  if (rollouts === undefined) return `Would abort ${named(campaigns, 'campaign')}\nWould stop every rollout at ${at}`;
+  return `Aborted ${named(campaigns, 'campaign')}\nStopped ${named(rollouts, 'rollout')} at ${at}`;
 }
 
 /** Of all stages together. */

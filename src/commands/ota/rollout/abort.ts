@@ -35,6 +35,7 @@ export default class RolloutAbort extends RequestCommand {
       ...{ verb: 'abort', name: args.name, flags },
       question: flags.yes ? undefined : (view) => `Abort ${askedAbout(view)}?`,
       isWanted: ({ phase }) => phase === 'aborted' || phase === 'rolled-back',
+      isGoingOn: ({ phase }) => phase === 'aborting' || phase === 'rolling-back',
     });
   }
 }

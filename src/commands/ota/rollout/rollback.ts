@@ -35,6 +35,7 @@ export default class RolloutRollback extends RequestCommand {
       ...{ verb: 'rollback', name: args.name, flags },
       question: flags.yes ? undefined : (view) => `Roll ${askedAbout(view)} back?`,
       isWanted: ({ phase }) => phase === 'rolled-back',
+      isGoingOn: ({ phase }) => phase === 'rolling-back',
     });
   }
 }
