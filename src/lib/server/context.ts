@@ -7,6 +7,7 @@ import type { Database } from './database/database.js';
 import type { LastSeen } from './devices/last-seen.js';
 import type { EventLog } from './events/event-log.js';
 import type { StreamSlots } from './events/stream-slots.js';
+import type { OwnRequests } from './http/own-requests.js';
 import type { Metrics } from './metrics/metrics.js';
 import type { TelemetryIntake } from './telemetry/telemetry-intake.js';
 
@@ -27,6 +28,8 @@ export interface ServerContext {
   readonly metrics: Metrics;
   readonly telemetry: TelemetryIntake;
   readonly streams: StreamSlots;
+  /** For what the server does by itself that its operators could ask for. */
+  readonly ownRequests: OwnRequests;
   /** Raised when the server stops. */
   readonly stopping: AbortSignal;
 }

@@ -17,6 +17,7 @@ import { openLastSeen } from './devices/last-seen.js';
 import { openEventLog } from './events/event-log.js';
 import { StreamSlots } from './events/stream-slots.js';
 import { buildApp } from './http/app.js';
+import { OwnRequests } from './http/own-requests.js';
 import type { RouteDefinition } from './http/route.js';
 import { JOBS } from './jobs/all-jobs.js';
 import { startJobs } from './jobs/job-runner.js';
@@ -94,6 +95,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     metrics,
     telemetry: open.use(new TelemetryIntake(telemetryLog, intake)),
     streams: new StreamSlots(settings.maxStreams),
+    ownRequests: new OwnRequests(),
     stopping: stopping.signal,
   };
   const app = await buildApp({
@@ -103,6 +105,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     ...(tls && { tls }),
   });
   open.use({ [Symbol.asyncDispose]: () => app.close() });
+  context.ownRequests.attach(app);
   const jobs = startJobs(context, JOBS, { isTimed });
   open.use({ [Symbol.asyncDispose]: () => jobs.stop() });
   const url = await app.listen(http).catch((error: unknown) => {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.js';
 import type { ServerSettings } from '../context.js';
 import type { Database } from '../database/database.js';
+import { CampaignGrants } from './campaign-grants.js';
 import { openPasswordLogin, type PasswordLogin } from './password-login.js';
 import { openRateLimits, type RateLimits } from './rates.js';
 import { serverSecret } from './server-secret.js';
@@ -13,6 +14,7 @@ export interface AccessControl {
   readonly passwords: PasswordLogin;
   readonly sessions: Sessions;
   readonly sessionTokens: SessionTokens;
+  readonly grants: CampaignGrants;
 }
 
 export async function openAccessControl(
@@ -30,5 +32,6 @@ export async function openAccessControl(
     passwords: openPasswordLogin({ database, clock, cost: settings.scryptCost, limits }),
     sessions: openSessions(database, { clock, key: refreshKey, tokens }),
     sessionTokens: tokens,
+    grants: new CampaignGrants(),
   };
 }

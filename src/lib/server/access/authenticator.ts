@@ -1,7 +1,10 @@
+import { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import type { ServerContext } from '../context.js';
 import type { Access } from '../http/route.js';
 import { ServerFailure } from '../http/server-failure.js';
+import { CAMPAIGN_SCHEME } from './campaign-grants.js';
+import { campaignPrincipal } from './campaign-login.js';
 import { clientCertificateOf } from './client-certificate.js';
 import { type DeviceLogin, openDeviceLogin } from './device-login.js';
 import { operatorOf } from './operator-login.js';
@@ -50,9 +53,14 @@ async function operator(
   { permission }: { permission: Permission },
 ): Promise<OperatorPrincipal> {
   const credentials = { ...authorizationOf(request), address: request.ip, now: clock.now().getTime() };
-  const { passwords, sessionTokens: tokens } = access;
-  const principal = await operatorOf(credentials, { database, passwords, tokens, log });
-  take(access.limits.operator, `${principal.tenant.id} ${principal.name}`);
+  const { passwords, sessionTokens: tokens, grants } = access;
+  // What came over a network is never a campaign, whoever learned its secret.
+  const isOwn = credentials.scheme === CAMPAIGN_SCHEME && !(request.raw.socket instanceof Socket);
+  const principal = isOwn
+    ? await campaignPrincipal(credentials, { database, grants })
+    : await operatorOf(credentials, { database, passwords, tokens, log });
+  // The server keeps a pace of its own.
+  if (!isOwn) take(access.limits.operator, `${principal.tenant.id} ${principal.name}`);
   if (!principal.permissions.has(permission)) {
     throw new ServerFailure(
       403,

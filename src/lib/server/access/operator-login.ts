@@ -1,5 +1,6 @@
 import type { ServerLog } from '../context.js';
 import type { Database } from '../database/database.js';
+import type { Holder } from './campaign-grants.js';
 import { HOME_TENANT } from './home-tenant.js';
 import type { PasswordLogin } from './password-login.js';
 import { type Permission, permissionsOf, type Role } from './permissions.js';
@@ -92,18 +93,29 @@ function operatorPrincipal({ id, name, role, tenantId, tenantName }: OperatorRow
 }
 
 async function tokenHolder({ value, now }: Credentials, { database, log }: Options): Promise<OperatorPrincipal> {
-  const row = await database.sql
+  const row = await tokens(database).where('token_hash', '=', tokenHash(value)).executeTakeFirst();
+  if (row === undefined || !isGood(row, now)) throw unauthenticated();
+  if (now - (row.last_used_at ?? 0) >= USE_NOTED_EVERY_MS) await noteUse(database, row.id, now, log);
+  return tokenPrincipal(row);
+}
+
+function tokens({ sql }: Database) {
+  return sql
     .selectFrom('api_token')
     .innerJoin('tenant', 'tenant.id', 'api_token.tenant_id')
     .leftJoin('operator', 'operator.id', 'api_token.operator_id')
     .select(['tenant.id as tenantId', 'tenant.name as tenantName', 'api_token.id', 'api_token.name', 'api_token.role'])
     .select(['operator_id', 'operator.role as creatorRole', 'operator.disabled_at', 'expires_at', 'last_used_at'])
-    .where('token_hash', '=', tokenHash(value))
-    .where('api_token.revoked_at', 'is', null)
-    .executeTakeFirst();
-  if (row === undefined || row.disabled_at !== null) throw unauthenticated();
-  if (row.expires_at !== null && row.expires_at <= now) throw unauthenticated();
-  if (now - (row.last_used_at ?? 0) >= USE_NOTED_EVERY_MS) await noteUse(database, row.id, now, log);
+    .where('api_token.revoked_at', 'is', null);
+}
+
+type TokenRow = Awaited<ReturnType<ReturnType<typeof tokens>['executeTakeFirstOrThrow']>>;
+
+function isGood({ disabled_at, expires_at }: TokenRow, now: number): boolean {
+  return disabled_at === null && (expires_at === null || expires_at > now);
+}
+
+function tokenPrincipal(row: TokenRow): OperatorPrincipal {
   const role = row.role as Role;
   return {
     kind: 'operator',
@@ -111,8 +123,23 @@ async function tokenHolder({ value, now }: Credentials, { database, log }: Optio
     name: `token:${row.name}`,
     role,
     permissions: commonPermissions(row.tenantName, role, row.creatorRole as Role | null),
+    tokenId: row.id,
     ...(row.operator_id !== null && { creatorId: row.operator_id }),
   };
+}
+
+/** Somebody as they are now, without their credentials; undefined: they may not be anybody any more. */
+export async function holderNow(
+  database: Database,
+  holder: Holder,
+  now: number,
+): Promise<OperatorPrincipal | undefined> {
+  if ('operatorId' in holder) {
+    const row = await operators(database).where('operator.id', '=', holder.operatorId).executeTakeFirst();
+    return row && operatorPrincipal(row);
+  }
+  const row = await tokens(database).where('api_token.id', '=', holder.tokenId).executeTakeFirst();
+  return row !== undefined && isGood(row, now) ? tokenPrincipal(row) : undefined;
 }
 
 /** A token never may more than who made it may now. */

@@ -11,13 +11,15 @@ export interface Tenant {
 export interface OperatorPrincipal {
   readonly kind: 'operator';
   readonly tenant: Tenant;
-  /** For the audit log: name of the operator, or `token:NAME`. */
+  /** For the audit log: name of the operator, `token:NAME`, or `campaign:NAME (for …)` of one of these. */
   readonly name: string;
   readonly role: Role;
   /** Those of the role; of a token only what its creator may, too. */
   readonly permissions: ReadonlySet<Permission>;
   /** Of a person. */
   readonly operatorId?: number;
+  /** Of a token. */
+  readonly tokenId?: number;
   /** Of a token that a person made: that person. */
   readonly creatorId?: number;
   /** Of a person who is logged in by a session. */
