@@ -4,6 +4,7 @@ import { databaseAddress } from '../../cli/serve/database-address.js';
 import { type LogLevel, serverLog } from '../../cli/serve/server-log.js';
 import { abortError } from '../../lib/core/abort.js';
 import { systemClock } from '../../lib/core/clock.js';
+import { parseEgressOrigin } from '../../lib/server/egress-origin.js';
 import { parseListenAddress } from '../../lib/server/listen-address.js';
 import { BaseCommand } from '../../lib/ui/base-command.js';
 import { byteSizeFlag } from '../../lib/ui/flags.js';
@@ -88,6 +89,12 @@ export default class Serve extends BaseCommand {
       default: 1024 ** 3,
       defaultHelp: async () => '1GiB',
     }),
+    'allow-egress': Flags.string({
+      summary:
+        'Origin that plans of rollouts may have the server ask, such as https://metrics.example; may be repeated.',
+      helpValue: 'ORIGIN',
+      multiple: true,
+    }),
     ...brokerFlags,
   };
 
@@ -95,6 +102,7 @@ export default class Serve extends BaseCommand {
     const { flags } = await this.parse(Serve);
     const http = parseListenAddress(flags.http);
     const mqtt = await brokerOptions(flags);
+    const egressOrigins = flags['allow-egress']?.map(parseEgressOrigin) ?? [];
     const postgres = databaseAddress(flags.db, flags['db-password-env']);
     const { readTlsFiles } = await import('../../lib/server/tls-files.js');
     const tls =
@@ -117,6 +125,7 @@ export default class Serve extends BaseCommand {
         scryptCost: 2 ** 17,
         maxArtifactBytes: flags['max-artifact'],
         maxTelemetryBytes: flags['max-telemetry'],
+        egressOrigins,
         ...(flags['public-url'] && { publicUrl: flags['public-url'].href.replace(/\/+$/, '') }),
       },
       clock: systemClock,

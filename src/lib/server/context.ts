@@ -3,6 +3,7 @@ import type { AccessControl } from './access/access.js';
 import type { Rates } from './access/rates.js';
 import type { SettingsCache } from './access/settings-cache.js';
 import type { BlobStore } from './artifacts/blob-store.js';
+import type { Campaigns } from './campaigns/campaigns.js';
 import type { Database } from './database/database.js';
 import type { LastSeen } from './devices/last-seen.js';
 import type { EventLog } from './events/event-log.js';
@@ -30,6 +31,7 @@ export interface ServerContext {
   readonly streams: StreamSlots;
   /** For what the server does by itself that its operators could ask for. */
   readonly ownRequests: OwnRequests;
+  readonly campaigns: Campaigns;
   /** Raised when the server stops. */
   readonly stopping: AbortSignal;
 }
@@ -48,6 +50,8 @@ export interface ServerSettings {
   readonly maxTelemetryBytes?: number;
   /** Event streams that a tenant may have open at the same time on this process; 100 without it. */
   readonly maxStreams?: number;
+  /** Origins that campaigns may ask and tell: `https://metrics.example`. None without it. */
+  readonly egressOrigins?: readonly string[];
   /** Where not those of DEFAULT_RATES. */
   readonly rates?: Partial<Rates>;
 }

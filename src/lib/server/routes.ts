@@ -2,6 +2,7 @@ import { accessRoutes } from './access/access-routes.js';
 import { deviceRoutes } from './api/devices/device-routes.js';
 import { trustRootRoutes } from './artifacts/trust-root-routes.js';
 import { auditRoutes } from './audit/audit-routes.js';
+import { campaignRoutes } from './campaigns/campaign-routes.js';
 import { catalogueRoutes } from './catalog/catalogue-routes.js';
 import { ddiRoutes } from './ddi/ddi-routes.js';
 import { eventRoutes } from './events/event-routes.js';
@@ -24,6 +25,7 @@ export const ROUTES: readonly RouteDefinition[] = [
   ...deviceRoutes,
   ...trustRootRoutes,
   ...catalogueRoutes,
+  ...campaignRoutes,
   ...ddiRoutes,
   ...accessRoutes,
   ...auditRoutes,

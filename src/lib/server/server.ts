@@ -9,6 +9,7 @@ import { openAuthenticator } from './access/authenticator.js';
 import { type FirstStart, prepareFirstStart } from './access/first-start.js';
 import { openSettingsCache } from './access/settings-cache.js';
 import { openBlobStore } from './artifacts/blob-store.js';
+import { Campaigns } from './campaigns/campaigns.js';
 import type { ServerContext, ServerLog, ServerSettings } from './context.js';
 import type { Database } from './database/database.js';
 import { openPostgres } from './database/postgres.js';
@@ -96,6 +97,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     telemetry: open.use(new TelemetryIntake(telemetryLog, intake)),
     streams: new StreamSlots(settings.maxStreams),
     ownRequests: new OwnRequests(),
+    campaigns: open.use(new Campaigns({ isTimed })),
     stopping: stopping.signal,
   };
   const app = await buildApp({

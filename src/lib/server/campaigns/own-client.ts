@@ -18,10 +18,10 @@ type Method = Parameters<FleetClient['call']>[0];
 export class OwnClient implements FleetClient {
   readonly server = SERVER;
   readonly #requests: OwnRequests;
-  readonly #authorization: string;
+  readonly #authorization: () => string;
 
-  /** @param authorization value of the header, from `CampaignGrants.issue` */
-  constructor(requests: OwnRequests, authorization: string) {
+  /** @param authorization value of the header: that of a caller, or from `CampaignGrants.issue` */
+  constructor(requests: OwnRequests, authorization: () => string) {
     this.#requests = requests;
     this.#authorization = authorization;
   }
@@ -49,7 +49,7 @@ export class OwnClient implements FleetClient {
       headers: {
         ...(json !== undefined && { 'content-type': 'application/json' }),
         ...headers,
-        authorization: this.#authorization,
+        authorization: this.#authorization(),
       },
       ...(json === undefined ? body !== undefined && { payload: asPayload(body) } : { payload: JSON.stringify(json) }),
     });

@@ -6,7 +6,7 @@ export async function campaignTables(make: TableMaker): Promise<void> {
     'campaign',
     {
       ...{ id: 'id', tenant_id: '->> tenant', name: 'text', plan: 'text', plan_digest: 'text', phase: 'text' },
-      ...{ created_at: 'int', created_by: 'text', ended_at: 'int?' },
+      ...{ view: 'text', viewed_at: 'int', created_at: 'int', created_by: 'text', ended_at: 'int?' },
       // No references: a campaign outlives whoever it runs for, and stands still then.
       ...{ run_by: 'text', run_operator_id: 'int?', run_token_id: 'int?' },
     },
@@ -23,9 +23,9 @@ export async function campaignTables(make: TableMaker): Promise<void> {
   );
   await make.table('campaign_request', {
     ...{ id: 'id', campaign_id: '->> campaign', tenant_id: '->> tenant', body: 'text', created_at: 'int' },
-    ...{ created_by: 'text', operator_id: 'int?', token_id: 'int?' },
+    ...{ created_by: 'text', operator_id: 'int?', token_id: 'int?', done_at: 'int?', failure: 'text?' },
   });
-  await make.index('campaign_request', ['campaign_id', 'id']);
+  await make.index('campaign_request', ['done_at', 'campaign_id']);
   // What devices have told of errors lately.
   await make.index('event', ['tenant_id', 'type', 'time', 'seq']);
 }

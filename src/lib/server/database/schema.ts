@@ -394,7 +394,10 @@ interface CampaignTable {
   plan: Fixed<string>;
   /** SHA-256 of its canonical JSON. */
   plan_digest: Fixed<string>;
-  /** As its journal says, for whoever looks for campaigns that go on. */
+  /** JSON, what is told of it (rollout/campaign-view.ts) as of `viewed_at`; soon as its journal says, which is the truth. */
+  view: string;
+  viewed_at: number;
+  /** That of the view. */
   phase: string;
   created_at: Fixed<number>;
   /** Name of the principal. */
@@ -430,6 +433,9 @@ interface CampaignRequestTable {
   created_by: Fixed<string>;
   operator_id: Fixed<number | null>;
   token_id: Fixed<number | null>;
+  done_at: number | null;
+  /** JSON `{code, message, suggestions}`: why it was not done. */
+  failure: string | null;
 }
 
 /** One distribution set on its way to one device. */

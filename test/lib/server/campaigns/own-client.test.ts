@@ -1,23 +1,32 @@
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as z from 'zod/mini';
 import type { CampaignGrant, Holder } from '../../../../src/lib/server/access/campaign-grants.js';
 import { OwnClient } from '../../../../src/lib/server/campaigns/own-client.js';
 import { addOperator, auditedActions } from '../access/access-fixture.js';
 import { OTHER_TENANT, startTestServer, type TestServer } from '../server-fixture.js';
 
-function grantTo(server: TestServer, holder: Holder, { tenantId = 1 }: Partial<CampaignGrant> = {}) {
+let server: TestServer;
+beforeAll(async () => {
+  server = await startTestServer({ isShared: true });
+});
+afterAll(() => server.stop());
+
+function grantTo(holder: Holder, { tenantId = 1 }: Partial<CampaignGrant> = {}) {
   const { access, ownRequests } = server.running.context;
   const grant = access.grants.issue({ tenantId, campaign: 'spring', holder });
-  return { ...grant, client: new OwnClient(ownRequests, grant.authorization), end: () => grant[Symbol.dispose]() };
+  return {
+    ...grant,
+    client: new OwnClient(ownRequests, () => grant.authorization),
+    end: () => grant[Symbol.dispose](),
+  };
 }
 
 const whoami = z.object({ name: z.string(), permissions: z.optional(z.array(z.string())) });
 
 describe('a campaign in the server', () => {
   test('is itself to the audit log, for whoever it acts for', async () => {
-    const server = await startTestServer();
     const anna = await addOperator(server, 'anna', 'operator');
-    const { client } = grantTo(server, { operatorId: anna });
+    const { client } = grantTo({ operatorId: anna });
     await client.call('POST', '/rest/v1/targettags', { json: [{ name: 'spring.s1.0' }] });
     expect((await auditedActions(server)).at(-1)).toMatch(/^campaign:spring \(for anna\) tag\.created tag:\d+$/);
     const { name } = await client.call('GET', '/api/v1/whoami', { answer: whoami });
@@ -25,9 +34,8 @@ describe('a campaign in the server', () => {
   });
 
   test('may only what a campaign needs, though an administrator has started it', async () => {
-    const server = await startTestServer();
     const root = await addOperator(server, 'root', 'admin');
-    const { client } = grantTo(server, { operatorId: root });
+    const { client } = grantTo({ operatorId: root });
     for (const [method, path, json] of [
       ['GET', '/api/v1/audit', undefined],
       ['POST', '/api/v1/operators', { name: 'mole', role: 'admin', password: 'correct horse battery' }],
@@ -40,20 +48,18 @@ describe('a campaign in the server', () => {
   });
 
   test('is nobody once its step has ended, and to whoever guesses', async () => {
-    const server = await startTestServer();
-    const anna = await addOperator(server, 'anna', 'operator');
-    const { client, end } = grantTo(server, { operatorId: anna });
+    const anna = await addOperator(server, 'anna2', 'operator');
+    const { client, end } = grantTo({ operatorId: anna });
     await client.call('GET', '/api/v1/whoami');
     end();
     await expect(client.call('GET', '/api/v1/whoami')).rejects.toMatchObject({ code: 'AUTHENTICATION_FAILED' });
-    const guess = new OwnClient(server.running.context.ownRequests, 'campaign AAAA');
+    const guess = new OwnClient(server.running.context.ownRequests, () => 'campaign AAAA');
     await expect(guess.call('GET', '/api/v1/whoami')).rejects.toMatchObject({ code: 'AUTHENTICATION_FAILED' });
   });
 
   test('is nobody over a network, though the secret is right', async () => {
-    const server = await startTestServer();
-    const anna = await addOperator(server, 'anna', 'operator');
-    const { client, authorization } = grantTo(server, { operatorId: anna });
+    const anna = await addOperator(server, 'anna3', 'operator');
+    const { client, authorization } = grantTo({ operatorId: anna });
     await client.call('GET', '/api/v1/whoami');
     for (const value of [authorization, authorization.replace('campaign', 'Bearer')]) {
       const asked = await server.call('GET', '/api/v1/whoami', { as: { authorization: value } });
@@ -63,9 +69,8 @@ describe('a campaign in the server', () => {
   });
 
   test('loses what whoever it acts for loses, at once', async () => {
-    const server = await startTestServer();
-    const anna = await addOperator(server, 'anna', 'operator');
-    const { client } = grantTo(server, { operatorId: anna });
+    const anna = await addOperator(server, 'anna4', 'operator');
+    const { client } = grantTo({ operatorId: anna });
     const tag = () => client.call('POST', '/rest/v1/targettags', { json: [{ name: `t${Math.random()}` }] });
     await tag();
     await server.call('PATCH', `/api/v1/operators/${anna}`, { body: { role: 'viewer' } });
@@ -77,24 +82,22 @@ describe('a campaign in the server', () => {
   });
 
   test('ends with the API token that started it: revoked, expired', async () => {
-    const server = await startTestServer();
     const expiresAt = server.running.context.clock.now().getTime() + 86_400_000;
     const made = await server.call('POST', '/api/v1/tokens', { body: { name: 'ci', role: 'operator', expiresAt } });
-    const { client } = grantTo(server, { tokenId: made.body.id });
+    const { client } = grantTo({ tokenId: made.body.id });
     await client.call('GET', '/api/v1/whoami');
     server.advance(86_400_000);
     await expect(client.call('GET', '/api/v1/whoami')).rejects.toMatchObject({ code: 'AUTHENTICATION_FAILED' });
     const again = await server.call('POST', '/api/v1/tokens', { body: { name: 'ci2', role: 'operator' } });
-    const second = grantTo(server, { tokenId: again.body.id }).client;
+    const second = grantTo({ tokenId: again.body.id }).client;
     await second.call('GET', '/api/v1/whoami');
     await server.call('DELETE', `/api/v1/tokens/${again.body.id}`);
     await expect(second.call('GET', '/api/v1/whoami')).rejects.toMatchObject({ code: 'AUTHENTICATION_FAILED' });
   });
 
   test('is of one tenant', async () => {
-    const server = await startTestServer();
-    const theirs = await addOperator(server, 'anna', 'operator', OTHER_TENANT);
-    const { client } = grantTo(server, { operatorId: theirs });
+    const theirs = await addOperator(server, 'anna5', 'operator', OTHER_TENANT);
+    const { client } = grantTo({ operatorId: theirs });
     await expect(client.call('GET', '/api/v1/whoami')).rejects.toMatchObject({ code: 'AUTHENTICATION_FAILED' });
   });
 });

@@ -22,6 +22,7 @@ export const BODIES: Readonly<Record<string, { readonly type?: string; readonly 
 
   'PATCH /api/v1/operators/{operatorId}': { body: { role: 'viewer' } },
   'PATCH /api/v1/devices/{controllerId}': { body: { name: 'renamed' } },
+  'POST /api/v1/campaigns/{campaign}/requests': { body: { verb: 'pause' } },
   'POST /api/v1/releases/{digest}/yank': { body: { reason: 'melts' } },
   'POST /{tenant}/telemetry/v1/{controllerId}': {
     type: 'application/x-ndjson',

@@ -105,7 +105,14 @@ export async function createObjects(server: TestServer, tenant: string, tenantId
       ...{ ...made, device_id: device.id, set_id: set, type: 'forced', status: 'running', is_active: 1 },
       ...{ rollout_id: rollout, rollout_group_id: group, updated_at: now },
     });
+    const campaign = `of-${tenant.toLowerCase()}`;
+    await insert('campaign', {
+      ...{ ...made, name: campaign, plan: '{}', plan_digest: '0'.repeat(64), phase: 'running', viewed_at: now },
+      ...{ view: JSON.stringify({ name: campaign, stages: [], phase: 'running' }), ended_at: null },
+      ...{ run_by: 'test', run_operator_id: operator.body.id, run_token_id: null },
+    });
     const ids = {
+      campaign,
       ...{ tenant, controllerId: device.controllerId, key: 'key', group: `group-${tenant}` },
       ...{ operators: operator.body.id, tokens: token.body.id, tenants: tenantId, settings: 'pollingTime' },
       configs: 'pollingTime',

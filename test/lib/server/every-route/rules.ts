@@ -107,6 +107,14 @@ export const RULES: Readonly<Record<string, string>> = {
   'GET /api/v1/paths': 'software:read',
   'GET /api/v1/devices/{controllerId}/rollback-target': 'devices:read',
 
+  'POST /api/v1/campaigns': 'rollouts:write',
+  'GET /api/v1/campaigns': 'rollouts:read',
+  'GET /api/v1/campaigns/{campaign}': 'rollouts:read',
+  'GET /api/v1/campaigns/{campaign}/plan': 'rollouts:read',
+  'GET /api/v1/campaigns/{campaign}/journal': 'rollouts:read',
+  'POST /api/v1/campaigns/{campaign}/requests': 'rollouts:write',
+  'POST /api/v1/campaigns/stop-all': 'rollouts:write',
+
   // hawkBit's Management API.
   'GET /rest/v1/targets': 'devices:read',
   'POST /rest/v1/targets': 'devices:write',

@@ -1,0 +1,105 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { CampaignPhase } from '../../rollout/campaign-state.js';
+import type { CampaignRequest } from '../../rollout/campaign-view.js';
+import type { OperatorPrincipal } from '../access/principal.js';
+import { audit } from '../audit/audit.js';
+import type { ServerContext } from '../context.js';
+import { conflict, ServerFailure } from '../http/server-failure.js';
+import { findCampaign } from './campaign-row.js';
+import { holderColumns } from './holder.js';
+
+/** How long whoever asks waits until the process that drives campaigns has done it, and how often it is looked for. */
+const WAIT_MS = 5_000;
+const LOOK_EVERY_MS = 50;
+/** That wait to be done for one campaign: somebody asks again and again while nothing drives it. */
+const MAX_WAITING = 16;
+
+const ALLOWED: Readonly<Record<CampaignRequest['verb'], readonly CampaignPhase[]>> = {
+  pause: ['running'],
+  resume: ['paused'],
+  approve: ['running', 'paused'],
+  abort: ['running', 'paused'],
+  rollback: ['running', 'paused', 'aborting', 'finished', 'aborted', 'rollback-failed'],
+  'retry-failed': ['running', 'paused', 'finished'],
+};
+
+export interface CampaignAsk {
+  readonly name: string;
+  readonly request: CampaignRequest;
+  readonly principal: OperatorPrincipal;
+  /** Milliseconds since 1970. */
+  readonly now: number;
+}
+
+/**
+ * Writes down what somebody wants of a campaign, for the process that drives it.
+ *
+ * @returns number of the request
+ * @throws ServerFailure 404; 409: the campaign is in no phase for that, or too much waits already
+ */
+export function writeRequest(
+  { database }: Pick<ServerContext, 'database'>,
+  { name, request, principal, now }: CampaignAsk,
+): Promise<number> {
+  const { tenant } = principal;
+  return database.transaction(async (tx) => {
+    const row = await findCampaign(tx, tenant.id, name);
+    const phases = ALLOWED[request.verb];
+    if (!phases.includes(row.phase as CampaignPhase)) {
+      throw conflict(`the campaign ${name} is ${row.phase}, ${request.verb} needs ${phases.join(' or ')}`);
+    }
+    const { waiting } = await tx
+      .selectFrom('campaign_request')
+      .select(({ fn }) => fn.countAll<number>().as('waiting'))
+      .where('campaign_id', '=', row.id)
+      .where('done_at', 'is', null)
+      .executeTakeFirstOrThrow();
+    if (waiting >= MAX_WAITING) throw conflict(`${waiting} requests to the campaign ${name} wait to be done already`);
+    const { run_by, run_operator_id, run_token_id } = holderColumns(principal);
+    const { id } = await tx
+      .insertInto('campaign_request')
+      .values({
+        ...{ campaign_id: row.id, tenant_id: tenant.id, body: JSON.stringify(request), created_at: now },
+        ...{ created_by: run_by, operator_id: run_operator_id, token_id: run_token_id, done_at: null, failure: null },
+      })
+      .returning('id')
+      .executeTakeFirstOrThrow();
+    await audit(tx, {
+      ...{ tenantId: tenant.id, actor: principal.name, object: `campaign:${name}`, action: `campaign.${request.verb}` },
+      detail: request.remark === undefined ? {} : { remark: request.remark },
+      now,
+    });
+    return id;
+  });
+}
+
+/**
+ * Waits until a request was done, as long as somebody may be expected to wait.
+ *
+ * @throws ServerFailure 409 and others: why it was not done
+ */
+export async function waitForRequest(
+  { database }: Pick<ServerContext, 'database'>,
+  requestId: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const end = performance.now() + WAIT_MS;
+  for (;;) {
+    const row = await database.sql
+      .selectFrom('campaign_request')
+      .select(['done_at', 'failure'])
+      .where('id', '=', requestId)
+      .executeTakeFirst();
+    if (row === undefined || row.done_at !== null) return throwIfRefused(row?.failure ?? null);
+    if (performance.now() >= end || signal.aborted) return;
+    await delay(LOOK_EVERY_MS);
+  }
+}
+
+function throwIfRefused(failure: string | null): void {
+  if (failure === null) return;
+  const { code, message, suggestions } = JSON.parse(failure) as Record<'code' | 'message', string> & {
+    suggestions: string[];
+  };
+  throw new ServerFailure(code === 'CONFLICT' ? 409 : 422, code, message, { suggestions });
+}
