@@ -18,6 +18,9 @@ const PURPOSE = {
 /** From the p95 of a log-normal distribution to its deviation: the normal distribution's 95th percentile. */
 const NORMAL_P95 = 1.6448536269514722;
 
+/** Windows that are looked ahead for: years, where there is one a night. */
+const MAX_WINDOWS = 10_000;
+
 /** How an update goes that a device is given. Times are milliseconds; they count from when it was given. */
 export interface UpdateCourse {
   /** It has got it: from here on it may be harmed. */
@@ -79,7 +82,7 @@ export class UpdateCourses {
   #windowed(device: number, givenAt: number, beginsMs: number): number {
     if (this.#windows === undefined) return Math.round(beginsMs);
     const wait = this.#model.poll * 1000 * this.#draws.at(device, PURPOSE.window);
-    return Math.round(this.#windows.firstIn(givenAt + beginsMs, wait) - givenAt);
+    return Math.round(this.#windows.firstIn(givenAt, givenAt + beginsMs, wait) - givenAt);
   }
 }
 
@@ -88,35 +91,50 @@ function logUniform([from, to]: readonly [number, number], chance: number): numb
   return from >= to ? from : least * (Math.max(to, 1) / least) ** chance;
 }
 
-/** A window that many devices ask for is searched once. */
+/** Windows are searched once, in order, and looked up by all devices. */
 class WindowCache {
   readonly #times: WindowTimes;
-  #askedAt = Number.POSITIVE_INFINITY;
-  #next: ReturnType<WindowTimes['from']>;
+  readonly #known: { readonly opensAt: number; readonly closesAt: number }[] = [];
+  #isAll = false;
 
   constructor(times: WindowTimes) {
     this.#times = times;
   }
 
-  /** @returns milliseconds since 1970; Infinity where no window opens any more */
-  firstIn(at: number, waitMs: number): number {
+  /**
+   * @param givenAt never before that of an earlier call: windows are known from there on
+   * @param at      not before it
+   * @param waitMs  of a device that comes when one has just opened
+   * @returns milliseconds since 1970; Infinity where no window opens any more
+   */
+  firstIn(givenAt: number, at: number, waitMs: number): number {
     let from = at;
-    // A device that polls more rarely than windows are long misses some of them.
-    for (let tries = 0; tries < 1000; tries++) {
-      const window = this.#from(from);
+    for (let index = this.#firstClosingAfter(at); ; index++) {
+      const window = this.#known[index] ?? this.#another(givenAt);
       if (window === undefined) return Number.POSITIVE_INFINITY;
+      // A device that polls more rarely than windows are long misses some of them.
+      if (from >= window.closesAt) continue;
       if (window.opensAt <= from) return from;
       from = window.opensAt + waitMs;
+      if (from < window.closesAt) return from;
     }
-    return Number.POSITIVE_INFINITY;
   }
 
-  #from(at: number): ReturnType<WindowTimes['from']> {
-    const isKnown = at >= this.#askedAt && this.#next !== undefined && at < this.#next.closesAt;
-    if (!isKnown) {
-      this.#askedAt = at;
-      this.#next = this.#times.from(at);
+  #firstClosingAfter(at: number): number {
+    let [low, high] = [0, this.#known.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#known[middle]!.closesAt > at) high = middle;
+      else low = middle + 1;
     }
-    return this.#next;
+    return low;
+  }
+
+  #another(givenAt: number): { readonly opensAt: number; readonly closesAt: number } | undefined {
+    if (this.#isAll) return undefined;
+    const next = this.#times.from(this.#known.at(-1)?.closesAt ?? givenAt);
+    if (next === undefined || this.#known.length >= MAX_WINDOWS) this.#isAll = true;
+    else this.#known.push(next);
+    return next;
   }
 }

@@ -46,9 +46,16 @@ interface Stage extends FleetCount {
 }
 
 interface Portion {
+  readonly given: GivenPortion;
   /** Ascending. */
   readonly events: Float64Array;
   done: number;
+}
+
+/** Devices that were given the update together. What is counted changes as time goes by. */
+export interface GivenPortion {
+  readonly total: number;
+  readonly counts: Record<Exclude<keyof StageFigures, 'total'>, number>;
 }
 
 /**
@@ -82,7 +89,7 @@ export class VirtualFleet {
   }
 
   /** Gives the update to the devices of a stage from … up to, not including. */
-  give(stageIndex: number, from: number, to: number, now: number): void {
+  give(stageIndex: number, from: number, to: number, now: number): GivenPortion {
     const stage = this.#stages[stageIndex]!;
     const { devices } = this.#plan.stages[stageIndex]!;
     const { courses, first, stuckAfterMs } = stage;
@@ -105,9 +112,12 @@ export class VirtualFleet {
       if (turnsBad === Number.POSITIVE_INFINITY) continue;
       events[count++] = (given + turnsBad) * KINDS + (course.isSilent ? TURNS_BAD_SILENT : TURNS_BAD);
     }
-    stage.portions.push({ events: events.slice(0, count).sort(), done: 0 });
-    stage.offered += to - from;
-    stage.running += to - from;
+    const total = to - from;
+    const counts = { waiting: 0, running: total, stuck: 0, installed: 0, failed: 0, canceled: 0, already: 0, gone: 0 };
+    stage.portions.push({ given: { total, counts }, events: events.slice(0, count).sort(), done: 0 });
+    stage.offered += total;
+    stage.running += total;
+    return { total, counts };
   }
 
   /** Lets everything happen up to then. */
@@ -116,9 +126,14 @@ export class VirtualFleet {
     for (const stage of this.#stages) {
       let isOver = false;
       for (const portion of stage.portions) {
-        const { events } = portion;
+        const { events, given } = portion;
         let { done } = portion;
-        for (; done < events.length && events[done]! < until; done++) happen(stage, events[done]! % KINDS);
+        for (; done < events.length && events[done]! < until; done++) {
+          const kind = events[done]! % KINDS;
+          move(stage, kind);
+          move(given.counts, kind);
+          notice(stage, kind);
+        }
         portion.done = done;
         isOver ||= done === events.length;
       }
@@ -161,42 +176,43 @@ function failureShareOf({ failures }: FleetModel, model: string | null): number 
   );
 }
 
-function happen(stage: Stage, kind: number): void {
+type Moving = Record<'running' | 'stuck' | 'installed' | 'failed', number>;
+
+/** From where to where a device goes. */
+function move(counts: Moving, kind: number): void {
   switch (kind) {
-    case BEGINS:
-      stage.reached++;
-      break;
     case TURNS_STUCK:
-      stage.running--;
-      stage.stuck++;
+      counts.running--;
+      counts.stuck++;
       break;
     case BEGINS_STUCK:
-      stage.stuck--;
-      stage.running++;
-      stage.reached++;
+      counts.stuck--;
+      counts.running++;
       break;
     case INSTALLED:
-      stage.running--;
-      stage.installed++;
+      counts.running--;
+      counts.installed++;
       break;
     case INSTALLED_STUCK:
-      stage.stuck--;
-      stage.installed++;
+      counts.stuck--;
+      counts.installed++;
       break;
     case FAILED:
-      stage.running--;
-      stage.failed++;
+      counts.running--;
+      counts.failed++;
       break;
     case FAILED_STUCK:
-      stage.stuck--;
-      stage.failed++;
+      counts.stuck--;
+      counts.failed++;
       break;
-    case TURNS_BAD_SILENT:
-      stage.silent++;
-      stage.bad++;
-      break;
-    case TURNS_BAD:
-      stage.bad++;
-      break;
+  }
+}
+
+/** What a server does not see of it. */
+function notice(stage: FleetCount, kind: number): void {
+  if (kind === BEGINS || kind === BEGINS_STUCK) stage.reached++;
+  else if (kind === TURNS_BAD || kind === TURNS_BAD_SILENT) {
+    stage.bad++;
+    if (kind === TURNS_BAD_SILENT) stage.silent++;
   }
 }
