@@ -1,3 +1,4 @@
+import { numberText } from '../../core/number-text.js';
 import type { StageFigures } from '../observation.js';
 import { count, evidenceOf, type GateOpinion, nothingJudged } from './evidence.js';
 
@@ -5,7 +6,7 @@ import { count, evidenceOf, type GateOpinion, nothingJudged } from './evidence.j
 export function judgeCompleted(figures: StageFigures, isApproved: boolean): GateOpinion {
   const { devices, ended, open, judged } = evidenceOf(figures);
   if (open > 0) {
-    const reason = `${ended.toLocaleString('en-US')} of ${count(devices, 'device')} ended; all have to, as no success gate says how many`;
+    const reason = `${numberText(ended)} of ${count(devices, 'device')} ended; all have to, as no success gate says how many`;
     return { decision: 'hold', reason };
   }
   if (judged > 0) return { decision: 'advance', reason: `all ${count(devices, 'device')} ended` };

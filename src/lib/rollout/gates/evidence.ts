@@ -1,3 +1,4 @@
+import { numberText } from '../../core/number-text.js';
 import type { Decision, StageFigures } from '../observation.js';
 
 /** What a gate says of a stage. */
@@ -52,7 +53,7 @@ export function nothingJudged(figures: StageFigures): string {
 
 /** `1 device`, `1,200 devices` */
 export function count(number: number, noun: string): string {
-  return `${number.toLocaleString('en-US')} ${noun}${number === 1 ? '' : 's'}`;
+  return `${numberText(number)} ${noun}${number === 1 ? '' : 's'}`;
 }
 
 /**

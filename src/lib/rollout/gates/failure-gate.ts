@@ -1,3 +1,4 @@
+import { numberText } from '../../core/number-text.js';
 import type { GateOf } from '../gate-spec.js';
 import type { StageFigures } from '../observation.js';
 import { isCertainlyAtLeast, lowerBound } from '../statistics.js';
@@ -9,13 +10,13 @@ export function judgeFailure(gate: GateOf<'failure'>, figures: StageFigures): Ga
   const { atMostPercent, confidencePercent, minimumSample, otherwise } = gate;
   if (judged < minimumSample) {
     const sofar = judged === 0 ? nothingJudged(figures) : `${count(judged, 'device')} succeeded or failed`;
-    const reason = `${sofar}, ${minimumSample.toLocaleString('en-US')} needed to judge failures`;
+    const reason = `${sofar}, ${numberText(minimumSample)} needed to judge failures`;
     // Without a device that could still end it would hold for ever.
     return open > 0 ? { decision: 'hold', reason } : { decision: 'pause', reason: `${reason}, and no device is left` };
   }
   const bound = lowerBound(bad, judged, confidencePercent);
-  const stuck = figures.stuck > 0 ? ` (${figures.stuck.toLocaleString('en-US')} of them stuck)` : '';
-  const share = `${bad.toLocaleString('en-US')} of ${judged.toLocaleString('en-US')} failed${stuck}`;
+  const stuck = figures.stuck > 0 ? ` (${numberText(figures.stuck)} of them stuck)` : '';
+  const share = `${numberText(bad)} of ${numberText(judged)} failed${stuck}`;
   const certain = `at least ${percentText(bound, atMostPercent)} at ${confidencePercent} % confidence, at most ${atMostPercent} % allowed`;
   const isAbove = atMostPercent > 0 ? isCertainlyAtLeast(bad, judged, atMostPercent, confidencePercent) : bad > 0;
   if (isAbove) return { decision: otherwise, reason: `${share}: ${certain}` };

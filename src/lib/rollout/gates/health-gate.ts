@@ -1,3 +1,4 @@
+import { numberText } from '../../core/number-text.js';
 import type { GateOf } from '../gate-spec.js';
 import { type HealthOperator, type HealthRule, parseHealthRule } from '../health-rule.js';
 import type { Measurement } from '../observation.js';
@@ -16,12 +17,12 @@ export function judgeHealth(gate: GateOf<'health'>, measured: Measurement | unde
   if (measured === undefined || measured.sample === 0) return hold('nothing was measured');
   const { value, sample, control } = measured;
   if (sample < gate.minimumSample) {
-    return hold(`a sample of ${sample.toLocaleString('en-US')}, ${gate.minimumSample.toLocaleString('en-US')} needed`);
+    return hold(`a sample of ${numberText(sample)}, ${numberText(gate.minimumSample)} needed`);
   }
   if (!Number.isFinite(value)) return hold(`${value} is no measurement`);
   const rule = parseHealthRule(gate.rule);
   if (rule.comparedTo === 'value') {
-    const fact = `${valueText(rule, value)} in a sample of ${sample.toLocaleString('en-US')}`;
+    const fact = `${valueText(rule, value)} in a sample of ${numberText(sample)}`;
     if (compare(rule.operator, value, rule.limit)) return { decision: 'advance', reason: `${gate.rule}: ${fact}` };
     if (rule.of.kind !== 'metric' && !isCertainlyWrong(rule, value, sample)) {
       return hold(`${fact}, too small to be certain at ${CONFIDENCE_PERCENT} %`);

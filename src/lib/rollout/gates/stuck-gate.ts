@@ -1,3 +1,4 @@
+import { numberText } from '../../core/number-text.js';
 import type { GateOf } from '../gate-spec.js';
 import type { StageFigures } from '../observation.js';
 import { durationText } from './duration-text.js';
@@ -15,7 +16,7 @@ export function judgeStuck(gate: GateOf<'stuck'>, figures: StageFigures): GateOp
     return { decision: 'hold', reason: `none of ${count(figures.total, 'device')} has ended or been ${silent}` };
   }
   const reason =
-    `${stuck.toLocaleString('en-US')} of ${count(devices, 'device')} ${silent}: ` +
+    `${numberText(stuck)} of ${count(devices, 'device')} ${silent}: ` +
     `${percentText(stuck / devices, gate.atMostPercent)}, at most ${gate.atMostPercent} % allowed`;
   return { decision: stuck * 100 > devices * gate.atMostPercent ? gate.otherwise : 'advance', reason };
 }

@@ -1,3 +1,4 @@
+import { numberText } from '../../core/number-text.js';
 import type { GateOf } from '../gate-spec.js';
 import type { StageFigures } from '../observation.js';
 import { isCertainlyAtLeast, lowerBound, moreSuccessesNeeded } from '../statistics.js';
@@ -17,7 +18,7 @@ export function judgeSuccess(gate: GateOf<'success'>, figures: StageFigures): Ga
   const { atLeastPercent, confidencePercent, completedPercent } = gate;
   const bound = lowerBound(installed, judged, confidencePercent);
   const figuresText =
-    `${installed.toLocaleString('en-US')} of ${judged.toLocaleString('en-US')} installed: ` +
+    `${numberText(installed)} of ${numberText(judged)} installed: ` +
     `at least ${percentText(bound, atLeastPercent)} at ${confidencePercent} % confidence, ${atLeastPercent} % needed`;
 
   const isProved = isCertainlyAtLeast(installed, judged, atLeastPercent, confidencePercent);
@@ -31,14 +32,14 @@ export function judgeSuccess(gate: GateOf<'success'>, figures: StageFigures): Ga
   }
   return {
     decision: 'hold',
-    reason: `${figuresText}; ${needed.toLocaleString('en-US')} more without a failure would do`,
+    reason: `${figuresText}; ${numberText(needed)} more without a failure would do`,
   };
 }
 
 /** Even if every device that is left succeeded, it would not be enough. */
 function unreachable(evidence: Evidence, needed: number, figures: StageFigures, figuresText: string): GateOpinion {
   const more = Number.isFinite(needed)
-    ? `${needed.toLocaleString('en-US')} more without a failure would be needed`
+    ? `${numberText(needed)} more without a failure would be needed`
     : 'it can never be certain';
   const left = evidence.open === 0 ? 'no device is left' : `only ${count(evidence.open, 'device')} left`;
   const reason = `${figuresText}; ${more}, and ${left}`;

@@ -1,3 +1,4 @@
+import { numberText } from '../../core/number-text.js';
 import type { RolloutPlan } from '../plan.js';
 import type { FleetModel } from './fleet-model.js';
 import type { OnMoment, SimulatedEnd, SimulatedOutcome } from './outcome.js';
@@ -47,7 +48,11 @@ export function simulateHawkbit(
     for (let started = 0; started <= group && started < plan.stages.length; started++) {
       const { total, failed } = fleet.figures(started);
       if (failed * 100 <= errorPercent * total) continue;
-      return outcome('paused', now, `${failed} of ${total} devices of group ${started + 1} reported an error`);
+      return outcome(
+        'paused',
+        now,
+        `${numberText(failed)} of ${numberText(total)} devices of group ${started + 1} reported an error`,
+      );
     }
     if (group === plan.stages.length) continue;
     const { total, installed } = fleet.figures(group);

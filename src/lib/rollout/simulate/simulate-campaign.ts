@@ -142,8 +142,16 @@ class SimulatedCampaign {
     const soaked = soakedAt(this.#plan, stage, stages[stage]!.goodSince);
     const looks = this.#health.isAsked(stage) ? this.#now + observe * 1000 : Number.POSITIVE_INFINITY;
     const soon = this.#now + 1;
-    const event = Math.min(this.#fleet.nextAt, soaked > this.#now ? soaked : Infinity, this.#approvedAt ?? Infinity, looks);
-    const next = Math.min(observedAt(Math.max(event, soon), this.#startedAt, observe), Math.max(untilMs ?? Infinity, soon));
+    const event = Math.min(
+      this.#fleet.nextAt,
+      soaked > this.#now ? soaked : Infinity,
+      this.#approvedAt ?? Infinity,
+      looks,
+    );
+    const next = Math.min(
+      observedAt(Math.max(event, soon), this.#startedAt, observe),
+      Math.max(untilMs ?? Infinity, soon),
+    );
     if (!(next <= this.#startedAt + MAX_CAMPAIGN_MS)) return ['unfinished', reason];
     this.#now = next;
     this.#fleet.advance(next);

@@ -1,3 +1,4 @@
+import { numberText } from '../../core/number-text.js';
 import type { RolloutPlan } from '../plan.js';
 import type { FleetModel } from './fleet-model.js';
 import { simulateHawkbit } from './hawkbit-thresholds.js';
@@ -115,7 +116,9 @@ function notesOn(plan: RolloutPlan, devices: number, planned: number): string[] 
   const gates = plan.stages.flatMap((stage) => stage.gates.map(({ type }) => type));
   const notes: string[] = [];
   if (devices !== planned) {
-    notes.push(`The plan is for ${planned} devices; its stages keep their shares of ${devices}.`);
+    notes.push(
+      `The plan is for ${numberText(planned)} devices; its stages keep their shares of ${numberText(devices)}.`,
+    );
   }
   if (gates.includes('probe') || gates.includes('command')) notes.push('Probes and commands are taken to be good.');
   if (gates.includes('approval')) notes.push('Stages that wait for an approval alone get one.');
