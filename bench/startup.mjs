@@ -25,6 +25,8 @@ const cases = [
   ['ota apply', ['ota.js', 'apply', nothing, '--base', nothing, '--out', nothing], COMMAND_LIMIT],
   ['ota device status', ['ota.js', 'device', 'status', nothing], COMMAND_LIMIT],
   ['ota device boot', ['ota.js', 'device', 'boot', nothing], COMMAND_LIMIT],
+  ['ota rollout status', ['ota.js', 'rollout', 'status', '--profile', nothing], COMMAND_LIMIT],
+  ['ota rollout start', ['ota.js', 'rollout', 'start', nothing], COMMAND_LIMIT],
   ['fleet generate', ['fleet.js', 'generate', '--lines', '0'], COMMAND_LIMIT],
   ['fleet replay', ['fleet.js', 'replay', nothing, '--to', nothing, '--store', nothing], COMMAND_LIMIT],
   ['fleet dedupe stats', ['fleet.js', 'dedupe', 'stats', nothing], COMMAND_LIMIT],

@@ -8,7 +8,7 @@ const MAX_CHUNK_BYTES = 128 * 1024;
  *
  * Every command shares some modules with others, so splitting makes a chunk for each set of commands: dozens of small
  * files, and opening one takes longer than running it. A command reads its packs as a whole; therefore what no command
- * needs at its start lies apart, and what only `fleet` needs, too.
+ * needs at its start lies apart, and so does what only commands that talk to a fleet need.
  *
  * @param files path → CommonJS
  * @param imports path → `{ path, kind }` of what that file imports, as esbuild tells
@@ -19,12 +19,14 @@ export function packChunks(files, imports, entries) {
   const isSmall = ([path, code]) => basename(dirname(path)) === 'chunks' && code.length <= MAX_CHUNK_BYTES;
   const small = [...files].filter(isSmall);
   const early = reachable(entries, imports, ({ kind }) => kind !== 'dynamic-import');
-  const ofOthers = reachable(
-    entries.filter((path) => !isFleetOnly(path)),
-    imports,
-    () => true,
-  );
-  const packName = (path) => `packed${ofOthers.has(path) ? '' : '-fleet'}${early.has(path) ? '' : '-late'}.js`;
+  const circles = CIRCLES.map(({ name }) => {
+    const own = entries.filter((path) => circleOf(path) === name);
+    return { name, files: reachable(own, imports, () => true) };
+  });
+  const packName = (path) => {
+    const circle = circles.find(({ files: reached }) => reached.has(path))?.name ?? '';
+    return `packed${circle}${early.has(path) ? '' : '-late'}.js`;
+  };
   const packs = new Map(small.map(([path]) => [basename(path), packName(path)]));
   const kept = new Map();
   for (const file of files) {
@@ -37,8 +39,21 @@ export function packChunks(files, imports, entries) {
   return kept;
 }
 
-function isFleetOnly(path) {
-  return /\/(commands\/fleet|lib\/(catalog|dedupe|fleet-api|pipeline|query|server|swarm|telemetry|wire))\//.test(path);
+/**
+ * Commands and workers by what they share; each circle needs what is in its own pack and in those before it. The first
+ * pattern from the end that fits decides.
+ */
+const CIRCLES = [
+  { name: '', pattern: /./ },
+  {
+    name: '-fleet',
+    pattern: /\/(commands\/fleet|lib\/(catalog|dedupe|fleet-api|pipeline|query|server|swarm|telemetry|wire))\//,
+  },
+  { name: '-rollout', pattern: /\/(commands\/ota\/rollout|lib\/(rollout|campaign))\// },
+];
+
+function circleOf(path) {
+  return CIRCLES.findLast(({ pattern }) => pattern.test(path)).name;
 }
 
 function reachable(from, imports, isFollowed) {
