@@ -1,6 +1,6 @@
 import { OtaError } from '../core/errors.js';
 import type { GateOf, GateSpec } from './gate-spec.js';
-import { count, percentText } from './gates/evidence.js';
+import { count, numberText, percentText } from './gates/evidence.js';
 import { parseHealthRule } from './health-rule.js';
 import { parseProbeRule } from './probe-rule.js';
 import { isCertainlyAtLeast, successesNeeded } from './statistics.js';
@@ -46,17 +46,13 @@ function successFaults({ atLeastPercent, confidencePercent }: GateOf<'success'>,
   const needed = successesNeeded(atLeastPercent, confidencePercent);
   if (needed === Number.POSITIVE_INFINITY) return [`${asked} can never be certain, however many devices succeed`];
   if (needed <= devices) return [];
-  return [
-    `${asked} needs ${count(needed, 'device')} without a failure, the stage has ${devices.toLocaleString('en-US')}`,
-  ];
+  return [`${asked} needs ${count(needed, 'device')} without a failure, the stage has ${numberText(devices)}`];
 }
 
 function failureFaults(gate: GateOf<'failure'>, devices: number): string[] {
   const { atMostPercent, confidencePercent, minimumSample } = gate;
   if (minimumSample > devices) {
-    return [
-      `failure: a sample of ${count(minimumSample, 'device')} is needed, the stage has ${devices.toLocaleString('en-US')}`,
-    ];
+    return [`failure: a sample of ${count(minimumSample, 'device')} is needed, the stage has ${numberText(devices)}`];
   }
   if (atMostPercent === 0 || isCertainlyAtLeast(devices, devices, atMostPercent, confidencePercent)) return [];
   const allFail = Math.exp(Math.log1p(-confidencePercent / 100) / devices);
@@ -78,7 +74,7 @@ function healthFaults(gate: GateOf<'health'>, devices: number): string[] {
   if (rule !== undefined) return [`health: ${rule}`];
   if (gate.windowSeconds === 0) return ['health: a window of 0 s holds no message'];
   if (parseHealthRule(gate.rule).of.kind === 'offline' && gate.minimumSample > devices) {
-    const has = devices.toLocaleString('en-US');
+    const has = numberText(devices);
     return [`health: ${gate.rule} needs ${count(gate.minimumSample, 'device')}, the stage has ${has}`];
   }
   return [];
