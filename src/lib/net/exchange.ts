@@ -20,6 +20,8 @@ export interface ExchangeOptions {
   credential?: HttpCredential | undefined;
   /** Redirects to follow at most. */
   redirects: number;
+  /** Refuse redirects to another origin: whoever answers there must not be able to send us elsewhere. */
+  staysAtOrigin?: boolean;
   signal?: AbortSignal | undefined;
 }
 
@@ -44,6 +46,9 @@ export async function exchange(start: URL, options: ExchangeOptions): Promise<An
     answer.body.destroy();
     if (followed === options.redirects) throw refused(start, `it was redirected more than ${options.redirects} times`);
     url = redirectTarget(url, answer.headers.location, start);
+    if (options.staysAtOrigin && url.origin !== start.origin) {
+      throw refused(start, `it was redirected to another origin (${printableUrl(url)})`);
+    }
   }
 }
 

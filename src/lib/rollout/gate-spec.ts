@@ -56,6 +56,9 @@ const health = z.strictObject({
   otherwise: consequence,
 });
 
+/** Name of an environment variable that holds a bearer token. A plan is reviewed and sent around: the token is never in it. */
+export const tokenEnv = z.string().check(z.regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'expected the name of a variable'));
+
 const text = (maxLength: number) => z.string().check(z.minLength(1), z.maxLength(maxLength));
 
 const probe = z.strictObject({
@@ -65,6 +68,8 @@ const probe = z.strictObject({
   pointer: z.optional(z.string().check(z.maxLength(512))),
   /** `< 0.01`, `== "ok"`, of the value that `pointer` names. */
   rule: z.optional(text(128)),
+  /** For the address alone, and only where a campaign runs on this machine. */
+  tokenEnv: z.optional(tokenEnv),
   timeoutSeconds: z.number().check(z.minimum(0.1), z.maximum(300)),
   everySeconds: seconds,
   otherwise: consequence,

@@ -8,6 +8,8 @@ import { isCertainlyAtLeast, successesNeeded } from './statistics.js';
 /** A failure gate that lets so many fail is none, when another gate asks for more successes than it leaves. */
 const LOOSE_FAILURE_PERCENT = 25;
 
+const LOOPBACK = /^(?:localhost|\[::1\]|127(?:\.\d+){3})$/;
+
 /**
  * What is wrong with the gates of a stage: those that its devices can never pass, can never fail, or that contradict each other.
  *
@@ -80,7 +82,7 @@ function healthFaults(gate: GateOf<'health'>, devices: number): string[] {
   return [];
 }
 
-function probeFaults({ url, pointer, rule }: GateOf<'probe'>): string[] {
+function probeFaults({ url, pointer, rule, tokenEnv }: GateOf<'probe'>): string[] {
   const faults: string[] = [];
   const address = URL.parse(url);
   if (address?.protocol !== 'https:' && address?.protocol !== 'http:') {
@@ -88,6 +90,8 @@ function probeFaults({ url, pointer, rule }: GateOf<'probe'>): string[] {
   } else if (address.username !== '' || address.password !== '') {
     // A plan is reviewed, stored and sent around.
     faults.push('probe: its address holds a password, and a plan must hold none');
+  } else if (tokenEnv !== undefined && address.protocol === 'http:' && !LOOPBACK.test(address.hostname)) {
+    faults.push('probe: its token would be sent in clear text, as its address is none of https');
   }
   if (pointer !== undefined && !isPointer(pointer)) faults.push('probe: its pointer is no JSON pointer (RFC 6901)');
   if (rule !== undefined && pointer === undefined) faults.push('probe: a rule without a pointer speaks of no value');

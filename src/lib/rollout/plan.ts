@@ -1,5 +1,5 @@
 import * as z from 'zod/mini';
-import { gateSpec } from './gate-spec.js';
+import { gateSpec, tokenEnv } from './gate-spec.js';
 
 /**
  * A plan: everything that is decided before the first device is touched. What is not in it cannot happen.
@@ -129,6 +129,8 @@ export const rolloutPlan = z.strictObject({
   allowedDriftPercent: percent,
   /** Told of each decision of a gate; null: nobody. */
   webhook: z.nullable(text(2_048)),
+  /** As `tokenEnv` of a probe. */
+  webhookTokenEnv: z.optional(tokenEnv),
   /** What the planner did that nobody asked for, a sentence each. */
   notes: z.array(text(1_024)).check(z.maxLength(256)),
   forecast: z.strictObject({

@@ -43,6 +43,7 @@ test('finds nothing wrong with gates that a stage can pass and fail', () => {
     health('errorRate < 1%', 5_000),
     probe({ pointer: '/data/result/0/value/1', rule: '< 0.01' }),
     probe({}),
+    probe({ url: 'http://127.0.0.1:9090/', tokenEnv: 'MONITOR_TOKEN' }),
     { type: 'command', argv: ['true'], timeoutSeconds: 1, everySeconds: 1, otherwise: 'pause' },
     { type: 'approval' },
   ];
@@ -96,6 +97,12 @@ describe('says of', () => {
       [probe({ url: 'https://me:secret@example.com/' })],
       9,
       'probe: its address holds a password, and a plan must hold none',
+    ],
+    [
+      'a token for everybody',
+      [probe({ url: 'http://example.com/', tokenEnv: 'MONITOR_TOKEN' })],
+      9,
+      'probe: its token would be sent in clear text, as its address is none of https',
     ],
     ['a pointer', [probe({ pointer: 'data', rule: '< 1' })], 9, 'probe: its pointer is no JSON pointer (RFC 6901)'],
     ['a rule of nothing', [probe({ rule: '< 1' })], 9, 'probe: a rule without a pointer speaks of no value'],
