@@ -1,6 +1,7 @@
 import { OtaError } from '../core/errors.js';
+import { numberText } from '../core/number-text.js';
 import type { GateOf, GateSpec } from './gate-spec.js';
-import { count, numberText, percentText } from './gates/evidence.js';
+import { count, percentText } from './gates/evidence.js';
 import { parseHealthRule } from './health-rule.js';
 import { parseProbeRule } from './probe-rule.js';
 import { isCertainlyAtLeast, successesNeeded } from './statistics.js';

@@ -1,6 +1,6 @@
 import { numberText } from '../../core/number-text.js';
 import type { StageFigures } from '../observation.js';
-import { count, evidenceOf, type GateOpinion, nothingJudged, numberText } from './evidence.js';
+import { count, evidenceOf, type GateOpinion, nothingJudged } from './evidence.js';
 
 /** What holds of a stage that has no success gate, which would say how many have to have ended: all of them have to. */
 export function judgeCompleted(figures: StageFigures, isApproved: boolean): GateOpinion {

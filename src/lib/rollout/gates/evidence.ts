@@ -71,8 +71,3 @@ export function percentText(share: number, against = -1): string {
   }
   return `${(share * 100).toFixed(8)} %`;
 }
-
-/** `1200000` as `1,200,000` */
-export function numberText(number: number): string {
-  return String(number).replace(/\B(?=(\d{3})+$)/g, ',');
-}

@@ -2,7 +2,7 @@ import { numberText } from '../../core/number-text.js';
 import type { GateOf } from '../gate-spec.js';
 import type { StageFigures } from '../observation.js';
 import { isCertainlyAtLeast, lowerBound } from '../statistics.js';
-import { count, evidenceOf, type GateOpinion, nothingJudged, numberText, percentText } from './evidence.js';
+import { count, evidenceOf, type GateOpinion, nothingJudged, percentText } from './evidence.js';
 
 /** Whether it is certain that too many devices fail. Stuck ones count as failed. */
 export function judgeFailure(gate: GateOf<'failure'>, figures: StageFigures): GateOpinion {

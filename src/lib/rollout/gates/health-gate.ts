@@ -3,7 +3,7 @@ import type { GateOf } from '../gate-spec.js';
 import { type HealthOperator, type HealthRule, parseHealthRule } from '../health-rule.js';
 import type { Measurement } from '../observation.js';
 import { lowerBound, upperBound } from '../statistics.js';
-import { type GateOpinion, numberText, percentText } from './evidence.js';
+import { type GateOpinion, percentText } from './evidence.js';
 
 /** A share that only a small sample puts on the wrong side stops nothing. */
 const CONFIDENCE_PERCENT = 95;

@@ -2,7 +2,7 @@ import { numberText } from '../../core/number-text.js';
 import type { GateOf } from '../gate-spec.js';
 import type { StageFigures } from '../observation.js';
 import { durationText } from './duration-text.js';
-import { count, evidenceOf, type GateOpinion, numberText, percentText } from './evidence.js';
+import { count, evidenceOf, type GateOpinion, percentText } from './evidence.js';
 
 /**
  * How many devices of the stage have fallen silent on their way. It speaks of these very devices and infers nothing, so it

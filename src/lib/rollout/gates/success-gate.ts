@@ -2,15 +2,7 @@ import { numberText } from '../../core/number-text.js';
 import type { GateOf } from '../gate-spec.js';
 import type { StageFigures } from '../observation.js';
 import { isCertainlyAtLeast, lowerBound, moreSuccessesNeeded } from '../statistics.js';
-import {
-  count,
-  type Evidence,
-  evidenceOf,
-  type GateOpinion,
-  nothingJudged,
-  numberText,
-  percentText,
-} from './evidence.js';
+import { count, type Evidence, evidenceOf, type GateOpinion, nothingJudged, percentText } from './evidence.js';
 
 /** How many devices installed the update, and what that says of all that would get it. */
 export function judgeSuccess(gate: GateOf<'success'>, figures: StageFigures): GateOpinion {
