@@ -93,7 +93,8 @@ function isLocal({ driver }: RolloutSession, { local }: CampaignHostFlags): bool
 }
 
 async function serverHost({ client }: RolloutSession): Promise<CampaignHost> {
-  throw new OtaError('USAGE', `${client.server}: campaigns cannot be asked for there yet`);
+  const { openServerHost } = await import('../lib/campaign/server-host.js');
+  return openServerHost(client);
 }
 
 async function localHost(
