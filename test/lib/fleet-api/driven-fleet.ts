@@ -95,19 +95,19 @@ export function some({ status, total, counts }: PortionProgress): object {
  * @param at from 1
  */
 export function brokenClient(client: FleetClient, at: number, moment: 'before' | 'after') {
-  let calls = 0;
+  const methods: string[] = [];
   const broken: FleetClient = {
     server: client.server,
     async call(method, path, request) {
-      calls += 1;
+      methods.push(method);
       const lost = () => new OtaError('NETWORK_FAILED', `${path}: the connection failed`);
-      if (calls === at && moment === 'before') throw lost();
+      if (methods.length === at && moment === 'before') throw lost();
       const answer = await client.call(method, path, request);
-      if (calls === at && moment === 'after') throw lost();
+      if (methods.length === at && moment === 'after') throw lost();
       return answer;
     },
     open: (method, path, request) => client.open(method, path, request),
     [Symbol.asyncDispose]: async () => undefined,
   };
-  return { client: broken, calls: () => calls };
+  return { client: broken, methods };
 }
