@@ -1,32 +1,20 @@
 import { homedir } from 'node:os';
-import { isAbsolute, join, resolve } from 'node:path';
+import { isAbsolute, join } from 'node:path';
 import { Flags } from '@oclif/core';
 import { OtaError } from '../lib/core/errors.js';
 import { escapeText } from '../lib/core/text.js';
-import { bearer, type CredentialSource } from '../lib/fleet-api/credential.js';
+import { basic, bearer, type CredentialSource } from '../lib/fleet-api/credential.js';
 import type { FleetClient, FleetClientOptions } from '../lib/fleet-api/fleet-client.js';
 import { profileCredential } from '../lib/fleet-api/profile-credential.js';
 import { openProfiles, type Profile, type ProfileStore, type Profiles } from '../lib/fleet-api/profiles.js';
-import { parseServerAddress } from '../lib/fleet-api/server-address.js';
-import { type HttpPolicy, httpPolicyFromEnvironment } from '../lib/net/http-policy.js';
+import { type DriverKind, parseDriverAddress, parseServerAddress } from '../lib/fleet-api/server-address.js';
+import type { HttpPolicy } from '../lib/net/http-policy.js';
+import type { HttpTrace } from '../lib/net/http-trace.js';
 import { systemPacing } from '../lib/net/pacing.js';
 import { secretOfEnvironment } from '../lib/ui/secret.js';
+import { type ConnectionFiles, connectionFlags, filesOf, fleetPolicy } from './server-connection.js';
 
 const GROUP = 'SERVER';
-
-/** How a connection to a fleet server is made. */
-export const connectionFlags = {
-  ca: Flags.file({
-    summary: "Authorities of the server's certificate, PEM, instead of the public ones.",
-    helpValue: 'FILE',
-    helpGroup: GROUP,
-  }),
-  'insecure-http': Flags.boolean({
-    summary: 'Send credentials without TLS to another machine.',
-    default: false,
-    helpGroup: GROUP,
-  }),
-};
 
 /** What every command has that talks to a fleet server: where it is and who one is there. */
 export const fleetSessionFlags = {
@@ -46,20 +34,29 @@ export const fleetSessionFlags = {
     helpGroup: GROUP,
   }),
   ...connectionFlags,
+  'trace-http': Flags.file({
+    summary: 'New file to write each request to the server to, without secrets, one line of JSON each.',
+    helpValue: 'FILE',
+    helpGroup: GROUP,
+  }),
 };
 
-export interface FleetSessionFlags {
+export interface FleetSessionFlags extends ConnectionFiles {
   readonly server?: string | undefined;
   readonly profile?: string | undefined;
   readonly 'token-env'?: string | undefined;
-  readonly ca?: string | undefined;
+  readonly 'trace-http'?: string | undefined;
+  /** Name and password in place of a login. */
+  readonly username?: string | undefined;
+  readonly 'password-env'?: string | undefined;
   readonly 'insecure-http': boolean;
 }
 
 /** A server, and who one is there. */
 export interface FleetSession {
   readonly client: FleetClient;
-  /** Undefined with a token of the environment. */
+  readonly driver: DriverKind;
+  /** Undefined with a token or password of the environment. */
   readonly profile: { readonly name: string; readonly value: Profile } | undefined;
 }
 
@@ -72,37 +69,94 @@ export function profileStore(environment: Environment, signal?: AbortSignal): Pr
   return openProfiles(join(base, 'ota-fleet', 'servers.json'), systemPacing, signal);
 }
 
-/** Proxies as everywhere; the token that OTA_HTTP_TOKEN holds for downloads is not for fleet servers. */
-export function fleetPolicy(environment: Environment, ca: string | undefined): HttpPolicy {
-  const policy = httpPolicyFromEnvironment({ ...environment, OTA_HTTP_TOKEN: undefined });
-  return ca === undefined ? policy : { ...policy, caFile: resolve(ca) };
-}
-
 /**
  * Opens the server that flags, configuration or the current login name. A login is sent to its own server alone.
  *
+ * @param drivers what the command can talk to; fleet servers alone unless said
  * @throws OtaError AUTHENTICATION_FAILED: not logged in; USAGE, NOT_FOUND, CONFIG_INVALID
  */
 export async function openFleetSession(
   flags: FleetSessionFlags,
-  { environment, signal }: { environment: Environment; signal?: AbortSignal },
+  {
+    environment,
+    signal,
+    drivers = ['fleet'],
+  }: { environment: Environment; signal?: AbortSignal; drivers?: readonly DriverKind[] },
 ): Promise<FleetSession> {
   const store = profileStore(environment, signal);
-  const named = flags.server === undefined ? undefined : serverOf(flags.server, flags);
-  const token = tokenOf(flags);
-  if (token !== undefined && named !== undefined) {
-    const policy = fleetPolicy(environment, flags.ca);
-    return { client: await openClient({ server: named, credential: bearer(token), policy }), profile: undefined };
+  const named = flags.server === undefined ? undefined : addressOf(flags.server, flags);
+  const given = givenCredential(flags);
+  const open = async (server: string, credential: CredentialSource, files: ConnectionFiles) => {
+    const trace = await traceOf(flags['trace-http']);
+    const client = await openClient({ server, credential, policy: fleetPolicy(environment, files), trace });
+    return trace === undefined ? client : tracedClient(client, trace);
+  };
+  if (given !== undefined && named !== undefined) {
+    requireDriver(named.driver, drivers, named.server);
+    return { client: await open(named.server, given, flags), driver: named.driver, profile: undefined };
   }
-  const { name, value } = chosenProfile(await store.read(), { name: flags.profile, server: named });
-  const server = serverOf(value.server, {
-    'insecure-http': flags['insecure-http'] || value.isPlainAllowed === true,
+  const { name, value } = chosenProfile(await store.read(), { name: flags.profile, server: named?.server });
+  const driver = value.driver ?? 'fleet';
+  if (named?.isExplicit && named.driver !== driver) throw otherDriver(name, { driver, asked: named.driver });
+  requireDriver(driver, drivers, value.server);
+  const server = parseServerAddress(value.server, {
+    isPlainAllowed: flags['insecure-http'] || value.isPlainAllowed === true,
   });
-  const policy = fleetPolicy(environment, flags.ca ?? value.ca);
-  const credential: CredentialSource =
-    token === undefined ? loginCredential({ store, name, server, policy }) : bearer(token);
-  const client = await openClient({ server, credential, policy });
-  return { client, profile: token === undefined ? { name, value } : undefined };
+  const files = filesOf(value, flags);
+  const credential = given ?? loginCredential({ store, name, server, policy: fleetPolicy(environment, files) });
+  const client = await open(server, credential, files);
+  return { client, driver, profile: given === undefined ? { name, value } : undefined };
+}
+
+function addressOf(text: string, flags: { readonly 'insecure-http': boolean }) {
+  const parsed = parseDriverAddress(text, { isPlainAllowed: flags['insecure-http'] });
+  return { ...parsed, isExplicit: /^[a-z0-9]+\+/i.test(text) };
+}
+
+function requireDriver(driver: DriverKind, drivers: readonly DriverKind[], server: string): void {
+  if (drivers.includes(driver)) return;
+  throw new OtaError('USAGE', `${server} is a hawkBit, and this command talks to fleet servers only`, [
+    'Name another server with --server, or another login with --profile.',
+  ]);
+}
+
+function otherDriver(name: string, { driver, asked }: { driver: DriverKind; asked: DriverKind }): OtaError {
+  return new OtaError('USAGE', `the login "${escapeText(name)}" is for a ${driver} server, not for a ${asked} one`, [
+    'Log in again with the address that you mean.',
+  ]);
+}
+
+/** Whatever flags say in place of a login. */
+function givenCredential(flags: FleetSessionFlags): CredentialSource | undefined {
+  const token = tokenOf(flags);
+  if (token !== undefined) return bearer(token);
+  const { username, 'password-env': variable } = flags;
+  if (username === undefined || variable === undefined) return undefined;
+  return basic(checkedUsername(username), secretOfEnvironment(variable, 'password-env'));
+}
+
+/** @throws OtaError USAGE: RFC 7617 parts name and password at the first colon */
+export function checkedUsername(name: string): string {
+  if (/^[^:\p{Cc}]{1,256}$/u.test(name)) return name;
+  throw new OtaError('USAGE', 'the user name is empty, too long, or has a colon or a control character in it');
+}
+
+async function traceOf(path: string | undefined): Promise<HttpTrace | undefined> {
+  if (path === undefined) return undefined;
+  const { openHttpTrace } = await import('../lib/net/http-trace.js');
+  return openHttpTrace(path);
+}
+
+function tracedClient(client: FleetClient, trace: HttpTrace): FleetClient {
+  return {
+    server: client.server,
+    call: (method, path, request) => client.call(method, path, request),
+    open: (method, path, request) => client.open(method, path, request),
+    async [Symbol.asyncDispose]() {
+      await client[Symbol.asyncDispose]();
+      trace[Symbol.dispose]();
+    },
+  };
 }
 
 /**
@@ -116,7 +170,7 @@ export async function loginAuthorization(
 ): Promise<string> {
   const store = profileStore(environment, signal);
   const { name, value } = chosenProfile(await store.read(), { name: undefined, server });
-  const policy = fleetPolicy(environment, value.ca);
+  const policy = fleetPolicy(environment, filesOf(value));
   const { authorization } = await loginCredential({ store, name, server: value.server, policy }).current();
   return authorization;
 }
@@ -160,10 +214,6 @@ export function checkedToken(text: string): string {
   throw new OtaError('USAGE', 'what was given is no token: expected 8 characters or more and no white space', [
     '`fleet serve` writes the first one to DATA/admin-token.',
   ]);
-}
-
-function serverOf(text: string, flags: { readonly 'insecure-http': boolean }): string {
-  return parseServerAddress(text, { isPlainAllowed: flags['insecure-http'] });
 }
 
 /** The profile that is named; else the one for the server, the current one first; else the current one. */

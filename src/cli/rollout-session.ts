@@ -12,6 +12,19 @@ export const rolloutSessionFlags = {
     helpValue: '[hawkbit+]URL',
     helpGroup: 'SERVER',
   }),
+  username: Flags.string({
+    summary: 'User of a hawkBit, with --password-env; no login is needed then.',
+    helpValue: 'NAME',
+    helpGroup: 'SERVER',
+    dependsOn: ['password-env'],
+    exclusive: ['token-env'],
+  }),
+  'password-env': Flags.string({
+    summary: 'Name of the environment variable that holds the password.',
+    helpValue: 'NAME',
+    helpGroup: 'SERVER',
+    dependsOn: ['username'],
+  }),
 };
 
 export type RolloutSessionFlags = FleetSessionFlags;
@@ -33,14 +46,18 @@ export async function openRolloutSession(
   flags: RolloutSessionFlags,
   where: { environment: Readonly<Record<string, string | undefined>>; signal?: AbortSignal },
 ): Promise<RolloutSession> {
-  const session = await openFleetSession(flags, where);
+  const session = await openFleetSession(flags, { ...where, drivers: ['fleet', 'hawkbit'] });
   // The driver ends the client.
   const driver = await openDriver(session);
   const { client } = session;
   return { driver, client, by: nameOf(session), [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose]() };
 }
 
-async function openDriver({ client }: FleetSession): Promise<FleetDriver> {
+async function openDriver({ client, driver }: FleetSession): Promise<FleetDriver> {
+  if (driver === 'hawkbit') {
+    const { openHawkbitDriver } = await import('../lib/fleet-api/hawkbit-driver.js');
+    return openHawkbitDriver(client, { address: client.server });
+  }
   const { openFleetDriver } = await import('../lib/fleet-api/fleet-driver.js');
   return openFleetDriver(client, { address: client.server });
 }

@@ -1,5 +1,6 @@
 import { Flags } from '@oclif/core';
-import { chosenProfile, fleetPolicy, profileStore } from '../../cli/fleet-session.js';
+import { chosenProfile, profileStore } from '../../cli/fleet-session.js';
+import { filesOf, fleetPolicy } from '../../cli/server-connection.js';
 import { OtaError } from '../../lib/core/errors.js';
 import type { Profile } from '../../lib/fleet-api/profiles.js';
 import { endSession, refreshSession } from '../../lib/fleet-api/sessions.js';
@@ -41,8 +42,8 @@ export default class Logout extends BaseCommand {
   }
 
   /** The access token may be old; a session ends by a fresh one. */
-  async #end({ server, ca }: Profile, refreshToken: string): Promise<boolean> {
-    const connection = { server, policy: fleetPolicy(process.env, ca) };
+  async #end(profile: Profile, refreshToken: string): Promise<boolean> {
+    const connection = { server: profile.server, policy: fleetPolicy(process.env, filesOf(profile)) };
     try {
       const { accessToken } = await refreshSession(connection, refreshToken);
       await endSession(connection, accessToken);

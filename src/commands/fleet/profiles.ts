@@ -16,17 +16,19 @@ export default class ProfilesList extends BaseCommand {
   async run(): Promise<object> {
     await this.parse(ProfilesList);
     const { current, profiles } = await profileStore(process.env, this.signal).read();
-    const logins = Object.entries(profiles).map(([name, { server, tenant, name: who, role, session }]) => ({
-      ...{ name, isCurrent: name === current, server, tenant, as: who, role },
-      expires: session === undefined ? null : new Date(session.expiresAt).toISOString(),
-    }));
+    const logins = Object.entries(profiles).map(
+      ([name, { server, driver = 'fleet', tenant, name: who, role, session }]) => ({
+        ...{ name, isCurrent: name === current, server, driver, tenant, as: who, role },
+        expires: session === undefined ? null : new Date(session.expiresAt).toISOString(),
+      }),
+    );
     if (logins.length === 0) this.note('You are logged in nowhere; run `fleet login URL`');
     else {
       const rows = logins.map((login) => [
-        ...[login.isCurrent ? '*' : '', login.name, login.server, login.tenant, login.as, login.role],
+        ...[login.isCurrent ? '*' : '', login.name, login.server, login.driver, login.tenant, login.as, login.role],
         login.expires ?? '',
       ]);
-      this.print(await gridText(['', 'LOGIN', 'SERVER', 'TENANT', 'NAME', 'ROLE', 'EXPIRES'], rows));
+      this.print(await gridText(['', 'LOGIN', 'SERVER', 'KIND', 'TENANT', 'NAME', 'ROLE', 'EXPIRES'], rows));
     }
     return { profiles: logins };
   }

@@ -1,4 +1,5 @@
-import { fleetSessionFlags, openFleetSession } from '../../cli/fleet-session.js';
+import { type FleetSession, fleetSessionFlags, openFleetSession } from '../../cli/fleet-session.js';
+import { userinfoOf } from '../../lib/fleet-api/hawkbit-login.js';
 import { BaseCommand } from '../../lib/ui/base-command.js';
 import { factsText } from '../../lib/ui/table.js';
 import { whoami } from '../../lib/wire/access.js';
@@ -23,8 +24,11 @@ export default class WhoAmI extends BaseCommand {
 
   async run(): Promise<object> {
     const { flags } = await this.parse(WhoAmI);
-    const session = await openFleetSession(flags, { environment: process.env, signal: this.signal });
+    const session = await openFleetSession(flags, {
+      ...{ environment: process.env, signal: this.signal, drivers: ['fleet', 'hawkbit'] },
+    });
     await using client = session.client;
+    if (session.driver === 'hawkbit') return await this.#hawkbit(session);
     const who = await client.call('GET', '/api/v1/whoami', { answer: whoami, signal: this.signal });
     const endsAt = session.profile?.value.session?.expiresAt;
     const expires = endsAt === undefined ? undefined : new Date(endsAt).toISOString();
@@ -39,6 +43,33 @@ export default class WhoAmI extends BaseCommand {
         ['expires', expires],
       ]),
     );
-    return { server: client.server, profile: session.profile?.name ?? null, ...who, expires: expires ?? null };
+    return {
+      ...{ server: client.server, driver: 'fleet', profile: session.profile?.name ?? null, ...who },
+      expires: expires ?? null,
+    };
+  }
+
+  /** hawkBit does not say what somebody may do. */
+  async #hawkbit({ client, profile }: FleetSession): Promise<object> {
+    const { tenant, name } = await userinfoOf(client, this.signal);
+    const as = profile?.value.name ?? name ?? null;
+    this.print(
+      factsText([
+        ['server', client.server],
+        ['kind', 'hawkbit'],
+        ['login', profile?.name],
+        ['tenant', tenant],
+        ['name', as ?? undefined],
+      ]),
+    );
+    return {
+      ...{ server: client.server, driver: 'hawkbit', profile: profile?.name ?? null, tenant, name: as },
+      ...{
+        role: null,
+        permissions: null,
+        by: profile?.value.password === undefined ? 'token' : 'password',
+        expires: null,
+      },
+    };
   }
 }

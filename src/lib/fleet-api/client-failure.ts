@@ -19,6 +19,9 @@ export function clientFailure(status: number, body: unknown, asked: string): Ota
       `${asked}: the server answers ${status}${said}`,
       suggestions.length > 0 ? suggestions : next,
     );
+  // A quota is full until somebody makes room: asking again does not help (hawkBit tells both with 429).
+  if (isQuota(body))
+    return failure('LIMIT_EXCEEDED', ['Ask the operator of the server for a higher quota, or send less.']);
   // Our own server names the reason as the library does: a package it refuses ends as it would end here.
   if (code !== undefined && status === 422 && Object.hasOwn(EXIT_STATUS, code)) {
     return new OtaError(code as ErrorCode, message ?? asked, suggestions);
@@ -44,6 +47,12 @@ export function clientFailure(status: number, body: unknown, asked: string): Ota
     default:
       return failure('HTTP_STATUS', ['Try again later; the log of the server tells more.']);
   }
+}
+
+/** hawkBit's `hawkbit.server.error.quota.…` */
+function isQuota(body: unknown): boolean {
+  const { errorCode } = (body ?? {}) as { errorCode?: unknown };
+  return typeof errorCode === 'string' && errorCode.startsWith('hawkbit.server.error.quota.');
 }
 
 interface Told {

@@ -16,3 +16,13 @@ export function bearer(token: string): CredentialSource {
   const credential = { authorization: `Bearer ${token}` };
   return { current: async () => credential, renew: async () => undefined };
 }
+
+/** A name and a password, as hawkBit takes them (RFC 7617). */
+export function basic(name: string, password: string): CredentialSource {
+  const credential = { authorization: basicAuthorization(name, password) };
+  return { current: async () => credential, renew: async () => undefined };
+}
+
+export function basicAuthorization(name: string, password: string): string {
+  return `Basic ${Buffer.from(`${name}:${password}`).toString('base64')}`;
+}

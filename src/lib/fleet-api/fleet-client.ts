@@ -6,9 +6,11 @@ import { abortError, throwIfAborted } from '../core/abort.js';
 import { OtaError } from '../core/errors.js';
 import { checkSchema } from '../core/schema.js';
 import { parseStrictJson } from '../core/strict-json.js';
+import { contentLength } from '../net/answer.js';
 import { AttemptFailure, connectionFailure } from '../net/attempt-failure.js';
 import { openDispatcher } from '../net/dispatcher.js';
 import { type HttpPolicy, limitsOf } from '../net/http-policy.js';
+import type { HttpTrace, TracedRequest } from '../net/http-trace.js';
 import { type Pacing, systemPacing } from '../net/pacing.js';
 import { repeatAttempts } from '../net/repeated-attempts.js';
 import { retryAfterMs } from '../net/retry-delay.js';
@@ -26,6 +28,8 @@ export interface FleetClientOptions {
   readonly credential?: CredentialSource;
   readonly policy?: HttpPolicy;
   readonly pacing?: Pacing;
+  /** Told of each request. */
+  readonly trace?: HttpTrace | undefined;
 }
 
 export interface FleetRequest<T = unknown> {
@@ -85,8 +89,8 @@ class HttpFleetClient implements FleetClient {
     const mayRepeat = options.body === undefined && (options.isIdempotent ?? method !== 'POST');
     const limits = { ...limitsOf(this.#options.policy ?? {}), ...(mayRepeat ? {} : { attempts: 1 }) };
     const { signal } = options;
-    const answer = async () => {
-      const { body } = await this.#attempt(method, path, options);
+    const answer = async (number: number) => {
+      const { body } = await this.#attempt(method, path, options, number);
       return options.answer === undefined ? drain(body) : readAll(body, path);
     };
     const bytes = await repeatAttempts(answer, { limits, pacing: this.#pacing, signal });
@@ -104,16 +108,16 @@ class HttpFleetClient implements FleetClient {
     }
   }
 
-  async #attempt(method: Method, path: string, options: Omit<FleetRequest, 'answer'>): Promise<OpenAnswer> {
+  async #attempt(method: Method, path: string, options: Omit<FleetRequest, 'answer'>, number = 1): Promise<OpenAnswer> {
     const { credential } = this.#options;
     const given = await credential?.current();
-    const first = await this.#send(method, path, options, given);
+    const first = await this.#send(method, path, options, { number, credential: given });
     if (first.status !== 401 || given === undefined) return this.#checked(first, method, path);
     const renewed = await credential?.renew(given);
     // A stream that was sent cannot be sent again.
     if (renewed === undefined || options.body !== undefined) return this.#checked(first, method, path);
     await drain(first.body);
-    return this.#checked(await this.#send(method, path, options, renewed), method, path);
+    return this.#checked(await this.#send(method, path, options, { number, credential: renewed }), method, path);
   }
 
   async #checked(
@@ -124,17 +128,24 @@ class HttpFleetClient implements FleetClient {
     if (status < 400 && status >= 200) return { headers, body };
     const asked = `${method} ${this.server}${path}`;
     const failure = clientFailure(status, await failureBodyOf(body), asked);
-    if (!BUSY.has(status)) throw failure;
+    if (!BUSY.has(status) || failure.code === 'LIMIT_EXCEEDED') throw failure;
     throw new AttemptFailure(failure, { retryAfterMs: retryAfterMs(headers['retry-after'], this.#pacing.now()) });
   }
 
-  async #send(method: Method, path: string, options: Omit<FleetRequest, 'answer'>, credential?: Credential) {
+  async #send(
+    method: Method,
+    path: string,
+    options: Omit<FleetRequest, 'answer'>,
+    { number, credential }: { number: number; credential: Credential | undefined },
+  ) {
     const { query = {}, json, body, headers = {}, signal } = options;
     throwIfAborted(signal);
     const url = new URL(`${this.server}${path}`);
     for (const [name, value] of Object.entries(query)) {
       if (value !== undefined) url.searchParams.set(name, String(value));
     }
+    const sent = json === undefined ? (body ?? null) : JSON.stringify(json);
+    const tell = this.#tracer({ method, url: url.href, attempt: number, requestBytes: sizeOf(sent, headers) });
     try {
       const answer = await request(url, {
         method,
@@ -146,19 +157,39 @@ class HttpFleetClient implements FleetClient {
           ...(credential && { authorization: credential.authorization }),
           ...headers,
         },
-        body: json === undefined ? (body ?? null) : JSON.stringify(json),
+        body: sent,
         signal: signal ?? null,
       });
+      tell({ status: answer.statusCode, responseBytes: contentLength(answer.headers) ?? null });
       return { status: answer.statusCode, headers: answer.headers, body: answer.body as Readable };
     } catch (error) {
       if (signal?.aborted) throw abortError(signal);
-      throw error instanceof OtaError ? error : connectionFailure(error, this.server);
+      const failure = error instanceof OtaError ? error : connectionFailure(error, this.server);
+      tell({ error: failure.message });
+      throw failure;
     }
+  }
+
+  #tracer(asked: Pick<TracedRequest, 'method' | 'url' | 'attempt' | 'requestBytes'>) {
+    const { trace } = this.#options;
+    const time = this.#pacing.now().toISOString();
+    const from = this.#pacing.monotonicMs();
+    return (answered: Partial<TracedRequest>) => {
+      const durationMs = Math.round(this.#pacing.monotonicMs() - from);
+      trace?.tell({ time, ...asked, status: null, durationMs, responseBytes: null, error: null, ...answered });
+    };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#dispatcher.destroy();
   }
+}
+
+function sizeOf(sent: string | Readable | Uint8Array | null, headers: Readonly<Record<string, string>>): number | null {
+  if (sent === null) return 0;
+  if (typeof sent === 'string') return Buffer.byteLength(sent);
+  if (sent instanceof Uint8Array) return sent.byteLength;
+  return contentLength(headers) ?? null;
 }
 
 async function readAll(body: Readable, path: string): Promise<Buffer> {

@@ -1,6 +1,6 @@
 import { OtaError } from '../core/errors.js';
 import type { SessionGrant } from '../wire/access.js';
-import type { Credential, CredentialSource } from './credential.js';
+import { basicAuthorization, type Credential, type CredentialSource } from './credential.js';
 import type { Profile, ProfileStore } from './profiles.js';
 
 /** An access token that ends sooner is renewed before it is used: requests take time, and clocks differ. Milliseconds. */
@@ -48,13 +48,19 @@ export function profileCredential(options: ProfileCredentialOptions): Credential
       return profile.session === undefined || !isOld(profile.session) ? credentialOf(profile) : renewed(isOld);
     },
     async renew(refused) {
-      if (profileIn(await store.read()).session === undefined) return undefined;
+      const profile = profileIn(await store.read());
+      if (profile.session === undefined) {
+        // Somebody has logged in again while this ran.
+        const now = credentialOf(profile);
+        return now.authorization === refused.authorization ? undefined : now;
+      }
       return renewed(({ accessToken }) => bearerOf(accessToken) === refused.authorization);
     },
   };
 }
 
-function credentialOf({ token, session }: Profile): Credential {
+function credentialOf({ name, password, token, session }: Profile): Credential {
+  if (password !== undefined) return { authorization: basicAuthorization(name, password) };
   return { authorization: bearerOf(session?.accessToken ?? token ?? '') };
 }
 

@@ -11,21 +11,28 @@ import { parseStrictJson } from '../core/strict-json.js';
 import { escapeText } from '../core/text.js';
 import type { Pacing } from '../net/pacing.js';
 import { sessionGrant } from '../wire/access.js';
+import { DRIVER_KINDS } from './server-address.js';
 
 /** Names that people give to logins; of a server's host by default, so `:` and brackets belong to them. */
 export const PROFILE_NAME = /^[\p{L}\p{N}[][\p{L}\p{N}._:[\]@-]{0,127}$/u;
 
 const profile = z.strictObject({
   server: z.string(),
+  /** What speaks there; absent: a fleet server. */
+  driver: z.optional(z.enum(DRIVER_KINDS)),
   /** Who one is there, as the server said. */
   tenant: z.string(),
   name: z.string(),
   role: z.string(),
   /** Absolute path of a PEM file with the authorities of the server's certificate. */
   ca: z.optional(z.string()),
+  /** Absolute paths of PEM files: what this machine shows the server. */
+  clientCert: z.optional(z.string()),
+  clientKey: z.optional(z.string()),
   /** Somebody decided to send credentials in clear text to another machine. */
   isPlainAllowed: z.optional(z.boolean()),
-  /** One of the two. */
+  /** One of the three. hawkBit begins no sessions: of a login there the password itself is kept, and `name` goes with it. */
+  password: z.optional(z.string()),
   token: z.optional(z.string()),
   session: z.optional(sessionGrant),
 });

@@ -29,3 +29,24 @@ export function parseServerAddress(text: string, { isPlainAllowed = false } = {}
   }
   return `${url.origin}${url.pathname.replace(/\/+$/, '')}`;
 }
+
+export const DRIVER_KINDS = ['fleet', 'hawkbit'] as const;
+export type DriverKind = (typeof DRIVER_KINDS)[number];
+
+/**
+ * The same with what speaks there before it: `hawkbit+https://…`, `fleet+https://…`; a plain address is that of a
+ * `fleet serve`.
+ *
+ * @throws OtaError as `parseServerAddress`
+ */
+export function parseDriverAddress(
+  text: string,
+  options: { isPlainAllowed?: boolean } = {},
+): { driver: DriverKind; server: string } {
+  const [, scheme, rest] = /^([a-z0-9]+)\+(.*)$/is.exec(text) ?? [];
+  const driver = DRIVER_KINDS.find((kind) => kind === (scheme ?? 'fleet').toLowerCase());
+  if (driver !== undefined) return { driver, server: parseServerAddress(rest ?? text, options) };
+  throw new OtaError('USAGE', 'the address of the server begins with a kind of server that is not known', [
+    `Write ${DRIVER_KINDS.map((kind) => `${kind}+https://HOST`).join(' or ')}.`,
+  ]);
+}

@@ -1,4 +1,5 @@
 import { type Dispatcher, EnvHttpProxyAgent } from 'undici';
+import { readClientCertificate } from './client-certificate.js';
 import { type HttpPolicy, limitsOf } from './http-policy.js';
 import { readPem } from './pem-file.js';
 
@@ -13,13 +14,14 @@ export async function openDispatcher(policy: HttpPolicy, connections?: number): 
     ...(policy.caFile === undefined ? {} : { ca: await readPem(policy.caFile, 'ca', 'CERTIFICATE') }),
     ...(policy.crlFile === undefined ? {} : { crl: await readPem(policy.crlFile, 'crl', 'X509 CRL') }),
   };
+  const own = { ...tls, ...(await readClientCertificate(policy)), timeout: limits.connectTimeoutMs };
   return new EnvHttpProxyAgent({
     // An empty string means "none"; leaving one out would make the agent read this process's environment.
     httpProxy: policy.httpProxy ?? '',
     httpsProxy: policy.httpsProxy ?? '',
     noProxy: policy.noProxy ?? '',
-    connect: { ...tls, timeout: limits.connectTimeoutMs },
-    requestTls: { ...tls, timeout: limits.connectTimeoutMs },
+    connect: own,
+    requestTls: own,
     proxyTls: { ...tls, timeout: limits.connectTimeoutMs },
     allowH2: false,
     ...(connections !== undefined && { connections }),

@@ -41,6 +41,9 @@ export interface HttpPolicy {
   caFile?: string | undefined;
   /** PEM file of revocation lists, one for each authority of the chain. */
   crlFile?: string | undefined;
+  /** PEM files of a certificate and its private key, which the server is shown; proxies are not. Both or none. */
+  clientCertFile?: string | undefined;
+  clientKeyFile?: string | undefined;
   credential?: HttpCredential | undefined;
   limits?: Partial<HttpLimits> | undefined;
 }
