@@ -40,7 +40,9 @@ export function runningStep(plan: RolloutPlan, state: CampaignState, context: St
 function judging(plan: RolloutPlan, state: CampaignState, context: StepContext & { seen: Sighting }): Step {
   const index = state.stage;
   const figures = stageFiguresOf(plan, state, index, context.seen);
-  const judgement = judgeNow(plan.stages[index]!, state.stages[index]!, {
+  const before = state.stages[index]!;
+  const stage = context.forgetsSoak ? { ...before, goodSince: null } : before;
+  const judgement = judgeNow(plan.stages[index]!, stage, {
     now: context.now,
     figures,
     seen: context.seen,

@@ -41,6 +41,8 @@ export interface StepContext {
   readonly seen?: Sighting;
   /** Since when the server has told what cannot be, milliseconds since 1970; null: it does not. */
   readonly misreportedSince: number | null;
+  /** The clock was set ahead: how long gates have held is not known. */
+  readonly forgetsSoak?: boolean;
 }
 
 /** How long a server may take to make a portion ready, or to tell figures that add up, before the campaign stands still. */

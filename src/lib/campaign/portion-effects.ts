@@ -1,0 +1,75 @@
+import { OtaError } from '../core/errors.js';
+import type { DriverSoftware, FleetDriver } from '../fleet-api/driver.js';
+import type { CampaignEvent } from '../rollout/campaign-event.js';
+import type { PortionState } from '../rollout/campaign-state.js';
+import type { RolloutPlan } from '../rollout/plan.js';
+import type { PortionSight } from '../rollout/sighting.js';
+import { namesIn, silentForMs } from './portion-devices.js';
+
+/** Does at the server what the journal has announced. All of it may be done again: drivers do it once. */
+export class PortionEffects {
+  readonly #plan: RolloutPlan;
+  readonly #driver: FleetDriver;
+  #release: DriverSoftware | undefined;
+
+  constructor(plan: RolloutPlan, driver: FleetDriver) {
+    this.#plan = plan;
+    this.#driver = driver;
+  }
+
+  /** @returns what confirms it @throws OtaError those of the driver */
+  async carryOut(
+    kind: 'prepare' | 'start' | 'continue' | 'stop',
+    portion: PortionState,
+    signal: AbortSignal,
+  ): Promise<CampaignEvent> {
+    const { name, ref } = portion;
+    switch (kind) {
+      case 'prepare':
+        return { type: 'prepared', portion: name, ref: await this.#prepare(portion, signal) };
+      case 'start':
+        await this.#driver.start(ref!, signal);
+        return { type: 'started', portion: name };
+      case 'continue':
+        await this.#driver.resume(ref!, signal);
+        return { type: 'started', portion: name };
+      case 'stop':
+        await this.#driver.stop(ref!, signal);
+        return { type: 'stopped', portion: name };
+    }
+  }
+
+  async look({ ref, stage }: PortionState, now: number, signal: AbortSignal): Promise<PortionSight> {
+    return await this.#driver.progress(ref!, { silentForMs: silentForMs(this.#plan, stage), now }, signal);
+  }
+
+  async #prepare(portion: PortionState, signal: AbortSignal): Promise<string> {
+    const { name, stage, software } = portion;
+    const { product, version } = this.#plan.package;
+    const window = stage === null ? null : this.#plan.stages[stage]!.window;
+    if (window !== null && !this.#driver.capabilities.windows) {
+      throw new OtaError('USAGE', `${this.#driver.address} cannot keep to the maintenance window of ${name}`);
+    }
+    return await this.#driver.prepare(
+      {
+        name,
+        description: stage === null ? `Back from ${product} ${version}` : `${product} ${version}, stage ${stage + 1}`,
+        software: software ?? (await this.#releaseAtServer(signal)),
+        devices: namesIn(this.#plan, portion),
+        // Devices that go back are never stopped halfway.
+        errorThresholdPercent: stage === null ? 100 : this.#plan.stages[stage]!.errorThresholdPercent,
+        window,
+      },
+      signal,
+    );
+  }
+
+  async #releaseAtServer(signal: AbortSignal): Promise<DriverSoftware> {
+    const { product, version, digest } = this.#plan.package;
+    this.#release ??= await this.#driver.findSoftware({ product, version, digest }, signal);
+    if (this.#release !== undefined) return this.#release;
+    throw new OtaError('NOT_FOUND', `${product} ${version} is not at ${this.#driver.address}`, [
+      'Send the package again.',
+    ]);
+  }
+}
