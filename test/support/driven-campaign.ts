@@ -5,8 +5,8 @@ import type { Pacing } from '../../src/lib/net/pacing.js';
 import type { CampaignEvent, CampaignEventType, EventOf } from '../../src/lib/rollout/campaign-event.js';
 import type { RolloutPlan } from '../../src/lib/rollout/plan.js';
 import { PLANNED_AT } from './campaign-plan.js';
-import { leapingTime } from './leaping-time.js';
 import { MemoryDriver, type MemoryDriverOptions } from './fleet-in-memory.js';
+import { leapingTime } from './leaping-time.js';
 import { MemoryJournal } from './memory-journal.js';
 
 export const NEVER = new AbortController().signal;
