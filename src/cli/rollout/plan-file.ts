@@ -16,8 +16,9 @@ export async function readPlanFile(spec: string, input: Omit<LocalInputOptions, 
     await using file = await openLocalInput(spec, { ...input, maxBytes: PLAN_MAX_BYTES });
     return parsePlan(await readBounded(file.path, PLAN_MAX_BYTES, 'plan'), file.name);
   } catch (error) {
-    if (!(error instanceof OtaError && error.code === 'NOT_FOUND' && error.suggestions.length === 0)) throw error;
-    throw new OtaError('NOT_FOUND', error.message, ['Make a plan with `ota rollout plan`.'], { cause: error });
+    if (!(error instanceof OtaError && error.code === 'NOT_FOUND')) throw error;
+    const next = [...error.suggestions, 'Make a plan with `ota rollout plan`.'];
+    throw new OtaError('NOT_FOUND', error.message, next, { cause: error });
   }
 }
 

@@ -1,8 +1,8 @@
 import { systemClock } from '../../../src/lib/core/clock.js';
 import { startTestServer, type TestServer } from '../../lib/server/server-fixture.js';
-import { type CliOptions, type CliResult, runCli } from '../../support/cli.js';
+import { type CliOptions, type CliResult, type Executable, runCli } from '../../support/cli.js';
 import { type TestFolder, testFolder } from '../../support/folder.js';
-import { cliInProcess } from '../in-process.js';
+import { cliInProcess, type Outcome } from '../in-process.js';
 
 type DeskOptions = Pick<CliOptions, 'env' | 'stdin'>;
 
@@ -12,7 +12,9 @@ export interface FleetDesk extends AsyncDisposable {
   readonly folder: TestFolder;
   /** Runs `fleet`, in this process and one at a time; words are parted at blanks. */
   fleet(words: string | readonly string[], options?: DeskOptions): Promise<CliResult>;
-  /** The same with the executable. */
+  /** The same with `ota`. */
+  ota(words: string | readonly string[], options?: DeskOptions): Promise<Outcome>;
+  /** `fleet` as an executable. */
   start(words: string, options?: DeskOptions): Promise<CliResult>;
   /** Logs in with the admin's token. */
   login(): Promise<void>;
@@ -25,14 +27,18 @@ export async function openDesk(server?: TestServer): Promise<FleetDesk> {
   const at = (options: DeskOptions) => ({
     ...options,
     cwd: folder.path,
-    env: { XDG_CONFIG_HOME: folder.file('config'), ...options.env },
+    env: { XDG_CONFIG_HOME: folder.file('config'), XDG_STATE_HOME: folder.file('state'), ...options.env },
   });
-  const fleet = (words: string | readonly string[], options: DeskOptions = {}) =>
-    cliInProcess('fleet', typeof words === 'string' ? words.split(' ') : words, at(options));
+  const run =
+    (executable: Executable) =>
+    (words: string | readonly string[], options: DeskOptions = {}) =>
+      cliInProcess(executable, typeof words === 'string' ? words.split(' ') : words, at(options));
+  const fleet = run('fleet');
   return {
     server: shared,
     folder,
     fleet,
+    ota: run('ota'),
     start: (words, options = {}) => runCli('fleet', words.split(' '), at(options)),
     async login() {
       const { status, stderr } = await fleet(`login ${shared.url} --token-stdin`, { stdin: shared.token('admin') });
