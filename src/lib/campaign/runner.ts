@@ -91,6 +91,13 @@ export class CampaignRunner {
     });
   }
 
+  /** Has a campaign that is running stand still, for a reason that lies outside of it. */
+  async stand(reason: string): Promise<void> {
+    await this.#inTurn(async () => {
+      if (this.state.phase === 'running') await this.#pause(reason);
+    });
+  }
+
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
     const turn = this.#turn.then(work, work);
     this.#turn = turn.catch(() => {});

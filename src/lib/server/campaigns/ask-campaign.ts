@@ -14,9 +14,13 @@ const LOOK_EVERY_MS = 50;
 /** That wait to be done for one campaign: somebody asks again and again while nothing drives it. */
 const MAX_WAITING = 16;
 
+/**
+ * In which phases something may be asked for; what else it depends on is known to whoever drives the campaign. While it is
+ * being ended, `resume` means that somebody else takes it on.
+ */
 const ALLOWED: Readonly<Record<CampaignRequest['verb'], readonly CampaignPhase[]>> = {
   pause: ['running'],
-  resume: ['paused'],
+  resume: ['paused', 'aborting', 'rolling-back'],
   approve: ['running', 'paused'],
   abort: ['running', 'paused'],
   rollback: ['running', 'paused', 'aborting', 'finished', 'aborted', 'rollback-failed'],

@@ -10,7 +10,7 @@ import { ServerFailure } from '../http/server-failure.js';
  * @returns one sentence and what to do next; undefined: nothing
  */
 export function egressRefusal(
-  { stages, webhook }: RolloutPlan,
+  { stages, webhook, webhookTokenEnv }: RolloutPlan,
   allowed: readonly string[],
 ): { readonly message: string; readonly suggestion: string } | undefined {
   for (const { name, gates } of stages) {
@@ -21,10 +21,12 @@ export function egressRefusal(
           suggestion: 'Run it with --local.',
         };
       }
+      if (gate.type === 'probe' && gate.tokenEnv !== undefined) return secret(`the stage ${escapeText(name)} asks`);
       const foreign = gate.type === 'probe' ? foreignOrigin(gate.url, allowed) : undefined;
       if (foreign !== undefined) return refusal(`the stage ${escapeText(name)} asks ${foreign}`, allowed);
     }
   }
+  if (webhookTokenEnv !== undefined) return secret('the webhook is told');
   const foreign = webhook === null ? undefined : foreignOrigin(webhook, allowed);
   return foreign === undefined ? undefined : refusal(`the webhook goes to ${foreign}`, allowed);
 }
@@ -34,6 +36,13 @@ export function requireEgress(plan: RolloutPlan, allowed: readonly string[]): vo
   const refused = egressRefusal(plan, allowed);
   if (refused === undefined) return;
   throw new ServerFailure(422, 'USAGE', refused.message, { suggestions: [refused.suggestion] });
+}
+
+function secret(what: string) {
+  return {
+    message: `${what} with a token of the environment, which a server gives to no plan`,
+    suggestion: 'Run it with --local.',
+  };
 }
 
 function refusal(fact: string, allowed: readonly string[]) {

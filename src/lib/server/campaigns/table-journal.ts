@@ -24,10 +24,28 @@ export interface JournalOf {
 export class TableJournal implements Journal {
   readonly #server: Pick<ServerContext, 'database' | 'events'>;
   readonly #of: JournalOf;
+  /** Done in the transaction that appends the next entries. */
+  #alongside: ((tx: Transaction<Schema>) => Promise<void>) | undefined;
+  #isOutrun = false;
 
   constructor(server: Pick<ServerContext, 'database' | 'events'>, of: JournalOf) {
     this.#server = server;
     this.#of = of;
+  }
+
+  /** Another process has written: whoever holds what the journal added up to has to read it anew. */
+  get isOutrun(): boolean {
+    return this.#isOutrun;
+  }
+
+  /** Does something together with what is appended first during `work`: both have happened, or neither. */
+  async along<T>(alongside: (tx: Transaction<Schema>) => Promise<void>, work: () => Promise<T>): Promise<T> {
+    this.#alongside = alongside;
+    try {
+      return await work();
+    } finally {
+      this.#alongside = undefined;
+    }
   }
 
   async *read(after = 0): AsyncGenerator<readonly JournalEntry[]> {
@@ -42,14 +60,32 @@ export class TableJournal implements Journal {
 
   async append(entries: readonly JournalEntry[]): Promise<void> {
     const { database, events } = this.#server;
-    await database.transaction(async (tx) => {
-      await insertEntries(tx, this.#of, entries);
-      await events.append(
-        tx,
-        entries.map((entry) => campaignEvent(this.#of, entry)),
-      );
-    });
+    const alongside = this.#alongside;
+    this.#alongside = undefined;
+    try {
+      await database.transaction(async (tx) => {
+        await insertEntries(tx, this.#of, entries);
+        await alongside?.(tx);
+        await events.append(
+          tx,
+          entries.map((entry) => campaignEvent(this.#of, entry)),
+        );
+      });
+    } catch (error) {
+      this.#isOutrun ||= error instanceof OtaError && error.code === 'CONFLICT';
+      throw error;
+    }
   }
+}
+
+/** Of the newest entry; 0: there is none. */
+export async function lastSeq(db: Queryable, campaignId: number): Promise<number> {
+  const { seq } = await db
+    .selectFrom('campaign_entry')
+    .select(({ fn }) => fn.max<number | null>('seq').as('seq'))
+    .where('campaign_id', '=', campaignId)
+    .executeTakeFirstOrThrow();
+  return seq ?? 0;
 }
 
 /** Entries behind another one, in order: none only at the end. */

@@ -1,5 +1,6 @@
 import { timeoutJob } from '../actions/timeout-job.js';
 import { collectJob } from '../artifacts/collect-job.js';
+import { campaignJob } from '../campaigns/campaign-job.js';
 import { offlineJob } from '../devices/offline-job.js';
 import { eventAgeingJob } from '../events/event-ageing-job.js';
 import { rolloutJob } from '../rollouts/rollout-job.js';
@@ -7,6 +8,7 @@ import { telemetryAgeingJob } from '../telemetry/telemetry-ageing-job.js';
 import type { Job } from './job.js';
 
 export const JOBS: readonly Job[] = [
+  campaignJob,
   rolloutJob,
   timeoutJob,
   collectJob,

@@ -1,0 +1,132 @@
+import { expect } from 'vitest';
+import type { CampaignView } from '../../../../src/lib/rollout/campaign-view.js';
+import type { GateSpec } from '../../../../src/lib/rollout/gate-spec.js';
+import type { RolloutPlan } from '../../../../src/lib/rollout/plan.js';
+import type { ServerOptions } from '../../../../src/lib/server/server.js';
+import { type SomePlan, somePlan } from '../../../support/rollout-plan.js';
+import { testFleet } from '../actions/software-fixture.js';
+import { publish, releasePackage, trustRootOf } from '../catalog/catalogue-fixture.js';
+import { type TestDevice, testDevice } from '../ddi/ddi-fixture.js';
+import { type CallOptions, startTestServer, type TestServer } from '../server-fixture.js';
+
+/** What a device makes of an update: `silent` takes it and tells nothing more. */
+export type Fate = 'success' | 'failure' | 'silent';
+
+/** A server with releases 1.0.0 and 2.0.0, devices that do what they are told, and time that goes on by hand. */
+export interface CampaignFleet {
+  readonly server: TestServer;
+  /** By name; `success` for all others. */
+  readonly fates: Map<string, Fate>;
+  /** Actions that each device has ended, by name. */
+  readonly ended: ReadonlyMap<string, readonly string[]>;
+  /** A plan from 1.0.0 to 2.0.0 for devices d0001, d0002, …, which are made. */
+  plan(options?: SomePlan): Promise<RolloutPlan>;
+  begin(plan: RolloutPlan, options?: CallOptions): Promise<CampaignView>;
+  view(name: string): Promise<CampaignView>;
+  ask(name: string, verb: string, options?: CallOptions): Promise<number>;
+  /** Seconds pass: jobs run, devices poll. */
+  pass(seconds?: number): Promise<void>;
+  /** Lets time pass until a campaign is in a phase. */
+  until(name: string, phase: CampaignView['phase']): Promise<CampaignView>;
+  /** Types of the journal's entries. */
+  journal(name: string): Promise<string[]>;
+}
+
+/** All devices of a stage have to have it; one that failed stops it. */
+export const STRICT: readonly GateSpec[] = [
+  { type: 'success', atLeastPercent: 50, confidencePercent: 50, completedPercent: 100 },
+  { type: 'failure', atMostPercent: 10, confidencePercent: 50, minimumSample: 1, otherwise: 'pause' },
+];
+
+const LOOKS = 60;
+
+export async function startCampaignFleet(options: Partial<ServerOptions> = {}): Promise<CampaignFleet> {
+  const server = await startTestServer(options);
+  await trustRootOf(server);
+  const releases = await Promise.all(
+    (['1.0.0', '2.0.0'] as const).map(async (version, index) => {
+      const { status, body } = await publish(server, await releasePackage(version, { sequence: index + 1 }));
+      expect(status, JSON.stringify(body)).toBe(201);
+      return body;
+    }),
+  );
+  return livingFleet(server, { old: releases[0].release, next: releases[1].release });
+}
+
+interface Release {
+  readonly digest: string;
+  readonly distributionSet: { readonly id: number; readonly name: string; readonly version: string };
+}
+
+function livingFleet(server: TestServer, { old, next }: { old: Release; next: Release }): CampaignFleet {
+  const fates = new Map<string, Fate>();
+  const ended = new Map<string, string[]>();
+  const devices = new Map<string, TestDevice>();
+  const taken = new Set<string>();
+
+  async function makeDevices(names: readonly string[]): Promise<void> {
+    const fleet = await testFleet(server.running.context);
+    for (const name of names) if (!devices.has(name)) devices.set(name, await testDevice(server, fleet, name));
+    const { sql } = server.running.context.database;
+    await sql
+      .updateTable('device')
+      .set({ installed_set_id: old.distributionSet.id, assigned_set_id: old.distributionSet.id, installed_at: 0 })
+      .where('controller_id', 'in', [...names])
+      .where('installed_set_id', 'is', null)
+      .execute();
+  }
+
+  async function live(name: string, device: TestDevice): Promise<void> {
+    const { deploymentBase, cancelAction } = await device.poll();
+    const fate = fates.get(name) ?? 'success';
+    const link = (cancelAction ?? deploymentBase)?.split('?')[0];
+    if (link === undefined) return;
+    if (cancelAction === undefined && fate === 'silent') {
+      if (taken.has(link)) return;
+      taken.add(link);
+      await device.feedback(link, 'proceeding');
+      return;
+    }
+    const { status } = await device.feedback(link, 'closed', cancelAction === undefined ? fate : 'success', [fate]);
+    expect(status).toBe(200);
+    ended.set(name, [...(ended.get(name) ?? []), link]);
+  }
+
+  const fleet: CampaignFleet = {
+    ...{ server, fates, ended },
+    async plan(some = {}) {
+      const { digest } = next;
+      const previous = { id: String(old.distributionSet.id), name: 'meter', version: '1.0.0', digest: old.digest };
+      const plan = somePlan({ gates: STRICT, cohorts: [{ previous }], stages: [1, 3], ...some });
+      await makeDevices(plan.stages.flatMap((stage) => stage.devices.map(([name]) => name)));
+      return { ...plan, package: { ...plan.package, digest } };
+    },
+    async begin(plan, call = {}) {
+      const { status, body } = await server.call('POST', '/api/v1/campaigns', { body: plan, ...call });
+      expect(status, JSON.stringify(body)).toBe(201);
+      return body;
+    },
+    view: async (name) => (await server.call('GET', `/api/v1/campaigns/${name}`)).body,
+    ask: async (name, verb, call = {}) =>
+      (await server.call('POST', `/api/v1/campaigns/${name}/requests`, { body: { verb }, ...call })).status,
+    async pass(seconds = 2) {
+      server.advance(seconds * 1_000);
+      await server.running.runJobs();
+      for (const [name, device] of devices) await live(name, device);
+    },
+    async until(name, phase) {
+      for (let look = 0; look < LOOKS; look++) {
+        const view = await fleet.view(name);
+        if (view.phase === phase) return view;
+        await fleet.pass();
+      }
+      const events = await fleet.journal(name);
+      throw new Error(`${JSON.stringify(await fleet.view(name))}\n${events.join(' ')}\n${server.logged.join('\n')}`);
+    },
+    async journal(name) {
+      const { items } = (await server.call('GET', `/api/v1/campaigns/${name}/journal`)).body;
+      return items.map(({ event }: { event: { type: string } }) => event.type);
+    },
+  };
+  return fleet;
+}
