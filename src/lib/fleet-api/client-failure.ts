@@ -5,7 +5,7 @@ import { escapeText } from '../core/text.js';
 const MAX_MESSAGE_LENGTH = 1_000;
 
 /**
- * What an answer of 400 or above means for whoever asked.
+ * What an answer other than 2xx means for whoever asked.
  *
  * @param asked   what was asked for, as it may be printed: `GET https://host/api/v1/devices`
  * @param body    of the answer: our own form, hawkBit's, or anything
@@ -19,6 +19,11 @@ export function clientFailure(status: number, body: unknown, asked: string): Ota
       `${asked}: the server answers ${status}${said}`,
       suggestions.length > 0 ? suggestions : next,
     );
+  if (status < 400) {
+    return new OtaError('REDIRECT_REFUSED', `${asked}: the server answers ${status} and sends us elsewhere`, [
+      'Use the address of the server itself; a page to log in to may stand in between.',
+    ]);
+  }
   // A quota is full until somebody makes room: asking again does not help (hawkBit tells both with 429).
   if (isQuota(body))
     return failure('LIMIT_EXCEEDED', ['Ask the operator of the server for a higher quota, or send less.']);

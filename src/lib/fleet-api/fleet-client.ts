@@ -16,10 +16,12 @@ import { repeatAttempts } from '../net/repeated-attempts.js';
 import { retryAfterMs } from '../net/retry-delay.js';
 import { clientFailure } from './client-failure.js';
 import type { Credential, CredentialSource } from './credential.js';
+import { readAnswer } from './read-answer.js';
 
 /** Largest JSON answer; lists are asked for in pages. */
 const MAX_ANSWER_BYTES = 64 * 1024 ** 2;
 const MAX_ANSWER_VALUES = 4_000_000;
+const MAX_FAILURE_BYTES = 64 * 1024;
 const BUSY = new Set([429, 502, 503, 504]);
 
 export interface FleetClientOptions {
@@ -91,7 +93,7 @@ class HttpFleetClient implements FleetClient {
     const { signal } = options;
     const answer = async (number: number) => {
       const { body } = await this.#attempt(method, path, options, number);
-      return options.answer === undefined ? drain(body) : readAll(body, path);
+      return options.answer === undefined ? drain(body) : this.#read(body, path);
     };
     const bytes = await repeatAttempts(answer, { limits, pacing: this.#pacing, signal });
     if (options.answer === undefined || bytes === undefined) return undefined as T;
@@ -125,9 +127,10 @@ class HttpFleetClient implements FleetClient {
     method: Method,
     path: string,
   ): Promise<OpenAnswer> {
-    if (status < 400 && status >= 200) return { headers, body };
+    // A redirect is not followed: it leads elsewhere with what was for this server, and what was to be done is not done.
+    if (status < 300 && status >= 200) return { headers, body };
     const asked = `${method} ${this.server}${path}`;
-    const failure = clientFailure(status, await failureBodyOf(body), asked);
+    const failure = clientFailure(status, await this.#readFailure(body, path), asked);
     if (!BUSY.has(status) || failure.code === 'LIMIT_EXCEEDED') throw failure;
     throw new AttemptFailure(failure, { retryAfterMs: retryAfterMs(headers['retry-after'], this.#pacing.now()) });
   }
@@ -170,6 +173,19 @@ class HttpFleetClient implements FleetClient {
     }
   }
 
+  #read(body: Readable, path: string, maxBytes = MAX_ANSWER_BYTES): Promise<Buffer> {
+    return readAnswer(body, { path, maxBytes, limits: limitsOf(this.#options.policy ?? {}), pacing: this.#pacing });
+  }
+
+  /** What stands in an answer that is a failure; undefined when it is nothing that can be read. */
+  async #readFailure(body: Readable, path: string): Promise<unknown> {
+    try {
+      return JSON.parse((await this.#read(body, path, MAX_FAILURE_BYTES)).toString('utf8'));
+    } catch {
+      return undefined;
+    }
+  }
+
   #tracer(asked: Pick<TracedRequest, 'method' | 'url' | 'attempt' | 'requestBytes'>) {
     const { trace } = this.#options;
     const time = this.#pacing.now().toISOString();
@@ -192,45 +208,10 @@ function sizeOf(sent: string | Readable | Uint8Array | null, headers: Readonly<R
   return contentLength(headers) ?? null;
 }
 
-async function readAll(body: Readable, path: string): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  try {
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > MAX_ANSWER_BYTES) {
-        throw new OtaError('LIMIT_EXCEEDED', `${path}: the server sends more than ${MAX_ANSWER_BYTES} bytes`);
-      }
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    throw error instanceof OtaError ? error : connectionFailure(error, path);
-  }
-  return Buffer.concat(chunks, size);
-}
-
 /** Lets the connection be used again. */
 async function drain(body: Readable): Promise<undefined> {
   body.on('error', () => undefined);
   body.resume();
-}
-
-const MAX_FAILURE_BYTES = 64 * 1024;
-
-/** What stands in an answer that is a failure; undefined when it is nothing that can be read. */
-async function failureBodyOf(body: Readable): Promise<unknown> {
-  try {
-    const chunks: Buffer[] = [];
-    let size = 0;
-    for await (const chunk of body as AsyncIterable<Buffer>) {
-      size += chunk.length;
-      if (size > MAX_FAILURE_BYTES) return undefined;
-      chunks.push(chunk);
-    }
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
-  } catch {
-    return undefined;
-  }
 }
 
 function parseAnswer(bytes: Buffer, name: string): unknown {

@@ -234,6 +234,15 @@ export function driverContract(name: string, { open, between }: DriverUnderTest)
       expect((await fleet.api.get(`/rollouts?q=name==${portion.name}`)).total).toBe(0);
     });
 
+    test('does not start a rollout that other devices have slipped into', async () => {
+      const fleet = await drivenFleet(server, 3);
+      const ref = await driver.prepare(fleet.portion({ devices: fleet.devices.slice(0, 2) }));
+      await fleet.api.post(`/targettags/${JSON.parse(ref).tag}/assigned`, [fleet.device(3)]);
+      await fleet.jobs();
+      await expect(driver.start(ref)).rejects.toMatchObject({ code: 'CONFLICT' });
+      expect((await fleet.api.get(`/actions?q=target.controllerId==${fleet.fleet}-*`)).total).toBe(0);
+    });
+
     test('refuses software that is no longer there', async () => {
       const fleet = await drivenFleet(server, 1);
       await fleet.api.delete(`/distributionsets/${fleet.setId}`);

@@ -1,3 +1,4 @@
+import { OtaError } from '../../core/errors.js';
 import type { RolloutAnswer } from '../../wire/management-answers.js';
 import type { DeviceOutcome, PortionProgress, ProgressOptions } from '../driver.js';
 import { type HawkbitServer, isRefusedAs } from './hawkbit-server.js';
@@ -46,14 +47,25 @@ async function rolloutProgress(
     ...{ ...NOTHING, stuck, already, gone, running: told.running - stuck },
     ...{ installed: told.finished - already, failed: told.error, canceled: told.cancelled },
   };
-  return { status, total, counts: withWaiting(counts, total) };
+  return { status, total, counts: withWaiting(counts, ref) };
 }
 
-/** The figures and the devices were asked for one after the other: whatever is left waits, and it is never less than none. */
-function withWaiting(counts: Record<DeviceOutcome, number>, total: number): Record<DeviceOutcome, number> {
-  const others = Object.values(counts).reduce((sum, count) => sum + count, 0) - counts.waiting;
-  const tooMany = Math.max(0, others - total);
-  return { ...counts, waiting: Math.max(0, total - others), gone: Math.max(0, counts.gone - tooMany) };
+/**
+ * Whatever is left waits. The figures and the devices were asked for one after the other: a device that went in between
+ * stands in both, and is counted once.
+ */
+function withWaiting(
+  counts: Record<DeviceOutcome, number>,
+  { name, devices: total }: PortionRef,
+): Record<DeviceOutcome, number> {
+  const begun = Object.values(counts).reduce((sum, count) => sum + count, 0) - counts.waiting - counts.gone;
+  if (begun > total) {
+    throw new OtaError('HTTP_STATUS', `the server tells of ${begun} devices of ${name}, which is for ${total}`, [
+      'Look at the rollout at the server: somebody else may have changed it.',
+    ]);
+  }
+  const gone = Math.min(counts.gone, total - begun);
+  return { ...counts, gone, waiting: total - begun - gone };
 }
 
 async function statusOf(

@@ -17,8 +17,14 @@ const CHUNK = 500;
 export async function startPortion(server: HawkbitServer, ref: PortionRef, signal?: AbortSignal): Promise<void> {
   const { client } = server;
   if (!isRollout(ref)) return assignInWindow(server, ref, signal);
-  const { status } = await readRollout(client, ref.rollout.id, signal);
+  const { status, totalTargets } = await readRollout(client, ref.rollout.id, signal);
   if (BEGUN.has(status)) return;
+  // Somebody tagged others before the server chose the devices.
+  if ((totalTargets ?? 0) > ref.devices) {
+    throw new OtaError('CONFLICT', `the rollout ${ref.name} is for ${totalTargets} devices, expected ${ref.devices}`, [
+      'Remove the rollout at the server, and its tag from the other devices.',
+    ]);
+  }
   try {
     await doToRollout(client, ref.rollout.id, 'start', signal);
   } catch (error) {
