@@ -1,4 +1,5 @@
 import { numberText } from '../../core/number-text.js';
+import { impossibleGates } from '../impossible-gates.js';
 import type { RolloutPlan } from '../plan.js';
 import type { FleetModel } from './fleet-model.js';
 import { simulateHawkbit } from './hawkbit-thresholds.js';
@@ -119,6 +120,10 @@ function notesOn(plan: RolloutPlan, devices: number, planned: number): string[] 
     notes.push(
       `The plan is for ${numberText(planned)} devices; its stages keep their shares of ${numberText(devices)}.`,
     );
+  }
+  if (devices !== planned) {
+    const faults = plan.stages.flatMap((stage) => impossibleGates(stage.gates, stage.devices.length).slice(0, 1));
+    if (faults.length > 0) notes.push(`It is too small a fleet for the gates of the plan: ${faults[0]}.`);
   }
   if (gates.includes('probe') || gates.includes('command')) notes.push('Probes and commands are taken to be good.');
   if (gates.includes('approval')) notes.push('Stages that wait for an approval alone get one.');
