@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * What a plan pins its devices by.
@@ -7,7 +7,11 @@ import { createHash } from 'node:crypto';
  * @returns SHA-256 of the names in ascending order of code units, each with a line feed; 64 lowercase hex digits
  */
 export function deviceListHash(names: readonly string[]): string {
-  const hash = createHash('sha256');
-  for (const name of [...names].sort()) hash.update(`${name}\n`, 'utf8');
-  return hash.digest('hex');
+  return hash(
+    'sha256',
+    [...names]
+      .sort()
+      .map((name) => `${name}\n`)
+      .join(''),
+  );
 }

@@ -1,5 +1,5 @@
-import { hash } from 'node:crypto';
 import { allot } from './allot.js';
+import { seededRank } from './seeded-rank.js';
 
 /** A device that is to get the update. */
 export interface Candidate {
@@ -38,12 +38,11 @@ export function placeDevices(
   const ranked = byRank(candidates, seed);
   const stages: Candidate[][] = wanted.map(() => []);
   const pool = takeListed(ranked, wanted, stages);
-  const canaries = new Queue(pool.filter(({ isCanary }) => isCanary));
+  const canaries = new Queue(pool.filter(({ candidate }) => candidate.isCanary));
   const strata = strataOf(
-    pool.filter(({ isCanary }) => !isCanary),
+    pool.filter(({ candidate }) => !candidate.isCanary),
     seed,
   );
-  const place = new Map(ranked.map((candidate, at) => [candidate, at]));
   let placed = 0;
   for (const [at, members] of wanted.entries()) {
     if (members.kind !== 'listed') {
@@ -54,12 +53,11 @@ export function placeDevices(
         strata.map((stratum) => stratum.left),
       );
       const others = strata.flatMap((stratum, index) => stratum.take(shares[index]!));
-      others.sort((a, b) => place.get(a)! - place.get(b)!);
-      stages[at] = [...first, ...others];
+      stages[at] = [...first, ...others.sort(byPlace)].map(({ candidate }) => candidate);
     }
     placed += stages[at]!.length;
   }
-  const rest = [canaries, ...strata].flatMap((queue) => queue.take(queue.left));
+  const rest = [canaries, ...strata].flatMap((queue) => queue.take(queue.left)).map(({ candidate }) => candidate);
   return { stages, rest };
 }
 
@@ -70,51 +68,57 @@ function shareOf(percent: number, devices: number): number {
 
 /** The stage that is first to list a device has it. */
 function takeListed(
-  ranked: readonly Candidate[],
+  ranked: readonly Ranked[],
   wanted: readonly StageMembers[],
   stages: readonly Candidate[][],
-): readonly Candidate[] {
+): readonly Ranked[] {
   const lists = wanted.flatMap((members, at) => (members.kind === 'listed' ? [{ at, ids: members.ids }] : []));
   if (lists.length === 0) return ranked;
-  return ranked.filter((candidate) => {
+  return ranked.filter(({ candidate }) => {
     const list = lists.find(({ ids }) => ids.has(candidate.id));
     if (list !== undefined) stages[list.at]!.push(candidate);
     return list === undefined;
   });
 }
 
-function byRank(candidates: readonly Candidate[], seed: number): Candidate[] {
-  return candidates
-    .map((candidate) => ({ candidate, rank: rankOf(candidate.id, seed) }))
-    .sort((a, b) => a.rank - b.rank || (a.candidate.id < b.candidate.id ? -1 : 1))
-    .map(({ candidate }) => candidate);
+interface Ranked {
+  readonly candidate: Candidate;
+  /** In the order that the seed gives. */
+  readonly place: number;
 }
 
-/** A number of 48 bits that depends on nothing but the two: a device that comes or goes moves no other. */
-function rankOf(text: string, seed: number): number {
-  return Number.parseInt(hash('sha256', `${seed}\n${text}`).slice(0, 12), 16);
+function byPlace(a: Ranked, b: Ranked): number {
+  return a.place - b.place;
+}
+
+function byRank(candidates: readonly Candidate[], seed: number): Ranked[] {
+  return candidates
+    .map((candidate) => ({ candidate, rank: seededRank(candidate.id, seed) }))
+    .sort((a, b) => a.rank - b.rank || (a.candidate.id < b.candidate.id ? -1 : 1))
+    .map(({ candidate }, place) => ({ candidate, place }));
 }
 
 /** In an order that the seed gives, so that no name is always the one that gets less. */
-function strataOf(candidates: readonly Candidate[], seed: number): Queue[] {
-  const groups = new Map<string, Candidate[]>();
-  for (const candidate of candidates) {
-    const key = candidate.labels.length === 1 ? candidate.labels[0]! : JSON.stringify(candidate.labels);
+function strataOf(pool: readonly Ranked[], seed: number): Queue[] {
+  const groups = new Map<string, Ranked[]>();
+  for (const ranked of pool) {
+    const { labels } = ranked.candidate;
+    const key = labels.length === 1 ? labels[0]! : JSON.stringify(labels);
     const group = groups.get(key);
-    if (group === undefined) groups.set(key, [candidate]);
-    else group.push(candidate);
+    if (group === undefined) groups.set(key, [ranked]);
+    else group.push(ranked);
   }
   return [...groups]
-    .map(([key, group]) => ({ rank: rankOf(key, seed), group }))
+    .map(([key, group]) => ({ rank: seededRank(key, seed), group }))
     .sort((a, b) => a.rank - b.rank)
     .map(({ group }) => new Queue(group));
 }
 
 class Queue {
-  readonly #items: readonly Candidate[];
+  readonly #items: readonly Ranked[];
   #taken = 0;
 
-  constructor(items: readonly Candidate[]) {
+  constructor(items: readonly Ranked[]) {
     this.#items = items;
   }
 
@@ -122,7 +126,7 @@ class Queue {
     return this.#items.length - this.#taken;
   }
 
-  take(count: number): readonly Candidate[] {
+  take(count: number): readonly Ranked[] {
     const taken = this.#items.slice(this.#taken, this.#taken + Math.max(0, count));
     this.#taken += taken.length;
     return taken;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { allot } from '../../../src/lib/rollout/allot.js';
 import { type Candidate, placeDevices, type StageMembers } from '../../../src/lib/rollout/place-devices.js';
+import { seededRank } from '../../../src/lib/rollout/seeded-rank.js';
 
 const MODELS = ['M100', 'M200', 'M300'];
 const REGIONS = ['north', 'south'];
@@ -134,4 +135,14 @@ describe('a number that is shared out', () => {
     expect(allot(7, [100, 1, 1])).toEqual([5, 1, 1]);
     expect(allot(2, [1, 5, 3])).toEqual([0, 1, 1]);
   });
+});
+
+test('names that differ in a digit stand anywhere in the order of a seed', () => {
+  const ranks = Array.from({ length: 10_000 }, (_, at) => seededRank(`device-${at}`, 7) / 2 ** 53);
+  const tenths = Array<number>(10).fill(0);
+  for (const rank of ranks) tenths[Math.floor(rank * 10)]!++;
+  // 1,000 each, give or take four standard deviations.
+  expect(Math.min(...tenths)).toBeGreaterThan(880);
+  expect(Math.max(...tenths)).toBeLessThan(1_120);
+  expect(new Set(ranks).size).toBe(10_000);
 });
