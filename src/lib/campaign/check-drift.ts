@@ -1,4 +1,3 @@
-import { OtaError } from '../core/errors.js';
 import type { DriverSoftware, FleetDriver } from '../fleet-api/driver.js';
 import { parseFiql } from '../query/parse-fiql.js';
 import type { RolloutPlan } from '../rollout/plan.js';
@@ -7,19 +6,12 @@ import { allDevices, deviceIds, fiqlOf } from './choose-devices.js';
 import { knownReleases } from './running-software.js';
 
 /**
- * Compares a plan with what the server says now.
+ * Compares a plan with what its server says now.
  *
- * @throws OtaError USAGE: the plan was made for another server; those of the driver
+ * @throws OtaError those of the driver
  */
 export async function checkDrift(plan: RolloutPlan, driver: FleetDriver, signal?: AbortSignal): Promise<Drift> {
-  const { server, target } = plan;
-  if (server.driver !== driver.kind || server.address !== driver.address) {
-    throw new OtaError(
-      'USAGE',
-      `the plan is for ${server.driver} at ${server.address}, not for ${driver.kind} at ${driver.address}`,
-      ['Choose the server of the plan with --server, or make a plan for this one.'],
-    );
-  }
+  const { target } = plan;
   const devices = await allDevices(driver, target.where, signal);
   const filters = [target.where, target.exclude ?? ''].filter((text) => text !== '').map((text) => parseFiql(text));
   const excluded = target.exclude === null ? new Set() : await deviceIds(driver, fiqlOf(...filters), signal);

@@ -2,10 +2,11 @@ import { OtaError } from '../core/errors.js';
 import { escapeText } from '../core/text.js';
 import type { FleetDevice } from '../fleet-api/driver.js';
 
-type Label = (device: FleetDevice) => string;
+/** @param version what it runs; null: unknown */
+type Label = (device: FleetDevice, version: string | null) => string;
 
 /**
- * Reads what stages are spread over: `model`, `group`, `version` (that is installed), `attribute.KEY`, `metadata.KEY`.
+ * Reads what stages are spread over: `model`, `group`, `version`, `attribute.KEY`, `metadata.KEY`.
  *
  * @returns one function for each, that tells the value of a device; empty where it has none
  * @throws OtaError USAGE
@@ -18,7 +19,7 @@ export function parseLabels(names: readonly string[]): Label[] {
       case 'group':
         return ({ group }) => group ?? '';
       case 'version':
-        return ({ installed }) => installed?.version ?? '';
+        return (_, version) => version ?? '';
     }
     const [, kind, key] = /^(attribute|metadata)\.(.+)$/s.exec(name) ?? [];
     if (kind === 'attribute') return ({ attributes }) => valueAt(attributes, key!);

@@ -89,7 +89,9 @@ export async function draftPlan(request: PlanRequest): Promise<RolloutPlan> {
     else {
       if (fate.fullFallback) fullFallbacks++;
       const { cohort } = fate;
-      candidates.push({ id, cohort, labels: labels.map((label) => label(device)), isCanary: canaries.has(id) });
+      const { version } = cohorts.all[cohort]!;
+      const values = labels.map((label) => label(device, version));
+      candidates.push({ id, cohort, labels: values, isCanary: canaries.has(id) });
     }
   }
   requireCandidates(candidates, devices.length, left);
