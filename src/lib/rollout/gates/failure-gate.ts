@@ -17,8 +17,9 @@ export function judgeFailure(gate: GateOf<'failure'>, figures: StageFigures): Ga
   const bound = lowerBound(bad, judged, confidencePercent);
   const stuck = figures.stuck > 0 ? ` (${numberText(figures.stuck)} of them stuck)` : '';
   const share = `${numberText(bad)} of ${numberText(judged)} failed${stuck}`;
-  const certain = `at least ${percentText(bound, atMostPercent)} at ${confidencePercent} % confidence, at most ${atMostPercent} % allowed`;
+  const allowed = `at most ${atMostPercent} % allowed`;
+  const certain = `at least ${percentText(bound, atMostPercent)} at ${confidencePercent} % confidence, ${allowed}`;
   const isAbove = atMostPercent > 0 ? isCertainlyAtLeast(bad, judged, atMostPercent, confidencePercent) : bad > 0;
   if (isAbove) return { decision: otherwise, reason: `${share}: ${certain}` };
-  return { decision: 'advance', reason: `${share}: ${certain}` };
+  return { decision: 'advance', reason: bad === 0 ? `${share}, ${allowed}` : `${share}: ${certain}` };
 }
