@@ -27,7 +27,7 @@ export interface FleetDriver extends AsyncDisposable {
    */
   releases?(product: string, signal?: AbortSignal): Promise<readonly DriverRelease[]>;
 
-  /** Sends a package. @throws OtaError CONFLICT: the server has another one of this name and version */
+  /** Sends a package. @throws OtaError CONFLICT, SEQUENCE_CONFLICT: the server has another one of this version */
   sendSoftware(release: ReleaseName, file: SoftwareFile, signal?: AbortSignal): Promise<DriverSoftware>;
 
   /**

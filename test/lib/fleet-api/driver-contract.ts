@@ -69,6 +69,19 @@ export function driverContract(name: string, { open, between }: DriverUnderTest)
       expect(content).toHaveLength(2);
     });
 
+    test('asks no more of many devices than of few', async () => {
+      const questions = async (count: number) => {
+        const fleet = await drivenFleet(server, count);
+        const ref = await fleet.started(driver, fleet.portion());
+        const counting = brokenClient(client, 0, 'before');
+        const watching = open(counting.client);
+        await fleet.progress(watching, ref);
+        await fleet.progress(watching, ref, HOUR_MS);
+        return counting.methods.length;
+      };
+      expect(await questions(200)).toBe(await questions(2));
+    });
+
     test('tells who failed and what they said', async () => {
       const fleet = await drivenFleet(server, 3);
       const ref = await fleet.started(driver, fleet.portion());
