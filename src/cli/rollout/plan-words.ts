@@ -98,7 +98,8 @@ export function located<T>(where: string, read: () => T): T {
     return read();
   } catch (error) {
     if (!(error instanceof OtaError)) throw error;
-    const message = error.message.startsWith(`${where}: `) ? error.message : `${where}: ${error.message}`;
+    // Readers of flags name the flag that they are mostly for.
+    const message = `${where}: ${error.message.replace(/^--[a-z-]+: /, '')}`;
     throw new OtaError(error.code, message, error.suggestions, { cause: error });
   }
 }

@@ -24,7 +24,9 @@ export async function parseStrictYaml(bytes: Uint8Array, { name, maxBytes }: Str
   if (bytes.byteLength > maxBytes) {
     throw new OtaError('LIMIT_EXCEEDED', `${file}: has ${bytes.byteLength} bytes, at most ${maxBytes} are accepted`);
   }
-  const { parseDocument } = await import('yaml');
+  const yaml = await import('yaml');
+  // In the bundle, what a CommonJS library exports is on `default` alone.
+  const { parseDocument } = 'default' in yaml ? (yaml.default as typeof yaml) : yaml;
   const document = parseDocument(decodeUtf8(bytes, file), {
     schema: 'core',
     stringKeys: true,
