@@ -56,8 +56,9 @@ export class DrivenCampaign {
     try {
       const opened = await this.#open(row);
       if (hasRequests) await this.#answer(row, opened);
-      await this.#advance(row, opened);
-      await this.#tell(row, opened.runner.view({ isDriven: true }));
+      const waitsFor = await this.#advance(row, opened);
+      const view = opened.runner.view({ isDriven: true });
+      await this.#tell(row, waitsFor === undefined ? view : { ...view, reason: waitsFor });
       this.#failures = 0;
       if (isAtRest(opened.runner.state.phase)) this.#opened = undefined;
     } catch (error) {
@@ -103,7 +104,8 @@ export class DrivenCampaign {
   async #do(row: CampaignRow, runner: CampaignRunner, pending: PendingRequest): Promise<void> {
     const { database, stopping } = this.#server;
     const { request, by, holder } = pending;
-    if (request.verb === 'resume' && !isAtRest(runner.state.phase)) {
+    const { phase } = runner.state;
+    if (request.verb === 'resume' && (phase === 'aborting' || phase === 'rolling-back')) {
       // Nothing in the campaign changes but whom it acts for.
       await database.transaction((tx) => markDone(tx, row.id, pending, this.#now()));
     } else await this.#as(row, holder, () => runner.request(request, by, stopping));
@@ -115,18 +117,20 @@ export class DrivenCampaign {
     if (lost !== undefined) throw new OtaError('PERMISSION_DENIED', lost);
   }
 
-  async #advance(row: CampaignRow, { plan, runner }: Opened): Promise<void> {
+  /** @returns what it cannot go on for, though it neither stands still nor has ended */
+  async #advance(row: CampaignRow, { plan, runner }: Opened): Promise<string | undefined> {
     const { stopping } = this.#server;
     for (let step = 0; step < STEPS_IN_A_ROW && this.isDue && !stopping.aborted; step++) {
       const actor = await this.#actor(row.id);
       const obstacle = await this.#obstacle(row, plan, actor);
-      if (obstacle !== undefined) return this.#stand(row, runner, obstacle);
+      if (obstacle !== undefined) return this.#stand(runner, obstacle);
       const { next } = await this.#as(row, actor.holder, () => runner.step(stopping));
       if (next.kind === 'later') this.#dueAt = this.#now() + next.afterMs;
       if (next.kind === 'rest' || next.kind === 'over') this.#dueAt = Number.POSITIVE_INFINITY;
       // The embedded database answers within the same turn of the event loop: let polls come in between.
       await setImmediate();
     }
+    return undefined;
   }
 
   /** For whom it acts now: a request may have changed that. */
@@ -150,17 +154,12 @@ export class DrivenCampaign {
     return lost ?? egressRefusal(plan, settings.egressOrigins ?? [])?.message;
   }
 
-  async #stand(row: CampaignRow, runner: CampaignRunner, reason: string): Promise<void> {
-    const { phase } = runner.state;
-    if (phase === 'running') await runner.stand(reason);
+  async #stand(runner: CampaignRunner, reason: string): Promise<string | undefined> {
+    await runner.stand(reason);
+    const isResting = isAtRest(runner.state.phase);
     // What is being ended cannot be paused: it waits until somebody else takes it on.
-    else if (!isAtRest(phase)) await this.#setAside(row, reason);
-    if (isAtRest(runner.state.phase)) this.#dueAt = Number.POSITIVE_INFINITY;
-  }
-
-  async #setAside(row: CampaignRow, reason: string): Promise<void> {
-    this.#dueAt = this.#now() + SET_ASIDE_MS;
-    await this.#tell(row, { ...(JSON.parse(row.view) as CampaignView), reason });
+    this.#dueAt = isResting ? Number.POSITIVE_INFINITY : this.#now() + SET_ASIDE_MS;
+    return isResting ? undefined : reason;
   }
 
   async #fail(row: CampaignRow, error: unknown): Promise<void> {
@@ -172,14 +171,14 @@ export class DrivenCampaign {
     log.warn(`campaign ${row.name} cannot go on`, { error: (error as Error).stack });
     const reason = error instanceof OtaError ? error.message : 'the server failed; its log has the reason';
     this.#failures++;
+    this.#dueAt = this.#now() + SET_ASIDE_MS;
     try {
       if (this.#failures >= MAX_FAILURES && opened?.runner.state.phase === 'running') {
         await opened.runner.stand(reason);
         await this.#tell(row, opened.runner.view({ isDriven: false }));
-      } else await this.#setAside(row, reason);
+      } else await this.#tell(row, { ...(JSON.parse(row.view) as CampaignView), reason });
     } catch (second) {
       log.error(`campaign ${row.name} cannot be set aside`, { error: (second as Error).stack });
-      this.#dueAt = this.#now() + SET_ASIDE_MS;
     }
   }
 

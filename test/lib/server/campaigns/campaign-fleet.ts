@@ -3,6 +3,7 @@ import type { CampaignView } from '../../../../src/lib/rollout/campaign-view.js'
 import type { GateSpec } from '../../../../src/lib/rollout/gate-spec.js';
 import type { RolloutPlan } from '../../../../src/lib/rollout/plan.js';
 import type { ServerOptions } from '../../../../src/lib/server/server.js';
+import { testFolder } from '../../../support/folder.js';
 import { type SomePlan, somePlan } from '../../../support/rollout-plan.js';
 import { testFleet } from '../actions/software-fixture.js';
 import { publish, releasePackage, trustRootOf } from '../catalog/catalogue-fixture.js';
@@ -14,12 +15,17 @@ export type Fate = 'success' | 'failure' | 'silent';
 
 /** A server with releases 1.0.0 and 2.0.0, devices that do what they are told, and time that goes on by hand. */
 export interface CampaignFleet {
+  /** Another one after each `restart`. */
   readonly server: TestServer;
+  /** Stops the server and starts it over the same files, at the same time. */
+  restart(options?: Partial<ServerOptions>): Promise<void>;
+  /** Ends it, and removes its files. */
+  stop(): Promise<void>;
   /** By name; `success` for all others. */
   readonly fates: Map<string, Fate>;
   /** Actions that each device has ended, by name. */
   readonly ended: ReadonlyMap<string, readonly string[]>;
-  /** A plan from 1.0.0 to 2.0.0 for devices d0001, d0002, …, which are made. */
+  /** A plan from 1.0.0 to 2.0.0; its devices are made, and from then on those of earlier plans are off. */
   plan(options?: SomePlan): Promise<RolloutPlan>;
   begin(plan: RolloutPlan, options?: CallOptions): Promise<CampaignView>;
   view(name: string): Promise<CampaignView>;
@@ -40,17 +46,29 @@ export const STRICT: readonly GateSpec[] = [
 
 const LOOKS = 60;
 
-export async function startCampaignFleet(options: Partial<ServerOptions> = {}): Promise<CampaignFleet> {
-  const server = await startTestServer(options);
+export async function startCampaignFleet(): Promise<CampaignFleet> {
+  const folder = await testFolder();
+  let now = Date.parse('2026-01-05T06:00:00Z');
+  const start = (options: Partial<ServerOptions> = {}) =>
+    startTestServer({
+      ...{ isShared: true, dataDirectory: folder.file('data'), clock: { now: () => new Date(now) } },
+      ...options,
+    });
+  const server = await start();
   await trustRootOf(server);
-  const releases = await Promise.all(
-    (['1.0.0', '2.0.0'] as const).map(async (version, index) => {
-      const { status, body } = await publish(server, await releasePackage(version, { sequence: index + 1 }));
-      expect(status, JSON.stringify(body)).toBe(201);
-      return body;
-    }),
-  );
-  return livingFleet(server, { old: releases[0].release, next: releases[1].release });
+  const releases: Release[] = [];
+  for (const [index, version] of ['1.0.0', '2.0.0'].entries()) {
+    const { status, body } = await publish(server, await releasePackage(version, { sequence: index + 1 }));
+    expect(status, JSON.stringify(body)).toBe(201);
+    releases.push(body.release);
+  }
+  return livingFleet(server, {
+    ...{ old: releases[0]!, next: releases[1]!, start },
+    advance: (ms) => {
+      now += ms;
+    },
+    remove: async () => folder[Symbol.asyncDispose](),
+  });
 }
 
 interface Release {
@@ -58,15 +76,28 @@ interface Release {
   readonly distributionSet: { readonly id: number; readonly name: string; readonly version: string };
 }
 
-function livingFleet(server: TestServer, { old, next }: { old: Release; next: Release }): CampaignFleet {
+interface World {
+  readonly old: Release;
+  readonly next: Release;
+  start(options?: Partial<ServerOptions>): Promise<TestServer>;
+  advance(ms: number): void;
+  remove(): Promise<void>;
+}
+
+function livingFleet(first: TestServer, { old, next, start, advance, remove }: World): CampaignFleet {
+  let server = first;
   const fates = new Map<string, Fate>();
   const ended = new Map<string, string[]>();
-  const devices = new Map<string, TestDevice>();
+  let devices = new Map<string, TestDevice>();
   const taken = new Set<string>();
 
   async function makeDevices(names: readonly string[]): Promise<void> {
-    const fleet = await testFleet(server.running.context);
-    for (const name of names) if (!devices.has(name)) devices.set(name, await testDevice(server, fleet, name));
+    const known = await testFleet(server.running.context);
+    // The server may be another one by the time a device calls.
+    const caller = { call: (...args: Parameters<TestServer['call']>) => server.call(...args) } as TestServer;
+    Object.defineProperty(caller, 'url', { get: () => server.url });
+    devices = new Map();
+    for (const name of names) devices.set(name, await testDevice(caller, known, name));
     const { sql } = server.running.context.database;
     await sql
       .updateTable('device')
@@ -93,7 +124,18 @@ function livingFleet(server: TestServer, { old, next }: { old: Release; next: Re
   }
 
   const fleet: CampaignFleet = {
-    ...{ server, fates, ended },
+    ...{ fates, ended },
+    get server() {
+      return server;
+    },
+    async restart(options) {
+      await server.stop();
+      server = await start(options);
+    },
+    async stop() {
+      await server.stop();
+      await remove();
+    },
     async plan(some = {}) {
       const { digest } = next;
       const previous = { id: String(old.distributionSet.id), name: 'meter', version: '1.0.0', digest: old.digest };
@@ -110,7 +152,7 @@ function livingFleet(server: TestServer, { old, next }: { old: Release; next: Re
     ask: async (name, verb, call = {}) =>
       (await server.call('POST', `/api/v1/campaigns/${name}/requests`, { body: { verb }, ...call })).status,
     async pass(seconds = 2) {
-      server.advance(seconds * 1_000);
+      advance(seconds * 1_000);
       await server.running.runJobs();
       for (const [name, device] of devices) await live(name, device);
     },
