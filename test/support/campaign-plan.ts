@@ -1,3 +1,4 @@
+import { deviceListHash } from '../../src/lib/rollout/device-list-hash.js';
 import type { GateSpec } from '../../src/lib/rollout/gate-spec.js';
 import type { Cohort, PlanStage, RolloutPlan } from '../../src/lib/rollout/plan.js';
 
@@ -38,6 +39,21 @@ export function campaignPlan({
   cohorts = [{}],
   ...rest
 }: PlanOptions = {}): RolloutPlan {
+  const planned = sizes.map((size, at) => ({
+    name: `stage ${at + 1}`,
+    startAt: null,
+    window: null,
+    rate: null,
+    gates: STRICT_GATES,
+    errorThresholdPercent: 50,
+    devices: Array.from({ length: size }, (_, device): [string, number] => [
+      `s${at + 1}-${String(device).padStart(4, '0')}`,
+      device % cohorts.length,
+    ]),
+    ...stage,
+    ...stages?.[at],
+  }));
+  const all = planned.flatMap(({ devices }) => devices);
   return {
     spec: 'ota-rollout/1',
     name: 'spring',
@@ -53,29 +69,20 @@ export function campaignPlan({
       bytes: 1_000,
       expiresAt: null,
     },
-    target: { where: '', exclude: null, devicesSha256: 'b'.repeat(64) },
+    target: { where: '', exclude: null, devicesSha256: deviceListHash(all.map(([name]) => name)) },
     seed: 1,
-    cohorts: cohorts.map((cohort) => ({ ...COHORT, ...cohort })),
-    stages: sizes.map((size, at) => ({
-      name: `stage ${at + 1}`,
-      startAt: null,
-      window: null,
-      rate: null,
-      gates: STRICT_GATES,
-      errorThresholdPercent: 50,
-      devices: Array.from({ length: size }, (_, device): [string, number] => [
-        `s${at + 1}-${String(device).padStart(4, '0')}`,
-        device % cohorts.length,
-      ]),
-      ...stage,
-      ...stages?.[at],
+    cohorts: cohorts.map((cohort, place) => ({
+      ...COHORT,
+      ...cohort,
+      devices: all.filter(([, at]) => at === place).length,
     })),
+    stages: planned,
     leftOut: [],
     onAbort: 'stop',
     allowedDriftPercent: 0,
     webhook: null,
     notes: [],
-    forecast: { downloadBytes: 0, seconds: 0 },
+    forecast: { downloadBytes: all.reduce((sum, [, at]) => sum + { ...COHORT, ...cohorts[at] }.bytes, 0), seconds: 0 },
     ...rest,
   };
 }

@@ -193,12 +193,8 @@ export class CampaignRunner {
     return await this.#write([confirmation]);
   }
 
-  /** Whoever goes back or stops goes on with the others; on the way forward a person has to know. */
   async #lose({ name }: PortionState, reason: string): Promise<RunnerStep> {
-    const lost = { type: 'lost', portion: name, reason: told(reason) } as const;
-    if (this.state.phase !== 'running') return again(await this.#write([lost]));
-    const fact = `the server has lost ${name}, what becomes of its devices is not known: ${reason}`;
-    return again(await this.#write([lost, { type: 'paused', by: 'server', cause: 'server', reason: told(fact) }]));
+    return again(await this.#write([{ type: 'lost', portion: name, reason: told(reason) }]));
   }
 
   async #pause(reason: string): Promise<RunnerStep> {

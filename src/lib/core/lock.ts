@@ -64,6 +64,17 @@ export async function takeLock(path: string): Promise<HeldLock> {
   return { release: () => release(path, token) };
 }
 
+/** Whether a living process (or one that cannot be asked) holds such a lock right now. */
+export async function isLocked(path: string): Promise<boolean> {
+  try {
+    const holder = await readHolder(path);
+    return holder !== undefined && !(await hasEnded(holder));
+  } catch (error) {
+    if (error instanceof OtaError && error.code === 'LOCKED') return true;
+    throw error;
+  }
+}
+
 async function release(path: string, token: string): Promise<void> {
   try {
     if ((await readHolder(path))?.token === token) await unlink(path);

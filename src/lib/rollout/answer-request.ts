@@ -30,7 +30,8 @@ export function refusalOf(plan: RolloutPlan, state: CampaignState, { verb }: Cam
         : `stage ${state.stage + 1} of ${state.name} waits for nobody's approval`;
     }
     case 'retry-failed':
-      if (stage.retryDevices !== null) return `devices of ${state.name} are about to be tried again already`;
+      if (stage.retryDevices !== null && state.phase !== 'paused')
+        return `devices of ${state.name} are about to be tried again already`;
       return stage.given === 0 ? `stage ${state.stage + 1} of ${state.name} was given to no device yet` : undefined;
     default:
       return undefined;
@@ -72,6 +73,8 @@ export function answerRequest(
     case 'rollback':
       return [{ type: 'aborting', by, cause: 'operator', reason, thenRollBack: true }];
     case 'retry-failed': {
+      // It was cut after the first of the two.
+      if (state.stages[stage]!.retryDevices !== null) return [{ type: 'resumed', by }];
       const { failed, canceled } = ended!;
       const devices = [...failed, ...canceled];
       if (devices.length === 0) return [];

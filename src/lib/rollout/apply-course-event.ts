@@ -47,6 +47,7 @@ function resumed(state: CampaignState, { by }: EventOf<'resumed'>, time: number)
     if (portion.stage !== state.stage) return portion;
     // It gets as long again to be made ready, and what the server has stopped is told to go on.
     if (portion.status === 'prepared') return { ...portion, changedAt: time };
+    if (portion.status === 'lost') return { ...portion, isContinued: true };
     const goesOn = portion.status === 'started' && cause === 'server';
     return goesOn ? { ...portion, status: 'continuing', changedAt: time } : portion;
   });

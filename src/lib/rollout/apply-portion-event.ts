@@ -35,6 +35,7 @@ export function applyPortionEvent(
   const next = withPortion(state, portion.name, {
     status,
     changedAt: time,
+    ...(event.type === 'lost' && { lostReason: event.reason }),
     ...(status === 'started' && { startedAt: portion.startedAt ?? time, isContinued: portion.status === 'continuing' }),
   });
   return status === 'started' ? stageStarted(next, portion.stage, time) : next;
@@ -67,6 +68,7 @@ function preparing(state: CampaignState, event: EventOf<'preparing'>, time: numb
     ref: null,
     changedAt: time,
     isContinued: false,
+    lostReason: null,
     startedAt: null,
   };
   const next = { ...state, portions: [...state.portions, portion] };

@@ -74,8 +74,10 @@ export const portionState = z.strictObject({
   ref: z.nullable(z.string()),
   /** When its status last changed, or a person said to try again. */
   changedAt: uint,
-  /** The server had stopped it, and a person has said to go on all the same. */
+  /** The server had stopped or lost it, and a person has said to go on all the same. */
   isContinued: z.boolean(),
+  /** Why it is lost. */
+  lostReason: z.nullable(z.string()),
   startedAt: timeMs,
 });
 export type PortionState = z.output<typeof portionState>;

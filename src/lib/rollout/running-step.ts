@@ -22,6 +22,11 @@ export function runningStep(plan: RolloutPlan, state: CampaignState, context: St
     return { kind: 'write', events: [{ type: 'ended', phase: 'finished', reason: outcomeText(plan, state) }] };
   }
   const portions = portionsOf(state, state.stage);
+  const lost = portions.find(({ status, isContinued }) => status === 'lost' && !isContinued);
+  if (lost !== undefined) {
+    const fact = `the server has lost ${lost.name}, what becomes of its devices is not known`;
+    return pause(SERVER, 'server', `${fact}: ${lost.lostReason}`);
+  }
   for (const portion of portions) {
     const step = portionStep(portion, context);
     if (step === undefined) continue;
