@@ -8,7 +8,7 @@ export interface HtmlTag {
 
 const VOID = new Set(['meta']);
 const RAW = new Set(['script', 'style']);
-const TAG = /<([a-z][a-zA-Z0-9]*)((?: [a-zA-Z-]+(?:="[^"<]*")?)*)(\/?)>|<\/([a-z][a-zA-Z0-9]*)>/y;
+const TAG = /<([a-z][a-zA-Z0-9]*)((?: [a-zA-Z][a-zA-Z0-9-]*(?:="[^"<]*")?)*)(\/?)>|<\/([a-z][a-zA-Z0-9]*)>/y;
 
 /**
  * Reads a page more strictly than any browser: double quotes only, every element closed in order, no `<` that does not
@@ -47,7 +47,7 @@ export function parseHtml(page: string): HtmlTag[] {
 }
 
 function attributesOf(text: string): Record<string, string> {
-  const found = text.matchAll(/ ([a-zA-Z-]+)(?:="([^"]*)")?/g);
+  const found = text.matchAll(/ ([a-zA-Z][a-zA-Z0-9-]*)(?:="([^"]*)")?/g);
   return Object.fromEntries([...found].map(([, name, value = '']) => [name!, decoded(value)]));
 }
 

@@ -76,5 +76,6 @@ function reasonOf(decision: Decision, verdicts: readonly GateVerdict[]): string 
 }
 
 function clipped(reason: string): string {
-  return reason.length > MAX_REASON_LENGTH ? `${reason.slice(0, MAX_REASON_LENGTH - 1)}…` : reason;
+  // Half of a character could not be written into a journal.
+  return reason.length > MAX_REASON_LENGTH ? `${reason.slice(0, MAX_REASON_LENGTH - 1).toWellFormed()}…` : reason;
 }

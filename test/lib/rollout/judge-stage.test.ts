@@ -237,9 +237,11 @@ describe('probes and commands', () => {
   });
 
   test('are told in a length that a journal keeps', () => {
-    const probes = new Map([[0, { outcome: 'bad' as const, said: 'x'.repeat(100_000) }]]);
+    const probes = new Map([[0, { outcome: 'bad' as const, said: '😀'.repeat(50_000) }]]);
     const verdict = judgeStage([PROBE, PROBE, PROBE], observationOf({ installed: 9 }, { probes }));
     expect(verdict.reason.length).toBeLessThanOrEqual(1_000);
+    expect(verdict.reason.isWellFormed()).toBe(true);
+    expect(verdict.gates[0]!.reason.isWellFormed()).toBe(true);
   });
 });
 
