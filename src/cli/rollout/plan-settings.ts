@@ -12,10 +12,10 @@ export const PLAN_YAML_MAX_BYTES = 4 * 1024 ** 2;
 const text = z.string().check(z.minLength(1), z.maxLength(16 * 1024));
 /** `95` and `95%` are the same in a file. */
 const words = z.pipe(
-  z.union([z.string(), z.number()]),
+  z.union([z.string(), z.number()], 'expected text or a number'),
   z.transform((value) => String(value)),
 );
-const texts = z.union([text, z.array(text)]);
+const texts = z.union([text, z.array(text)], 'expected text or a list of texts');
 
 /** A stage of which more is said than which devices it has. */
 const stageObject = z.strictObject({
