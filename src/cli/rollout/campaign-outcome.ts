@@ -31,8 +31,9 @@ export function campaignFailure(view: CampaignView): OtaError | undefined {
   switch (code) {
     case 'GATE_FAILED':
       return new OtaError(code, `${name} is paused in ${stageText(view)}${because}`, [
-        `\`ota rollout resume ${name}\` lets it go on, \`ota rollout abort ${name}\` ends it, \`ota rollout rollback ${name}\` takes it back.`,
-        `\`ota rollout report ${name}\` tells which devices failed.`,
+        `\`ota rollout report ${name}\` tells which devices failed, and why.`,
+        `\`ota rollout resume ${name}\` lets it go on until there is new evidence.`,
+        `\`ota rollout abort ${name}\` ends it, \`ota rollout rollback ${name}\` also takes it back.`,
       ]);
     case 'ROLLOUT_ABORTED':
       return new OtaError(code, `${name} was aborted in ${stageText(view)}${because}`, [

@@ -1,11 +1,18 @@
 import { escapeText } from '../core/text.js';
-import type { CampaignEvent, JournalEntry } from '../rollout/campaign-event.js';
+import type { CampaignEvent, JournalEntry, PauseCause } from '../rollout/campaign-event.js';
 import { devicesCount } from './devices-text.js';
 import { stageFiguresText } from './rollout-text.js';
 import { countText } from './telemetry-text.js';
 
 /** Devices that are named of those that failed; the report has all of them. */
 const MAX_NAMED = 5;
+
+const PAUSE_CAUSE = {
+  operator: 'by a person',
+  gate: 'by a gate',
+  server: 'because of the server',
+  expired: 'because the package has expired',
+} as const satisfies Record<PauseCause, string>;
 
 /** What is known about a campaign's stages: names, and how many devices each has. */
 export type StageNames = readonly { readonly name: string; readonly devices: number }[];
@@ -35,11 +42,11 @@ function eventText(event: CampaignEvent, stages: StageNames): string | undefined
     case 'approved':
       return `${stageName(event.stage)}: approved by ${event.by}${remark(event.remark)}`;
     case 'paused':
-      return `paused by ${event.cause === 'operator' ? event.by : `a ${event.cause}`}${remark(event.reason)}`;
+      return `paused ${PAUSE_CAUSE[event.cause]}: ${event.reason}`;
     case 'resumed':
       return `resumed by ${event.by}`;
     case 'aborting':
-      return `aborted by ${event.cause === 'operator' ? event.by : 'a gate'}${remark(event.reason)}`;
+      return `aborted by ${event.cause === 'operator' ? 'a person' : 'a gate'}: ${event.reason}`;
     case 'rolling-back': {
       const devices = event.batches.reduce((sum, batch) => sum + batch.devices.length, 0);
       const cannot = event.cannot.reduce((sum, group) => sum + group.devices.length, 0);
@@ -50,6 +57,8 @@ function eventText(event: CampaignEvent, stages: StageNames): string | undefined
       return `${stageName(event.stage)}: ${devicesCount(event.devices.length)} try again, asked by ${event.by}`;
     case 'failures':
       return failuresText(event, stageName(event.stage));
+    case 'lost':
+      return `${event.portion}: ${event.reason}`;
     case 'noted':
       return event.text;
     case 'ended':

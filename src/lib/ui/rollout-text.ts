@@ -79,7 +79,8 @@ export async function campaignText(view: CampaignView, isDetached: boolean): Pro
       ),
     );
   }
-  if (waits !== null && waits > 0 && endedAt === null) parts.push(`${spanText(waits * 1000)} to wait`);
+  if (waits !== null && waits > 0 && stages[stage]?.status === 'waiting')
+    parts.push(`It begins in ${spanText(waits * 1000)}`);
   return parts.join('\n\n');
 }
 

@@ -32,9 +32,9 @@ describe('an entry of the journal', () => {
     [{ type: 'passed', stage: 0, figures: done }, 'pilot: passed, 8 of 10 installed, 2 failed'],
     [{ type: 'approved', stage: 0, by, remark: 'seen' }, 'pilot: approved by ann: seen'],
     [{ type: 'paused', by: 'x', cause: 'gate', reason: 'too many' }, 'paused by a gate: too many'],
-    [{ type: 'paused', by, cause: 'operator', reason: '' }, 'paused by ann'],
+    [{ type: 'paused', by, cause: 'operator', reason: 'ann asked for it' }, 'paused by a person: ann asked for it'],
     [{ type: 'resumed', by }, 'resumed by ann'],
-    [{ type: 'aborting', by, cause: 'operator', reason: 'bad', thenRollBack: true }, 'aborted by ann: bad'],
+    [{ type: 'aborting', by, cause: 'operator', reason: 'bad', thenRollBack: true }, 'aborted by a person: bad'],
     [
       {
         ...{ type: 'rolling-back', by, batches: [{ software, devices: ['a', 'b'] }] },
@@ -47,6 +47,7 @@ describe('an entry of the journal', () => {
       'pilot: a failed (no space) and 4 more',
     ],
     [{ type: 'failures', stage: 0, devices: [], more: 0 }, undefined],
+    [{ type: 'lost', portion: 'm.s0.0', reason: 'the server has forgotten it' }, 'm.s0.0: the server has forgotten it'],
     [{ type: 'noted', text: 'the server was away' }, 'the server was away'],
     [{ type: 'ended', phase: 'finished', reason: 'all stages passed' }, 'finished: all stages passed'],
   ])('%j', (event, text) => {

@@ -16,8 +16,9 @@ export interface RolloutDesk extends FleetDesk {
   plan(changes?: SomePlan): Promise<string>;
 }
 
-export async function openRolloutDesk(): Promise<RolloutDesk> {
-  const server: TestServer = await startTestServer({ isShared: true, clock: systemClock });
+/** @param isTimed the server drives campaigns by itself */
+export async function openRolloutDesk({ isTimed = false } = {}): Promise<RolloutDesk> {
+  const server: TestServer = await startTestServer({ isShared: true, clock: systemClock, isTimed });
   const desk = await openDesk(server);
   const fleet = await testFleet(server.running.context);
   await fleet.devices(...somePlan().stages.flatMap(({ devices }) => devices.map(([name]) => name)));
