@@ -26,6 +26,9 @@ export const campaignHostFlags = {
 export interface CampaignHostFlags {
   readonly local: boolean;
   readonly campaigns?: string | undefined;
+  /** Variables that hold what one logs in with. */
+  readonly 'token-env'?: string | undefined;
+  readonly 'password-env'?: string | undefined;
 }
 
 type Environment = Readonly<Record<string, string | undefined>>;
@@ -102,6 +105,8 @@ async function localHost(
   flags: CampaignHostFlags,
   environment: Environment,
 ): Promise<CampaignHost> {
-  const folder = campaignsFolder(flags.campaigns, environment);
-  throw new OtaError('USAGE', `${folder}: campaigns at ${driver.address} cannot be driven from here yet`);
+  const { openLocalHost } = await import('../lib/campaign/local-host.js');
+  const { localGauges } = await import('./rollout/local-gauges.js');
+  const gauges = localGauges(environment, [flags['token-env'], flags['password-env']]);
+  return openLocalHost({ folder: campaignsFolder(flags.campaigns, environment), driver, gauges });
 }

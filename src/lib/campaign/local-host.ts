@@ -85,15 +85,17 @@ class LocalHost implements CampaignHost {
     return false;
   }
 
-  /** Those whose files cannot be read are left out: `view` tells what is wrong with them. */
+  /**
+   * Those at the driver's server. Those whose files cannot be read are left out: `view` tells what is wrong with them.
+   */
   async list(): Promise<readonly CampaignView[]> {
     const views: CampaignView[] = [];
     for (const name of await this.#fs.list(this.#options.folder)) {
-      const view = await this.view(name).catch((error: unknown) => {
+      const reader = await this.#reader(name).catch((error: unknown) => {
         if (error instanceof OtaError) return undefined;
         throw error;
       });
-      if (view !== undefined) views.push(view);
+      if (reader !== undefined && this.#isHere(reader.plan)) views.push(await this.#viewOf(reader));
     }
     return views.sort((a, b) =>
       a.openedAt < b.openedAt ? 1 : a.openedAt > b.openedAt ? -1 : a.name < b.name ? -1 : 1,
@@ -213,13 +215,19 @@ class LocalHost implements CampaignHost {
   }
 
   /** Attack: a plan that was made and reviewed for the test server is started at the one in the field. */
-  #requireServer({ name, server }: RolloutPlan): void {
+  #requireServer(plan: RolloutPlan): void {
+    if (this.#isHere(plan)) return;
+    const { name, server } = plan;
     const { kind, address } = this.#options.driver;
-    if (server.driver === kind && server.address === address) return;
     const planned = escapeText(`${server.driver}+${server.address}`);
     throw new OtaError('CONFLICT', `${name} is planned for ${planned}, this is ${escapeText(`${kind}+${address}`)}`, [
       `Add --server ${planned}.`,
     ]);
+  }
+
+  #isHere({ server }: RolloutPlan): boolean {
+    const { kind, address } = this.#options.driver;
+    return server.driver === kind && server.address === address;
   }
 
   #now(): number {
