@@ -1,5 +1,5 @@
 import { dirname, resolve } from 'node:path';
-import type { RequestedStage } from '../../lib/campaign/wanted-stages.js';
+import type { RequestedStage } from '../../lib/campaign/planning/wanted-stages.js';
 import { OtaError } from '../../lib/core/errors.js';
 import { readBounded } from '../../lib/core/file-access.js';
 import { escapeText } from '../../lib/core/text.js';

@@ -2,8 +2,8 @@ import type { DriverSoftware, FleetDriver } from '../fleet-api/driver.js';
 import { parseFiql } from '../query/parse-fiql.js';
 import type { RolloutPlan } from '../rollout/plan.js';
 import { type Drift, planDrift } from '../rollout/plan-drift.js';
-import { allDevices, deviceIds, fiqlOf } from './choose-devices.js';
-import { knownReleases } from './running-software.js';
+import { allDevices, deviceIds, fiqlOf } from './planning/choose-devices.js';
+import { knownReleases } from './planning/running-software.js';
 
 /**
  * Compares a plan with what its server says now.

@@ -7,12 +7,13 @@ import { assemblePlan } from '../rollout/assemble-plan.js';
 import type { Candidate } from '../rollout/place-devices.js';
 import { LEFT_OUT_REASONS, type LeftOut, PLAN_MAX_DEVICES, type RolloutPlan } from '../rollout/plan.js';
 import type { SmallStages } from '../rollout/small-stages.js';
-import { allDevices, deviceIds, fiqlOf } from './choose-devices.js';
-import { Cohorts } from './device-cohorts.js';
-import { parseLabels } from './device-labels.js';
-import { planNotes } from './plan-notes.js';
-import { knownReleases } from './running-software.js';
-import { type RequestedStage, wantedStages } from './wanted-stages.js';
+import { allDevices, deviceIds, fiqlOf } from './planning/choose-devices.js';
+import { Cohorts } from './planning/device-cohorts.js';
+import { parseLabels } from './planning/device-labels.js';
+import { requireCapable } from './planning/driver-limits.js';
+import { planNotes } from './planning/plan-notes.js';
+import { knownReleases } from './planning/running-software.js';
+import { type RequestedStage, wantedStages } from './planning/wanted-stages.js';
 
 export interface PlanRequest {
   readonly driver: FleetDriver;
@@ -55,6 +56,7 @@ export interface PlanRequest {
 export async function draftPlan(request: PlanRequest): Promise<RolloutPlan> {
   const { driver, pkg, file, now, signal } = request;
   requirePolicy(pkg, { now });
+  requireCapable(driver, request.stages);
   const labels = parseLabels(request.spread);
   const { metadata, digest } = pkg;
   const name = request.name ?? defaultName(metadata.product, metadata.version);
@@ -107,7 +109,11 @@ export async function draftPlan(request: PlanRequest): Promise<RolloutPlan> {
       },
       seed: request.seed ?? Number.parseInt(digest.slice(0, 8), 16),
       ...{ onAbort: request.onAbort, allowedDriftPercent: request.allowedDriftPercent, webhook: request.webhook },
-      notes: planNotes({ candidates, cohorts: cohorts.all, fullFallbacks, pkg, driver, onAbort: request.onAbort }),
+      notes: planNotes({
+        ...{ candidates, cohorts: cohorts.all, fullFallbacks, pkg, driver },
+        stages,
+        onAbort: request.onAbort,
+      }),
     },
     target: { where, exclude: request.exclude === undefined ? null : fiqlOf(request.exclude) },
     cohorts: cohorts.all,

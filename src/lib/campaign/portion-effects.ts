@@ -2,6 +2,7 @@ import { OtaError } from '../core/errors.js';
 import type { DriverSoftware, FleetDriver } from '../fleet-api/driver.js';
 import type { CampaignEvent } from '../rollout/campaign-event.js';
 import type { PortionState } from '../rollout/campaign-state.js';
+import { portionThreshold } from '../rollout/error-threshold.js';
 import type { RolloutPlan } from '../rollout/plan.js';
 import type { PortionSight } from '../rollout/sighting.js';
 import { namesIn, silentForMs } from './portion-devices.js';
@@ -46,6 +47,7 @@ export class PortionEffects {
   async #prepare(portion: PortionState, signal: AbortSignal): Promise<string> {
     const { name, stage, software } = portion;
     const { product, version } = this.#plan.package;
+    const devices = namesIn(this.#plan, portion);
     const window = stage === null ? null : this.#plan.stages[stage]!.window;
     if (window !== null && !this.#driver.capabilities.windows) {
       throw new OtaError('USAGE', `${this.#driver.address} cannot keep to the maintenance window of ${name}`);
@@ -55,9 +57,9 @@ export class PortionEffects {
         name,
         description: stage === null ? `Back from ${product} ${version}` : `${product} ${version}, stage ${stage + 1}`,
         software: software ?? (await this.#releaseAtServer(signal)),
-        devices: namesIn(this.#plan, portion),
+        devices,
         // Devices that go back are never stopped halfway.
-        errorThresholdPercent: stage === null ? 100 : this.#plan.stages[stage]!.errorThresholdPercent,
+        errorThresholdPercent: stage === null ? 100 : portionThreshold(this.#plan.stages[stage]!, devices.length),
         window,
       },
       signal,

@@ -1,4 +1,5 @@
 import type { GateSpec } from './gate-spec.js';
+import type { PlanStage } from './plan.js';
 import { lowerBound } from './statistics.js';
 
 /** hawkBit's own, where no gate says anything. */
@@ -28,6 +29,18 @@ export function errorThresholdPercent(gates: readonly GateSpec[], devices: numbe
         );
   if (bearable.length === 0) return DEFAULT_PERCENT;
   return Math.min(100, Math.ceil((100 * Math.min(...bearable)) / devices));
+}
+
+/**
+ * The same of devices that are given a stage's update in one go. Of ten, one that fails is ten percent, and says nothing:
+ * a part of the stage stops by itself only where it alone would make the gate fail.
+ *
+ * @param devices in this part
+ */
+export function portionThreshold(stage: PlanStage, devices: number): number {
+  if (devices >= stage.devices.length) return stage.errorThresholdPercent;
+  const failure = stage.gates.filter((gate) => gate.type === 'failure');
+  return Math.max(stage.errorThresholdPercent, errorThresholdPercent(failure, devices));
 }
 
 /** The largest number for which it holds; it holds for every smaller one, too. 0 where it never does. */

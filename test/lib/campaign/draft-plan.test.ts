@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { draftPlan, type PlanRequest } from '../../../src/lib/campaign/draft-plan.js';
-import type { RequestedStage } from '../../../src/lib/campaign/wanted-stages.js';
+import type { RequestedStage } from '../../../src/lib/campaign/planning/wanted-stages.js';
 import type { Release } from '../../../src/lib/catalog/release.js';
 import { memoryAccess } from '../../../src/lib/core/file-access.js';
-import type { DriverRelease, DriverSoftware } from '../../../src/lib/fleet-api/driver.js';
+import type { DriverCapabilities, DriverRelease, DriverSoftware } from '../../../src/lib/fleet-api/driver.js';
 import type { AuthenticPackage } from '../../../src/lib/package/authenticate.js';
 import { parseDeviceChoice } from '../../../src/lib/query/device-choice.js';
 import { parsePlan, planDigest } from '../../../src/lib/rollout/parse-plan.js';
@@ -90,6 +90,14 @@ function plan(server: Partial<MemoryServer>, asked: Asked = {}): Promise<Rollout
     ...rest,
   });
 }
+
+/** Of a plan that asks for nothing special. */
+const MINIMAL = {
+  ...{ pkg: packageOf(NEW), file: FILE, now: NOW, target: undefined, spread: [], areStagesRecommended: false },
+  ...{ includesBusy: false, includesRefused: false, noFullFallback: false, allowedDriftPercent: 1, webhook: null },
+  smallStages: 'merge',
+  onAbort: 'stop',
+} as const;
 
 const leftOut = ({ leftOut: lists }: RolloutPlan) => lists.map(({ reason, devices }) => [reason, devices]);
 
@@ -266,15 +274,32 @@ describe('no plan is made', () => {
     expect(await refused(plan({ devices: meters(10) }, { stages: 'group:lab,100%' }))).toMatchObject({ code: 'USAGE' });
   });
 
+  test('that the server could never finish', async () => {
+    const [stage] = stagesOf('100%');
+    const asked = async (changes: Partial<RequestedStage>, capabilities: Partial<DriverCapabilities>) => {
+      const driver = memoryDriver({ devices: meters(3), capabilities });
+      return await refused(draftPlan({ ...MINIMAL, driver, stages: [{ ...stage!, ...changes }] }));
+    };
+    const window = { schedule: '0 0 3 * * ?', duration: '01:00:00', timezone: '+00:00' };
+    expect(await asked({ window }, { windows: false })).toMatchObject({
+      code: 'USAGE',
+      message: 'stage 100% has a maintenance window, and https://fleet.example.com knows none',
+    });
+    const gates = [
+      { type: 'health', rule: 'errorRate < 1%', windowSeconds: 60, minimumSample: 1, otherwise: 'pause' },
+    ] as const;
+    expect(await asked({ gates }, { telemetry: false })).toMatchObject({
+      code: 'USAGE',
+      message:
+        'stage 100% asks for errorRate < 1%, and https://fleet.example.com measures nothing: it would wait for ever',
+    });
+  });
+
   test('for a stage that lists a device which there is not', async () => {
     const [stage] = stagesOf('1,100%');
     const asked = { ...stage!, name: '@lab.txt', choice: { kind: 'devices', ids: ['m0', 'm99'] } as const };
     const driver = memoryDriver({ devices: meters(3) });
-    const made = draftPlan({
-      ...{ driver, pkg: packageOf(NEW), file: FILE, now: NOW, target: undefined, stages: [asked], spread: [] },
-      ...{ areStagesRecommended: false, smallStages: 'merge', includesBusy: false, includesRefused: false },
-      ...{ noFullFallback: false, onAbort: 'stop', allowedDriftPercent: 1, webhook: null },
-    });
+    const made = draftPlan({ ...MINIMAL, driver, stages: [asked] });
     expect(await refused(made)).toMatchObject({
       code: 'NOT_FOUND',
       message: 'stage @lab.txt lists 1 device that the target does not have: m99',

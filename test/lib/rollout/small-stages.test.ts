@@ -1,12 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OtaError } from '../../../src/lib/core/errors.js';
-import { errorThresholdPercent } from '../../../src/lib/rollout/error-threshold.js';
+import { errorThresholdPercent, portionThreshold } from '../../../src/lib/rollout/error-threshold.js';
 import type { GateSpec } from '../../../src/lib/rollout/gate-spec.js';
 import { impossibleGates } from '../../../src/lib/rollout/impossible-gates.js';
 import { judgeStage } from '../../../src/lib/rollout/judge-stage.js';
 import { type FilledStage, fitSmallStages, type SmallStages } from '../../../src/lib/rollout/small-stages.js';
 import { DEFAULT_STRATEGY, gatesOf } from '../../../src/lib/rollout/strategy.js';
+import { somePlan } from '../../support/rollout-plan.js';
 
 /** Stages of the recommended strategy that have so many devices. */
 function stages(sizes: readonly number[], changes: Partial<FilledStage<number>> = {}): FilledStage<number>[] {
@@ -144,4 +145,12 @@ describe('the error threshold at the server', () => {
     expect(errorThresholdPercent([success], 1_000)).toBe(9);
     expect(errorThresholdPercent([], 1_000)).toBe(50);
   });
+});
+
+test('a part of a stage stops only where it alone would make the gate fail', () => {
+  const [stage] = somePlan({ stages: [1_000], gates: gatesOf(DEFAULT_STRATEGY, true) }).stages;
+  const planned = { ...stage!, errorThresholdPercent: 7 };
+  expect(portionThreshold(planned, 1_000)).toBe(7);
+  // Of ten devices, two may fail: that is certain of nothing above 5 %.
+  expect(portionThreshold(planned, 10)).toBe(20);
 });

@@ -1,4 +1,4 @@
-import type { DriverRelease, DriverSoftware, FleetDevice, FleetDriver } from '../fleet-api/driver.js';
+import type { DriverRelease, DriverSoftware, FleetDevice, FleetDriver } from '../../fleet-api/driver.js';
 
 /** What is known of the releases of a product, and what a server can give for them. */
 export interface KnownReleases {

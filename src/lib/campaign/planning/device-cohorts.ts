@@ -1,6 +1,6 @@
-import type { DriverSoftware, FleetDevice } from '../fleet-api/driver.js';
-import type { AuthenticPackage } from '../package/authenticate.js';
-import type { Cohort, SoftwareRef } from '../rollout/plan.js';
+import type { DriverSoftware, FleetDevice } from '../../fleet-api/driver.js';
+import type { AuthenticPackage } from '../../package/authenticate.js';
+import type { Cohort, SoftwareRef } from '../../rollout/plan.js';
 import { cutBytes } from './delivered-bytes.js';
 import { type Judgement, type JudgeOptions, judgeDevice, judgedAttributes } from './judge-device.js';
 import type { KnownReleases } from './running-software.js';

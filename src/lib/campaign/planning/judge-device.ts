@@ -1,10 +1,10 @@
-import type { DriverRelease, DriverSoftware, FleetDevice } from '../fleet-api/driver.js';
-import type { AuthenticPackage } from '../package/authenticate.js';
-import { factsTold, type ToldFacts } from '../package/device-attributes.js';
-import type { DeviceState } from '../package/device-state.js';
-import { judgePackage, type PolicyVerdict } from '../package/policy.js';
-import type { PolicyCheck } from '../package/policy-checks.js';
-import type { SelectedPayload } from '../package/select-payloads.js';
+import type { DriverRelease, DriverSoftware, FleetDevice } from '../../fleet-api/driver.js';
+import type { AuthenticPackage } from '../../package/authenticate.js';
+import { factsTold, type ToldFacts } from '../../package/device-attributes.js';
+import type { DeviceState } from '../../package/device-state.js';
+import { judgePackage, type PolicyVerdict } from '../../package/policy.js';
+import type { PolicyCheck } from '../../package/policy-checks.js';
+import type { SelectedPayload } from '../../package/select-payloads.js';
 
 /** What a device will do with a package, as far as can be told from outside. */
 export type Judgement =

@@ -1,6 +1,6 @@
-import type { FleetDevice, FleetDriver } from '../fleet-api/driver.js';
-import { allOf, type Filter } from '../query/filter.js';
-import { formatFiql } from '../query/format-fiql.js';
+import type { FleetDevice, FleetDriver } from '../../fleet-api/driver.js';
+import { allOf, type Filter } from '../../query/filter.js';
+import { formatFiql } from '../../query/format-fiql.js';
 
 /** FIQL for all of them; empty: every device. Undefined ones hold for every device. */
 export function fiqlOf(...filters: readonly (Filter | undefined)[]): string {

@@ -1,8 +1,9 @@
-import { escapeText } from '../core/text.js';
-import type { FleetDriver } from '../fleet-api/driver.js';
-import type { AuthenticPackage } from '../package/authenticate.js';
-import type { Candidate } from '../rollout/place-devices.js';
-import type { RolloutPlan } from '../rollout/plan.js';
+import { escapeText } from '../../core/text.js';
+import type { FleetDriver } from '../../fleet-api/driver.js';
+import type { AuthenticPackage } from '../../package/authenticate.js';
+import type { WantedStage } from '../../rollout/assemble-plan.js';
+import type { Candidate } from '../../rollout/place-devices.js';
+import type { RolloutPlan } from '../../rollout/plan.js';
 import type { CohortFacts } from './device-cohorts.js';
 import { COUNTER_RAISED } from './way-back.js';
 
@@ -13,6 +14,7 @@ export function planNotes({
   fullFallbacks,
   pkg,
   driver,
+  stages,
   onAbort,
 }: {
   candidates: readonly Candidate[];
@@ -20,6 +22,7 @@ export function planNotes({
   fullFallbacks: number;
   pkg: AuthenticPackage;
   driver: FleetDriver;
+  stages: readonly Pick<WantedStage, 'gates'>[];
   onAbort: RolloutPlan['onAbort'];
 }): string[] {
   const sizes = new Array<number>(cohorts.length).fill(0);
@@ -46,6 +49,9 @@ export function planNotes({
   }
   if (fullFallbacks > 0) {
     notes.push(`a full image goes to ${devices(fullFallbacks)}, because no delta of the package fits what they run`);
+  }
+  if (driver.capabilities.campaigns && stages.some(({ gates }) => gates.some(({ type }) => type === 'command'))) {
+    notes.push('a gate runs a command, which the server never does: start it with --local');
   }
   if (!driver.capabilities.cuts) {
     notes.push(

@@ -1,8 +1,8 @@
 import lessThan from 'semver/functions/lt.js';
 import valid from 'semver/functions/valid.js';
-import { escapeText } from '../core/text.js';
-import type { DriverRelease, DriverSoftware } from '../fleet-api/driver.js';
-import type { Metadata } from '../package/metadata.js';
+import { escapeText } from '../../core/text.js';
+import type { DriverRelease, DriverSoftware } from '../../fleet-api/driver.js';
+import type { Metadata } from '../../package/metadata.js';
 
 /** Beginning of the reason that no later choice can mend. */
 export const COUNTER_RAISED = 'the package raises the security counter';

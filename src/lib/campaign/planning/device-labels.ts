@@ -1,6 +1,6 @@
-import { OtaError } from '../core/errors.js';
-import { escapeText } from '../core/text.js';
-import type { FleetDevice } from '../fleet-api/driver.js';
+import { OtaError } from '../../core/errors.js';
+import { escapeText } from '../../core/text.js';
+import type { FleetDevice } from '../../fleet-api/driver.js';
 
 /** @param version what it runs; null: unknown */
 type Label = (device: FleetDevice, version: string | null) => string;

@@ -1,11 +1,11 @@
-import { OtaError } from '../core/errors.js';
-import { escapeText } from '../core/text.js';
-import type { FleetDevice, FleetDriver } from '../fleet-api/driver.js';
-import { parseDeviceChoice } from '../query/device-choice.js';
-import type { Filter } from '../query/filter.js';
-import type { WantedStage } from '../rollout/assemble-plan.js';
-import type { StageMembers } from '../rollout/place-devices.js';
-import type { StageChoice } from '../rollout/stage-choice.js';
+import { OtaError } from '../../core/errors.js';
+import { escapeText } from '../../core/text.js';
+import type { FleetDevice, FleetDriver } from '../../fleet-api/driver.js';
+import { parseDeviceChoice } from '../../query/device-choice.js';
+import type { Filter } from '../../query/filter.js';
+import type { WantedStage } from '../../rollout/assemble-plan.js';
+import type { StageMembers } from '../../rollout/place-devices.js';
+import type { StageChoice } from '../../rollout/stage-choice.js';
 import { deviceIds, fiqlOf } from './choose-devices.js';
 
 /** As somebody asks for it; a file that lists devices was read. */

@@ -1,6 +1,6 @@
-import type { AuthenticPackage } from '../package/authenticate.js';
-import type { SelectedPayload } from '../package/select-payloads.js';
-import { BLOCK_BYTES, paddingBytes } from '../package/ustar.js';
+import type { AuthenticPackage } from '../../package/authenticate.js';
+import type { SelectedPayload } from '../../package/select-payloads.js';
+import { BLOCK_BYTES, paddingBytes } from '../../package/ustar.js';
 
 /** A payload in its container. */
 function entryBytes(size: number): number {
