@@ -43,7 +43,7 @@ export function hawkbitServer(
   client: FleetClient,
   { pacing = systemPacing, tellsEachReport }: { pacing: Pacing | undefined; tellsEachReport: boolean },
 ): HawkbitServer {
-  return { client, pacing, tellsEachReport, words: new ActionWords() };
+  return { client, pacing, tellsEachReport, words: new ActionWords(), tagging: { way: 0 } };
 }
 
 type Portions = Pick<

@@ -102,9 +102,9 @@ export function brokenClient(client: FleetClient, at: number, moment: 'before' |
       methods.push(method);
       const lost = () => new OtaError('NETWORK_FAILED', `${path}: the connection failed`);
       if (methods.length === at && moment === 'before') throw lost();
-      const answer = await client.call(method, path, request);
-      if (methods.length === at && moment === 'after') throw lost();
-      return answer;
+      if (methods.length !== at) return client.call(method, path, request);
+      await client.call(method, path, request).catch(() => undefined);
+      throw lost();
     },
     open: (method, path, request) => client.open(method, path, request),
     [Symbol.asyncDispose]: async () => undefined,

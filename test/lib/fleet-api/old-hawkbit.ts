@@ -7,7 +7,7 @@ type Json = ReturnType<typeof JSON.parse>;
 
 /**
  * A server behind the manners of hawkBit before 0.10, as its sources have them: no `stop`; `status` in filters of actions
- * says whether they are active, and `detailstatus` how they stand; verbs answer 200; figures of rollouts go on counting
+ * says whether they are active, and `detailstatus` how they stand; devices of a tag are objects; verbs answer 200; figures of rollouts go on counting
  * devices that were deleted, and do not tell who had the set before.
  */
 export async function oldHawkbit(server: TestServer): Promise<{ address: string; end(): Promise<void> }> {
@@ -20,7 +20,12 @@ export async function oldHawkbit(server: TestServer): Promise<{ address: string;
     }
     const q = url.searchParams.get('q');
     if (isActions(url) && q !== null) url.searchParams.set('q', newWords(q));
-    const body = await buffer(request);
+    const sent = await buffer(request);
+    const body = isTagging(url) && request.method === 'POST' ? namesOf(sent) : sent;
+    if (body === undefined) {
+      response.writeHead(400, { 'content-type': 'application/json' }).end(refusalBody(400));
+      return;
+    }
     const answer = await fetch(url, {
       method: request.method!,
       headers: Object.fromEntries(
@@ -29,7 +34,7 @@ export async function oldHawkbit(server: TestServer): Promise<{ address: string;
           return typeof value === 'string' ? [[name, value]] : [];
         }),
       ),
-      ...(body.length > 0 && { body }),
+      ...(body.length > 0 && { body: new Uint8Array(body) }),
     });
     const text = await answer.text();
     const status = answer.status === 204 ? 200 : answer.status;
@@ -45,10 +50,19 @@ export async function oldHawkbit(server: TestServer): Promise<{ address: string;
   };
 }
 
+const isTagging = ({ pathname }: URL) => /\/targettags\/\d+\/assigned$/.test(pathname);
+
+function namesOf(body: Buffer): Buffer | undefined {
+  const devices = JSON.parse(body.toString()) as { controllerId?: string }[];
+  if (devices.some(({ controllerId }) => controllerId === undefined)) return undefined;
+  return Buffer.from(JSON.stringify(devices.map(({ controllerId }) => controllerId)));
+}
+
 const isActions = ({ pathname }: URL) => pathname === '/rest/v1/actions';
 
 function refusalOf(method: string, url: URL): number | undefined {
   if (method === 'POST' && /\/rollouts\/\d+\/stop$/.test(url.pathname)) return 404;
+  if (method === 'PUT' && isTagging(url)) return 405;
   const q = url.searchParams.get('q') ?? '';
   if (!isActions(url)) return undefined;
   return /(^|;)(active|lastModifiedAt)\b/.test(q) || /(^|;)status==(?!pending|finished(;|$))/.test(q) ? 400 : undefined;

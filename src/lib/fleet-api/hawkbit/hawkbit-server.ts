@@ -7,6 +7,8 @@ export interface HawkbitServer {
   readonly client: FleetClient;
   readonly pacing: Pacing;
   readonly words: ActionWords;
+  /** How it is told which devices have a tag, as far as it has not refused that; see `tags`. */
+  readonly tagging: { way: number };
   /**
    * An action's `lastModifiedAt` moves with everything its device reports. In hawkBit it does so only where the status
    * becomes another one: a device that goes on saying `proceeding` looks silent there.

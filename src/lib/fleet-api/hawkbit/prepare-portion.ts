@@ -31,7 +31,7 @@ export async function preparePortion(
   const description = escapeText(portion.description).slice(0, MAX_DESCRIPTION);
   const tag = await ensureTag(client, { name, description }, signal);
   if (known === undefined) {
-    const tagged = await tagDevices(client, tag, portion.devices, signal);
+    const tagged = await tagDevices(server, tag, portion.devices, signal);
     await refuseOthers(client, tag, tagged, signal);
     // Nobody is left whom it could be given, and servers make no rollout for nobody.
     if (tagged === 0) return writeRef({ name, tag: tag.id, set, devices: portion.devices.length, already: 0 });
@@ -43,7 +43,7 @@ export async function preparePortion(
     const { schedule, duration, timezone } = portion.window;
     return writeRef({ ...common, already: 0, window: { after, schedule, duration, timezone } });
   }
-  if (known === undefined && !server.tellsEachReport) await tagAlready(client, common, signal);
+  if (known === undefined && !server.tellsEachReport) await tagAlready(server, common, signal);
   const rollout = known ?? (await makeRollout(client, { portion, description, set }, signal));
   const group = await onlyGroup(client, rollout.id, signal);
   const already = rollout.alreadyAssigned == null ? await countAlready(client, name, signal) : 0;
@@ -134,10 +134,11 @@ async function onlyGroup(client: FleetClient, rolloutId: number, signal?: AbortS
 }
 
 async function tagAlready(
-  client: FleetClient,
+  server: HawkbitServer,
   { name, set }: Pick<PortionRef, 'name' | 'set'>,
   signal?: AbortSignal,
 ): Promise<void> {
+  const { client } = server;
   const having = `/rest/v1/distributionsets/${set}/assignedTargets`;
   const devices = await askForTag(name, async (q) => {
     const names: string[] = [];
@@ -147,7 +148,7 @@ async function tagAlready(
   if (devices.length === 0) return;
   const description = `Had the update before ${name}`;
   const tag = await ensureTag(client, { name: alreadyTag(name), description }, signal);
-  await tagDevices(client, tag, devices, signal);
+  await tagDevices(server, tag, devices, signal);
 }
 
 async function countAlready(client: FleetClient, name: string, signal?: AbortSignal): Promise<number> {

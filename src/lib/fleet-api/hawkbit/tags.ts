@@ -2,7 +2,7 @@ import * as z from 'zod/mini';
 import { OtaError } from '../../core/errors.js';
 import { pageOf, type TagAnswer, tagAnswer } from '../../wire/management-answers.js';
 import type { FleetClient } from '../fleet-client.js';
-import { isRefusedAs, quoted } from './hawkbit-server.js';
+import { type HawkbitServer, isRefusedAs, quoted } from './hawkbit-server.js';
 import { countOf, targetNames } from './pages.js';
 
 const TAGS = '/rest/v1/targettags';
@@ -38,20 +38,20 @@ export async function ensureTag(
 
 /** Gives devices a tag. @returns how many have it: those that the server knows */
 export async function tagDevices(
-  client: FleetClient,
+  server: HawkbitServer,
   tag: TagAnswer,
   devices: readonly string[],
   signal?: AbortSignal,
 ): Promise<number> {
   let tagged = 0;
   for (let from = 0; from < devices.length; from += CHUNK) {
-    tagged += await tagChunk(client, tag, devices.slice(from, from + CHUNK), signal);
+    tagged += await tagChunk(server, tag, devices.slice(from, from + CHUNK), signal);
   }
   return tagged;
 }
 
 async function tagChunk(
-  client: FleetClient,
+  server: HawkbitServer,
   { id }: TagAnswer,
   devices: readonly string[],
   signal?: AbortSignal,
@@ -59,16 +59,39 @@ async function tagChunk(
   let json = devices;
   for (let tries = 1; json.length > 0; tries++) {
     try {
-      // Who has it keeps it: it may be asked again.
-      await client.call('POST', taggedDevices(id), { json, isIdempotent: true, signal });
+      await tellTagged(server, id, json, signal);
       break;
     } catch (error) {
       // One that is not known, and nobody is tagged. They may go on to be removed while it is asked who is there.
       if (!isRefusedAs(error, 'NOT_FOUND') || tries === TRIES) throw error;
-      json = await knownAmong(client, json, signal);
+      json = await knownAmong(server.client, json, signal);
     }
   }
   return json.length;
+}
+
+/** From the newest version of hawkBit back. Who has a tag keeps it, so each may be asked again. */
+const WAYS = [
+  { method: 'PUT', bodyOf: (names: readonly string[]): unknown => names },
+  { method: 'POST', bodyOf: (names: readonly string[]): unknown => names },
+  { method: 'POST', bodyOf: (names: readonly string[]): unknown => names.map((controllerId) => ({ controllerId })) },
+] as const;
+
+async function tellTagged(
+  { client, tagging }: HawkbitServer,
+  tagId: number,
+  names: readonly string[],
+  signal?: AbortSignal,
+): Promise<void> {
+  for (; ; tagging.way++) {
+    const { method, bodyOf } = WAYS[tagging.way]!;
+    try {
+      await client.call(method, taggedDevices(tagId), { json: bodyOf(names), isIdempotent: true, signal });
+      return;
+    } catch (error) {
+      if (!isRefusedAs(error, 'USAGE') || tagging.way === WAYS.length - 1) throw error;
+    }
+  }
 }
 
 async function knownAmong(client: FleetClient, devices: readonly string[], signal?: AbortSignal): Promise<string[]> {

@@ -184,6 +184,17 @@ export const tagRoutes: readonly RouteDefinition[] = [
     answers: { 204: { description: 'They have it.' }, 404: { description: 'One of them is not known.' } },
     handle: (call) => setTag(call, call.params.id, call.body, true),
   }),
+  // As newer versions of hawkBit have it, with the same meaning.
+  route({
+    method: 'PUT',
+    path: '/rest/v1/targettags/{id}/assigned',
+    access: needs('devices:write'),
+    summary: 'Tags devices, all of them or none, as newer clients ask for it.',
+    params: tagPath,
+    body: { json: controllerIds, maxBytes: 4 * 1024 ** 2 },
+    answers: { 204: { description: 'They have it.' }, 404: { description: 'One of them is not known.' } },
+    handle: (call) => setTag(call, call.params.id, call.body, true),
+  }),
   route({
     method: 'DELETE',
     path: '/rest/v1/targettags/{id}/assigned',

@@ -10,6 +10,7 @@ export const BODIES: Readonly<Record<string, { readonly type?: string; readonly 
   'PUT /rest/v1/targets/{controllerId}/actions/{actionId}/confirmation': { body: { confirmation: 'confirmed' } },
   'PUT /rest/v1/targettags/{id}': { body: { description: 'changed' } },
   'POST /rest/v1/targettags/{id}/assigned': { body: [] },
+  'PUT /rest/v1/targettags/{id}/assigned': { body: [] },
   'DELETE /rest/v1/targettags/{id}/assigned': { body: [] },
   'PUT /rest/v1/targetfilters/{id}': { body: { query: 'name==*' } },
   'PUT /rest/v1/softwaremodules/{id}': { body: { vendor: 'changed' } },

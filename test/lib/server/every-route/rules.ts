@@ -138,6 +138,7 @@ export const RULES: Readonly<Record<string, string>> = {
   'DELETE /rest/v1/targettags/{id}': 'devices:write',
   'GET /rest/v1/targettags/{id}/assigned': 'devices:read',
   'POST /rest/v1/targettags/{id}/assigned': 'devices:write',
+  'PUT /rest/v1/targettags/{id}/assigned': 'devices:write',
   'DELETE /rest/v1/targettags/{id}/assigned': 'devices:write',
   'POST /rest/v1/targettags/{id}/assigned/{controllerId}': 'devices:write',
   'DELETE /rest/v1/targettags/{id}/assigned/{controllerId}': 'devices:write',
