@@ -9,10 +9,11 @@ const PASSING: ReadonlySet<ErrorCode> = new Set([
   'REDIRECT_REFUSED',
 ]);
 
-/** Whoever drives the campaign has to do something about it: log in again, or end. */
+/** Whoever drives the campaign has to do something about it: log in again, restore its journal, or end. */
 const OWN: ReadonlySet<ErrorCode> = new Set([
   'AUTHENTICATION_FAILED',
   'PERMISSION_DENIED',
+  'STORE_DAMAGED',
   'INTERRUPTED',
   'TERMINATED',
 ]);
