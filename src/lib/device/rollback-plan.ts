@@ -2,22 +2,12 @@ import { OtaError } from '../core/errors.js';
 import type { AuthenticPackage } from '../package/authenticate.js';
 import { packageDigest } from '../package/authenticate.js';
 import { CONTAINER_LIMITS, type Container } from '../package/container.js';
-import type { DeviceState } from '../package/device-state.js';
+import { judgeRollback } from '../package/judge-rollback.js';
 import { type Metadata, parseMetadata } from '../package/metadata.js';
-import {
-  checkCounter,
-  checkDependencies,
-  checkHardware,
-  checkModel,
-  checkProduct,
-  checkResources,
-  checkRollback,
-  type PolicyInput,
-} from '../package/policy-checks.js';
 import { selectPayloads } from '../package/select-payloads.js';
 import { containedFiles } from '../package/verify.js';
 import type { ReleaseRecord } from './boot-control.js';
-import { contentOf, own, slotWith } from './boot-facts.js';
+import { contentOf, slotWith } from './boot-facts.js';
 import type { Device } from './device.js';
 import { deviceStateOf } from './device-state-of.js';
 import { checkPlan } from './install.js';
@@ -146,42 +136,27 @@ function payloadsOf(device: Device, pkg: AuthenticPackage): NonNullable<PlannedC
   });
 }
 
-/** An explicit rollback may lower the sequence and ignore expiry, and nothing else. */
 async function judge(
   device: Device,
   record: ReleaseRecord,
   { metadata, opened }: Evidence,
   components: readonly PlannedComponent[],
 ): Promise<void> {
-  const state = await deviceStateOf(device);
-  const input: PolicyInput = {
-    name: opened?.container.name ?? `release ${record.version}`,
-    digest: record.digest,
-    contained: new Set(),
-    now: opened?.now ?? device.machine.clock.now(),
-    intent: 'rollback',
-    ...(opened && { trustedKeyids: opened.pkg.trustedKeyids }),
-  };
+  const after = new Map(components.map(({ component, target }) => [component, target]));
   const written = components.flatMap(({ payload }) => payload ?? []);
-  const refusal = [
-    checkProduct(metadata, state, input),
-    checkModel(metadata, state, input),
-    checkHardware(metadata, state, input),
-    checkRollback(metadata, state, input),
-    checkCounter(metadata, state, input),
-    checkResources(written, state, input),
-    checkDependencies(metadata, stateWith(state, components), input),
-  ].flatMap(({ failures }) => failures)[0];
+  const checks = judgeRollback(
+    metadata,
+    await deviceStateOf(device),
+    { after, written },
+    {
+      name: opened?.container.name ?? `release ${record.version}`,
+      digest: record.digest,
+      now: opened?.now ?? device.machine.clock.now(),
+      ...(opened && { trustedKeyids: opened.pkg.trustedKeyids }),
+    },
+  );
+  const refusal = checks.flatMap(({ failures }) => failures)[0];
   if (refusal !== undefined) throw refusal;
-}
-
-/** As the device would be after it: also components that the package does not bring return to what they were. */
-function stateWith(state: DeviceState, components: readonly PlannedComponent[]): DeviceState {
-  const after = components.map(({ component, target: { version, sha256 } }) => [
-    component,
-    { ...own(state.components, component), version, sha256 },
-  ]);
-  return { ...state, components: { ...state.components, ...Object.fromEntries(after) } };
 }
 
 function unavailable(fact: string): OtaError {

@@ -65,7 +65,7 @@ export function judgePackage(metadata: Metadata, device: DeviceState, input: Pol
 }
 
 /** @throws OtaError the first refusal of a verdict, if there is one */
-export function requireAccepted(verdict: PolicyVerdict): void {
+export function requireAccepted(verdict: Pick<PolicyVerdict, 'checks'>): void {
   const refusal = verdict.checks.flatMap((check) => check.failures)[0];
   if (refusal !== undefined) throw refusal;
 }

@@ -16,6 +16,8 @@ export const EMPTY_SHA256 = sha256Hex(new Uint8Array());
 export interface Installed {
   readonly version: string;
   readonly components: DeviceState['components'];
+  /** By digest, of all releases that it remembers: what each component was, also those that the release did not bring. */
+  readonly releases: ReadonlyMap<string, DeviceState['components']>;
   /** SHA-256 by component of the image in its other slot; a slot that was never written to is not listed. */
   readonly spares: ReadonlyMap<string, string>;
   readonly running: DeviceState['running'];
@@ -31,11 +33,13 @@ export function factoryInstalled(
 ): Installed {
   const names = new Set([...components, ...images.keys()]);
   const digest = sha256Hex(Buffer.from(`factory release ${version}`));
+  const all = Object.fromEntries(
+    [...names].map((name) => [name, { version, sha256: images.get(name) ?? EMPTY_SHA256 }]),
+  );
   return {
     version,
-    components: Object.fromEntries(
-      [...names].map((name) => [name, { version, sha256: images.get(name) ?? EMPTY_SHA256 }]),
-    ),
+    components: all,
+    releases: new Map(sequence === undefined ? [] : [[digest, all]]),
     spares: new Map(),
     running: sequence === undefined ? undefined : { digest, version, sequence },
     history: [],
@@ -47,7 +51,8 @@ export function factoryInstalled(
 export function factoryRelease(release: Release, components: readonly string[]): Installed {
   const { version, securityCounter } = release.metadata;
   const empty = factoryInstalled({ version, securityCounter }, components, new Map());
-  return { ...empty, components: { ...empty.components, ...imagesOf(release) }, running: runningOf(release) };
+  const all = { ...empty.components, ...imagesOf(release) };
+  return { ...empty, components: all, releases: new Map([[release.digest, all]]), running: runningOf(release) };
 }
 
 /** A package, by what a device keeps of it. */
@@ -61,8 +66,14 @@ const next = new WeakMap<Installed, Map<string, Installed>>();
 /**
  * What a device has after it installed a package, or went back to it, confirmed: the release that ran is history, and
  * the one that runs is not.
+ *
+ * @param images what components become; by default what the package brings
  */
-export function afterPackage(installed: Installed, release: Release): Installed {
+export function afterPackage(
+  installed: Installed,
+  release: Release,
+  images: DeviceState['components'] = imagesOf(release),
+): Installed {
   const { digest, metadata } = release;
   return remembered(installed, digest, () => {
     const { running, components } = installed;
@@ -72,16 +83,22 @@ export function afterPackage(installed: Installed, release: Release): Installed 
     const history = [...installed.history, ...(running === undefined ? [] : [running])]
       .filter((ran) => ran.digest !== digest)
       .map(({ digest, version, sequence }) => ({ digest, version, sequence: Math.min(sequence, highest) }));
-    const images = imagesOf(release);
+    const kept = history.slice(1 - MAX_RELEASES);
+    const all = { ...components, ...images };
+    const known = kept.flatMap((ran) => {
+      const then = installed.releases.get(ran.digest);
+      return then === undefined ? [] : [[ran.digest, then] as const];
+    });
     const replaced = Object.entries(components).filter(
       ([name, { sha256 }]) => Object.hasOwn(images, name) && images[name]!.sha256 !== sha256 && sha256 !== EMPTY_SHA256,
     );
     return {
       version: metadata.version,
-      components: { ...components, ...images },
+      components: all,
+      releases: new Map([...known, [digest, all]]),
       spares: new Map([...installed.spares, ...replaced.map(([name, { sha256 }]) => [name, sha256] as const)]),
       running: runningOf(release),
-      history: history.slice(1 - MAX_RELEASES),
+      history: kept,
       securityCounter: lapsed
         ? metadata.securityCounter
         : Math.max(installed.securityCounter, metadata.securityCounter),
@@ -89,7 +106,7 @@ export function afterPackage(installed: Installed, release: Release): Installed 
   });
 }
 
-function imagesOf({ metadata }: { metadata: Metadata }): DeviceState['components'] {
+export function imagesOf({ metadata }: { metadata: Metadata }): DeviceState['components'] {
   return Object.fromEntries(
     [...targetsOf(metadata)].map(([name, { version, sha256 }]) => [name, { version, sha256 }] as const),
   );

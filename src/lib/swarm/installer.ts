@@ -3,9 +3,10 @@ import type { RandomAccess } from '../core/random-access.js';
 import { type AuthenticPackage, authenticatePackage, type ListedPayload } from '../package/authenticate.js';
 import { openContainer } from '../package/container.js';
 import type { DeviceState } from '../package/device-state.js';
-import { targetsOf } from '../package/metadata.js';
+import { judgeRollback } from '../package/judge-rollback.js';
 import { offeredIntent } from '../package/offered-intent.js';
-import { judgePackage, type PolicyVerdict, requireAccepted } from '../package/policy.js';
+import { judgePackage, requireAccepted } from '../package/policy.js';
+import type { SelectedPayload } from '../package/select-payloads.js';
 import { targetBytes } from '../package/target-bytes.js';
 import type { TrustAnchor } from '../package/trust-anchor.js';
 import { containedFiles, verifyPayloads } from '../package/verify.js';
@@ -13,6 +14,7 @@ import type { VirtualDevice } from './device.js';
 import { afterForeign, afterPackage, type Installed } from './installed.js';
 import type { SharedFiles } from './shared-files.js';
 import type { Tally } from './tally.js';
+import { wayBack } from './way-back.js';
 
 /** Whether each device verifies and applies by itself, or once for all devices with the same package and base. */
 export const VERIFY_MODES = ['once', 'each'] as const;
@@ -65,18 +67,27 @@ export class Installer {
     const pkg = await this.#once(this.#authentic, sha256, () => this.#authenticate(file));
     const state = this.#stateOf(device, installed);
     const { name, digest, trustedKeyids, metadata } = pkg;
-    const intent = offeredIntent(metadata, state, { trustedKeyids });
-    const contained = containedFiles(pkg);
-    const verdict = judgePackage(metadata, state, { name, digest, contained, now: now(), intent, trustedKeyids });
-    const needed = intent === 'rollback' && isAtHand(pkg, installed) ? withoutBase(verdict) : verdict;
-    requireAccepted(needed);
-    if (needed.alreadyRunning) return installed;
-    for (const { entry } of needed.selected) {
+    const input = { name, digest, now: now(), trustedKeyids };
+    if (offeredIntent(metadata, state, input) === 'rollback') {
+      const { after, written } = wayBack(installed, pkg);
+      const checks = judgeRollback(metadata, state, { after: new Map(Object.entries(after)), written }, input);
+      requireAccepted({ checks });
+      await this.#write(sha256, pkg, written);
+      return afterPackage(installed, pkg, after);
+    }
+    const verdict = judgePackage(metadata, state, { ...input, contained: containedFiles(pkg) });
+    requireAccepted(verdict);
+    if (verdict.alreadyRunning) return installed;
+    await this.#write(sha256, pkg, verdict.selected);
+    return afterPackage(installed, pkg);
+  }
+
+  async #write(sha256: string, pkg: AuthenticPackage, selected: readonly SelectedPayload[]): Promise<void> {
+    for (const { entry } of selected) {
       const payload = pkg.payloads.find((listed) => listed.entry.file === entry.file)!;
       const key = `${sha256} ${entry.file} ${entry.base?.sha256 ?? ''}`;
       await this.#once(this.#applied, key, () => this.#apply(payload));
     }
-    return afterPackage(installed, pkg);
   }
 
   async #authenticate(file: RandomAccess): Promise<AuthenticPackage> {
@@ -130,18 +141,6 @@ export class Installer {
       securityCounter,
     };
   }
-}
-
-/** Whether the images of an earlier release are still in the other slots. */
-function isAtHand({ metadata }: AuthenticPackage, { spares, components }: Installed): boolean {
-  return [...targetsOf(metadata)].every(([component, { sha256 }]) =>
-    [spares.get(component), components[component]?.sha256].includes(sha256),
-  );
-}
-
-/** A device that has the images starts them: whatever they would be made from is not asked for. */
-function withoutBase(verdict: PolicyVerdict): PolicyVerdict {
-  return { ...verdict, checks: verdict.checks.filter(({ name }) => name !== 'base'), selected: [] };
 }
 
 async function isPackage(file: RandomAccess): Promise<boolean> {

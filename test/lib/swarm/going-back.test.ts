@@ -119,7 +119,35 @@ describe('a device that is given what it ran before', () => {
     expect(updated.spares.get('app')).toBe(hash('sha256', one));
     expect(await give(deltaOnly, updated, signed)).toMatchObject({ version: '1.0.0' });
     const elsewhere = { ...updated, spares: new Map() };
-    await expect(give(deltaOnly, elsewhere, signed)).rejects.toMatchObject({ code: 'BASE_MISMATCH' });
+    await expect(give(deltaOnly, elsewhere, signed)).rejects.toMatchObject({ code: 'NO_ROLLBACK_TARGET' });
+  });
+
+  test('takes components back that the earlier release did not bring, as long as they are in a slot', async () => {
+    const signed = trustOf(testSigner(1), releaseSigner);
+    const part = (component: string, image: Buffer, version: string) => fullPayload(image, { component, version });
+    const modem = (number: number) => Buffer.alloc(5_000, `modem ${number} `);
+    const both = [part('app', one, '1.0.0'), part('modem', modem(1), '1.0.0')];
+    const whole = await packed(both, { version: '1.0.0', sequence: 1 });
+    const allowed = { rollback: { allowed: true } };
+    const appOnly = await packed([part('app', two, '2.0.0')], { version: '2.0.0', sequence: 2, ...allowed });
+    const modemOnly = (number: number) =>
+      packed([part('modem', modem(number), `${number}.0.0`)], {
+        version: `${number}.0.0`,
+        sequence: number,
+        ...allowed,
+      });
+    const came = await factory(whole, {}, signed);
+    const second = await give(appOnly, came, signed);
+    const third = await give(await modemOnly(3), second, signed);
+    const back = await give(appOnly, third, signed);
+    expect(back.components).toEqual(second.components);
+    expect(back.spares.get('modem')).toBe(hash('sha256', modem(3)));
+    const fourth = await give(await modemOnly(4), third, signed);
+    await expect(give(appOnly, fourth, signed)).rejects.toMatchObject({
+      code: 'NO_ROLLBACK_TARGET',
+      message: 'its image of component modem is in no slot any more',
+    });
+    expect((await give(whole, fourth, signed)).components).toEqual(came.components);
   });
 
   const refusals: [string, object, object, string, RegExp][] = [
