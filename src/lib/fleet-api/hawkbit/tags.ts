@@ -113,8 +113,8 @@ export async function refuseOthers(
   signal?: AbortSignal,
 ): Promise<void> {
   const tagged = await countOf(client, taggedDevices(tag.id), { signal });
-  if (tagged === devices) return;
-  throw new OtaError('CONFLICT', `the tag ${tag.name} is on ${tagged} devices, expected ${devices}`, [
+  if (tagged <= devices) return;
+  throw new OtaError('CONFLICT', `the tag ${tag.name} is on ${tagged} devices, expected at most ${devices}`, [
     'Somebody else uses this tag: remove it there, or take another name.',
   ]);
 }

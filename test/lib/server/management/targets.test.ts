@@ -89,7 +89,8 @@ describe('targets', () => {
     expect(await api.ids('/targets?q=metadata.site==south')).toEqual(['m1']);
 
     const [tag] = await api.post('/targettags', [{ name: 'canary', colour: 'yellow' }]);
-    await api.post(`/targettags/${tag.id}/assigned`, ['m1', 'm2']);
+    await api.post(`/targettags/${tag.id}/assigned`, ['m1']);
+    await api.put(`/targettags/${tag.id}/assigned`, ['m1', 'm2']);
     await api.delete(`/targettags/${tag.id}/assigned/m2`);
     expect(await api.ids(`/targettags/${tag.id}/assigned`)).toEqual(['m1']);
     expect(await api.get('/targets/m1/tags')).toMatchObject([{ name: 'canary', colour: 'yellow' }]);
