@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { campaignReport } from '../../../../src/lib/campaign/report/campaign-report.js';
 import { reportDocument } from '../../../../src/lib/campaign/report/report-document.js';
@@ -10,33 +11,14 @@ import { parseHtml } from '../../../support/html.js';
 import { parseXml, type XmlElement } from '../../../support/xml.js';
 import {
   badCampaign,
-  GATES,
   goodCampaign,
+  hostileCampaign,
   pagesOf,
   pausedCampaign,
-  planOf,
   type SampleCampaign,
 } from './sample-campaign.js';
 
 const reportOf = ({ plan, entries }: SampleCampaign) => campaignReport(plan, pagesOf(entries));
-
-/** A text that a page, a table, XML or a terminal could take for something else. */
-const HOSTILE = '</td></script><script>alert(1)</script>]]>\u0000\u001b[2J\u202e\ufffe|`*_[x](javascript:x)&amp;"\'';
-
-/** A campaign in which everything that comes from outside is hostile. */
-function hostileCampaign(): SampleCampaign {
-  const text = HOSTILE.slice(0, 60);
-  const plan = planOf({
-    stages: [
-      { name: text, devices: Array.from({ length: 100 }, (_, at) => `${at}${text}`), gates: GATES },
-      { name: text, devices: Array.from({ length: 400 }, (_, at) => `b${at}${text}`), gates: GATES },
-    ],
-    notes: [HOSTILE],
-    server: { driver: 'hawkbit', address: HOSTILE },
-    cohorts: [{ previous: { id: text, name: text, version: text, digest: null } }],
-  });
-  return badCampaign({ ...plan, package: { ...plan.package, product: HOSTILE, version: HOSTILE } }, HOSTILE);
-}
 
 describe('a report', () => {
   test('tells how it ended, stage by stage', async () => {
@@ -265,4 +247,18 @@ describe('as a page', () => {
       ]),
     );
   });
+});
+
+test('whatever text comes from outside, a page and XML stay what they are', async () => {
+  const namesOf = (page: string) => parseHtml(page).map(({ name }) => name);
+  const plain = namesOf(reportHtml(await reportOf(hostileCampaign('plain'))));
+  const text = fc.string({ unit: 'binary', minLength: 1, maxLength: 80 });
+  await fc.assert(
+    fc.asyncProperty(text, async (hostile) => {
+      const report = await reportOf(hostileCampaign(hostile));
+      parseXml(reportJunit(report));
+      expect(namesOf(reportHtml(report))).toEqual(plain);
+    }),
+    { numRuns: 20 },
+  );
 });

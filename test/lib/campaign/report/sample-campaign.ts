@@ -168,3 +168,21 @@ export function pausedCampaign(plan = planOf()): SampleCampaign {
   writer.write({ type: 'paused', by: 'the gates', cause: 'gate', reason: verdict.reason });
   return { plan, entries: writer.entries };
 }
+
+/** A text that a page, a table, XML or a terminal could take for something else. */
+const HOSTILE = '</td></script><script>alert(1)</script>]]>\u0000\u001b[2J\u202e\ufffe|`*_[x](javascript:x)&amp;"\'';
+
+/** A campaign in which everything that comes from outside is hostile; or this text. */
+export function hostileCampaign(hostile = HOSTILE): SampleCampaign {
+  const text = hostile.slice(0, 60).toWellFormed();
+  const plan = planOf({
+    stages: [
+      { name: text, devices: Array.from({ length: 100 }, (_, at) => `${at}${text}`), gates: GATES },
+      { name: text, devices: Array.from({ length: 400 }, (_, at) => `b${at}${text}`), gates: GATES },
+    ],
+    notes: [hostile],
+    server: { driver: 'hawkbit', address: hostile },
+    cohorts: [{ previous: { id: text, name: text, version: text, digest: null } }],
+  });
+  return badCampaign({ ...plan, package: { ...plan.package, product: hostile, version: hostile } }, hostile);
+}
