@@ -32,7 +32,7 @@ export function campaignFailure(view: CampaignView): OtaError | undefined {
     case 'GATE_FAILED':
       return new OtaError(code, `${name} is paused in ${stageText(view)}${because}`, [
         `\`ota rollout report ${name}\` tells which devices failed, and why.`,
-        `\`ota rollout resume ${name}\` lets it go on until there is new evidence.`,
+        `\`ota rollout resume ${name}\` goes on until there is new evidence, \`ota rollout approve ${name}\` passes the stage.`,
         `\`ota rollout abort ${name}\` ends it, \`ota rollout rollback ${name}\` also takes it back.`,
       ]);
     case 'ROLLOUT_ABORTED':

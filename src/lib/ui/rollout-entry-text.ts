@@ -33,10 +33,6 @@ function eventText(event: CampaignEvent, stages: StageNames): string | undefined
       return `${event.name}: begun by ${event.by}`;
     case 'preparing':
       return `${stageName(event.stage)}: ${devicesCount(sizeOf(event))} get ${event.software?.version ?? 'the update'}`;
-    case 'judged':
-      return event.verdict.decision === 'hold' || event.verdict.decision === 'advance'
-        ? undefined
-        : `${stageName(event.stage)}: ${event.verdict.decision}: ${event.verdict.reason}`;
     case 'passed':
       return `${stageName(event.stage)}: passed, ${stageFiguresText(event.figures)}`;
     case 'approved':

@@ -33,9 +33,10 @@ export function stageText({ stage, stages }: CampaignView): string {
   return at === undefined ? 'its last stage' : `stage ${escapeText(at.name)} (${stage + 1} of ${stages.length})`;
 }
 
-/** `running: stage early (2 of 4), 24 of 50 installed` */
+/** `running: stage early (2 of 4), 24 of 50 installed`; `finished` */
 export function doneText(view: CampaignView): string {
-  const { phase, stages, stage, returning } = view;
+  const { phase, stages, stage, returning, endedAt } = view;
+  if (endedAt !== null) return phase;
   if (phase === 'rolling-back') {
     const figures = returning?.figures;
     const back = figures ? `, ${countText(figures.installed)} of ${countText(figures.total)} devices are back` : '';

@@ -27,7 +27,7 @@ describe('an entry of the journal', () => {
     [{ type: 'judged', stage: 0, figures: done, verdict: verdict('hold', '…'), goodSince: null }, undefined],
     [
       { type: 'judged', stage: 0, figures: done, verdict: verdict('pause', '2 of 10 failed'), goodSince: null },
-      'pilot: pause: 2 of 10 failed',
+      undefined, // followed by what it makes of the campaign
     ],
     [{ type: 'passed', stage: 0, figures: done }, 'pilot: passed, 8 of 10 installed, 2 failed'],
     [{ type: 'approved', stage: 0, by, remark: 'seen' }, 'pilot: approved by ann: seen'],
