@@ -43,13 +43,15 @@ export abstract class CampaignCommand extends BaseCommand {
       monotonicMs: () => systemPacing.monotonicMs(),
       nowMs: () => systemClock.now().getTime(),
     });
-    const { view, reason } = await followCampaign(host, begun, {
+    const { view: last, reason } = await followCampaign(host, begun, {
       ...{ drives, waitMs, signal: this.signal },
       ...(isEnough && { isEnough }),
       onUpdate: (update) => watch.update(update),
       onForeign: () => this.note(`Another process drives ${begun.name}; watching it`),
     });
     watch.end();
+    const isLeft = drives && !host.isDetached && reason !== 'rests';
+    const view = isLeft ? { ...last, isDriven: (await host.view(last.name)).isDriven } : last;
     if (reason === 'signal') throw this.#interrupted(host, view, drives);
     const failure =
       reason === 'time'

@@ -52,5 +52,5 @@ export function campaignFailure(view: CampaignView): OtaError | undefined {
 
 /** A campaign that was still under way when `--wait` had had enough. */
 export function waitEnded(view: CampaignView, waited: string, next: readonly string[]): OtaError {
-  return new OtaError('WAIT_ENDED', `${view.name} is still ${doneText(view)} after ${waited}`, [...next]);
+  return new OtaError('WAIT_ENDED', `after ${waited} ${view.name} is still ${doneText(view)}`, [...next]);
 }

@@ -47,9 +47,10 @@ export default class RolloutStopAll extends BaseCommand {
       return { isDryRun: true, campaigns: open };
     }
     if (!flags.yes) {
+      const campaigns = `${open.length} ${open.length === 1 ? 'campaign' : 'campaigns'}`;
       await promptText({
         ...{
-          message: `Type "stop" to end ${open.length} campaigns and all rollouts at ${address}`,
+          message: `Type "stop" to end ${campaigns} and all rollouts at ${address}`,
           flag: 'yes',
           signal,
         },

@@ -175,7 +175,7 @@ describe('ota rollout watch', () => {
   test('ends with 14 when --wait ends first, and says what to type', async () => {
     const { status, stderr } = await desk.ota('rollout watch --wait 1ms');
     expect(status).toBe(14);
-    expect(stderr).toContain('meter-2.0.0 is still running: stage');
+    expect(stderr).toContain('after 1 s meter-2.0.0 is still running: stage');
     expect(stderr).toContain('ota rollout watch meter-2.0.0');
   });
 });
