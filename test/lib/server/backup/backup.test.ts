@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { backupServer } from '../../../../src/lib/server/backup/backup-server.js';
 import { restoreServer } from '../../../../src/lib/server/backup/restore-server.js';
+import { somePlan } from '../../../support/rollout-plan.js';
 import { startTestServer, type TestServer } from '../server-fixture.js';
 
 const OPTIONS = { createdAt: new Date('2026-01-05T06:00:00Z'), version: '0.0.0-test' };
@@ -30,6 +31,23 @@ test('a server that is restored from a backup of a running one has its tenants a
   expect(await tenantsOf(again)).toEqual(await tenantsOf(server));
   expect(await again.call('GET', '/metrics', { as: token })).toMatchObject({ status: 200 });
   expect(again.running.firstStart).toBeUndefined();
+});
+
+test('a campaign is in a backup with its plan and journal, and goes on where it is restored', async () => {
+  const [backup, restored] = [join(folder(), 'backup'), join(folder(), 'data')];
+  const server = await startTestServer();
+  const plan = somePlan();
+  await server.call('POST', '/api/v1/campaigns', { body: plan });
+  await backupServer(server.running.context.dataDirectory, backup, OPTIONS);
+  await restoreServer(backup, restored, { isDryRun: false });
+  const again = await startTestServer({ dataDirectory: restored });
+  const path = `/api/v1/campaigns/${plan.name}`;
+  for (const part of ['', '/plan', '/journal']) {
+    expect((await again.call('GET', `${path}${part}`)).body).toEqual((await server.call('GET', `${path}${part}`)).body);
+  }
+  await again.running.runJobs();
+  // The token that began it was made for the test and is there; the release of the plan is not.
+  expect((await again.call('GET', path)).body.head.seq).toBeGreaterThan(1);
 });
 
 test('a backup with one changed bit is refused, and nothing is made from it', async () => {

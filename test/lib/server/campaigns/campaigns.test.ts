@@ -1,4 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { CampaignUpdate } from '../../../../src/lib/campaign/host.js';
+import { openServerHost } from '../../../../src/lib/campaign/server-host.js';
+import { OtaError } from '../../../../src/lib/core/errors.js';
+import { bearer } from '../../../../src/lib/fleet-api/credential.js';
+import { type FleetClient, openFleetClient } from '../../../../src/lib/fleet-api/fleet-client.js';
+import { systemPacing } from '../../../../src/lib/net/pacing.js';
 import type { GateSpec } from '../../../../src/lib/rollout/gate-spec.js';
 import { addOperator, auditedActions, logIn } from '../access/access-fixture.js';
 import { OTHER_TENANT } from '../server-fixture.js';
@@ -147,6 +153,46 @@ describe('a campaign in the server', () => {
     });
     await fleet.pass(20);
     expect(await fleet.until(plan.name, 'paused')).toMatchObject({ stage: 0, reason: expect.stringContaining('50') });
+  });
+
+  test('is watched until it rests, over a server that is away for a while: each entry once', async () => {
+    const { url } = fleet.server;
+    await using client = await openFleetClient({ server: url, credential: bearer(fleet.server.token('operator')) });
+    let calls = 0;
+    const flaky: FleetClient = {
+      server: url,
+      call: (...args) => {
+        if (calls++ % 5 === 4) throw new OtaError('NETWORK_FAILED', 'the connection was lost');
+        return client.call(...args);
+      },
+      open: (...args) => client.open(...args),
+      [Symbol.asyncDispose]: async () => undefined,
+    };
+    const pacing = { ...systemPacing, delay: () => fleet.pass() };
+    await using host = openServerHost(flaky, { pacing });
+    const plan = await planOf([1, 2]);
+    const begun = await host.open(plan, { by: 'anna' });
+    const updates: CampaignUpdate[] = [];
+    for await (const update of host.drive(plan.name, new AbortController().signal)) updates.push(update);
+    const last = updates.at(-1)!;
+    expect(last.view.phase).toBe('finished');
+    const written = updates.flatMap(({ entries }) => entries.map(({ seq }) => seq));
+    expect(written).toEqual(Array.from({ length: last.view.head.seq - begun.head.seq }, (_, at) => at + 2));
+    expect(calls).toBeGreaterThan(10);
+  });
+
+  test('is watched no longer than somebody wants to', async () => {
+    const { url } = fleet.server;
+    await using client = await openFleetClient({ server: url, credential: bearer(fleet.server.token('operator')) });
+    const stop = new AbortController();
+    const pacing = { ...systemPacing, delay: async () => stop.abort() };
+    await using host = openServerHost(client, { pacing });
+    const plan = await planOf([1]);
+    await host.open(plan, { by: 'anna' });
+    const updates: CampaignUpdate[] = [];
+    for await (const update of host.watch(plan.name, stop.signal)) updates.push(update);
+    expect(updates.map(({ view }) => view.phase)).toEqual(['running']);
+    await fleet.until(plan.name, 'finished');
   });
 
   test('is nothing to another tenant, which has one of the same name', async () => {
