@@ -16,6 +16,7 @@ export async function rolloutSimulationText(report: RolloutSimulation): Promise<
     verdictText(report),
     factsText([
       ['plan', `${plan.name}, ${plan.stages.map(({ name, devices }) => `${name} (${countText(devices)})`).join(', ')}`],
+      ['bears', bearableText(plan.stages)],
       ['fleet', fleetText(model)],
       ['build', buildText(model)],
       [
@@ -51,6 +52,14 @@ function verdictText({ plan, campaign }: RolloutSimulation): string {
   const inFirst = `, in ${countText(stoppedIn[0]!)} of them in the first stage`;
   const had = `half of the time no more than ${countText(reached.median)} ${of} had it by then`;
   return `Is stopped in ${countText(stopped)} of ${countText(campaigns)} campaigns${inFirst}; ${had}.`;
+}
+
+/** What stages pass with, at most: `1 device of 1% that fails or is silent, 11 of 5%` */
+function bearableText(stages: RolloutSimulation['plan']['stages']): string | undefined {
+  const known = stages.flatMap(({ name, bearableFailures }) =>
+    bearableFailures === null || bearableFailures < 0 ? [] : [`${countText(bearableFailures)} of ${name}`],
+  );
+  return known.length === 0 ? undefined : `at most ${known.join(', ')} that fail or say nothing more`;
 }
 
 function fleetText({ poll, offline, update }: FleetModel): string {

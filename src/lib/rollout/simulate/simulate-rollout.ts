@@ -1,6 +1,7 @@
 import { numberText } from '../../core/number-text.js';
 import { impossibleGates } from '../impossible-gates.js';
 import type { RolloutPlan } from '../plan.js';
+import { bearableFailures } from './bearable-failures.js';
 import type { FleetModel } from './fleet-model.js';
 import { simulateHawkbit } from './hawkbit-thresholds.js';
 import { MomentRecorder } from './moment-recorder.js';
@@ -31,13 +32,20 @@ export interface Comparison {
   readonly hawkbit: CampaignsSummary | null;
 }
 
+export interface SimulatedStage {
+  readonly name: string;
+  readonly devices: number;
+  /** See {@link bearableFailures}. */
+  readonly bearableFailures: number | null;
+}
+
 /** What became of a rollout on fleets that do not exist. Shares are 0 to 1, times seconds. */
 export interface RolloutSimulation extends Comparison {
   readonly plan: {
     readonly name: string;
     readonly version: string;
     readonly devices: number;
-    readonly stages: readonly { readonly name: string; readonly devices: number }[];
+    readonly stages: readonly SimulatedStage[];
   };
   readonly model: FleetModel;
   readonly seeds: SimulationRequest['seeds'];
@@ -94,7 +102,9 @@ export function* simulateRollout(
   return {
     plan: {
       ...{ name: plan.name, version: plan.package.version, devices },
-      stages: plan.stages.map((stage) => ({ name: stage.name, devices: stage.devices.length })),
+      stages: plan.stages.map(({ name, devices: { length }, gates }) => {
+        return { name, devices: length, bearableFailures: bearableFailures(gates, length) };
+      }),
     },
     model,
     seeds,

@@ -94,6 +94,7 @@ describe('told to people', () => {
     const text = await rolloutSimulationText(report);
     expect(text).toMatch(/^Is paused in stage stage 1 after .*, when \d+ of 6,000 devices had it: failure: /);
     expect(text).toContain('fails on 10 %, 0.1 % get stuck');
+    expect(text).toMatch(/^bears +at most 0 of stage 1, /m);
     expect(text).toMatch(/hawkBit 50\/50 +finished .* 6,000 +100 %/);
     expect(text).toMatch(/^50 % +100 % +100 % +\d+ +\d/m);
     expect(text).toMatch(/^ +1 % │.*●/m);
