@@ -48,6 +48,8 @@ export abstract class CampaignCommand extends BaseCommand {
       ...(isEnough && { isEnough }),
       onUpdate: (update) => watch.update(update),
       onForeign: () => this.note(`Another process drives ${begun.name}; watching it`),
+    }).catch((error: unknown) => {
+      throw error instanceof OtaError && !this.signal.aborted ? leftAlone(error, host, begun, drives) : error;
     });
     watch.end();
     const isLeft = drives && !host.isDetached && reason !== 'rests';
@@ -72,6 +74,15 @@ export abstract class CampaignCommand extends BaseCommand {
       ...nextSteps(host, view, drives),
     ]);
   }
+}
+
+/** What ends a command does not end the campaign: a login that has ended, a server that is away. */
+function leftAlone(error: OtaError, host: CampaignHost, { name }: CampaignView, drives: boolean): OtaError {
+  const next =
+    !host.isDetached && drives
+      ? `Nothing further starts until \`ota rollout resume ${name}\`.`
+      : `${name} goes on without this command: \`ota rollout watch ${name}\` shows it again.`;
+  return new OtaError(error.code, error.message, [...error.suggestions, next], { cause: error });
 }
 
 function placeText(host: CampaignHost, drives: boolean): string {
