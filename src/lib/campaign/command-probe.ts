@@ -113,7 +113,8 @@ function killGroup(child: ChildProcess): void {
     // A negative id names the whole group: the command and all that it started.
     process.kill(-child.pid, 'SIGKILL');
   } catch {
-    // Nobody is left in it.
+    // Nobody is left in it; or there are no groups here, and it is alone.
+    child.kill('SIGKILL');
   }
 }
 

@@ -63,6 +63,8 @@ export interface FailureReport {
 }
 
 export interface ReturnReport {
+  /** When devices were asked for the first time. */
+  readonly startedAt: number;
   readonly figures: StageFigures | null;
   readonly series: FigureSeries;
   readonly cannot: readonly { readonly reason: string; readonly devices: readonly string[] }[];
@@ -81,6 +83,7 @@ export async function campaignReport(
 ): Promise<CampaignReport> {
   let state: CampaignState | undefined;
   let last: JournalEntry | undefined;
+  let returnedAt: number | undefined;
   const course = new CourseKeeper(plan);
   const series = new SeriesKeeper();
   const failures = new FailureKeeper();
@@ -90,6 +93,7 @@ export async function campaignReport(
       course.add(entry);
       series.add(entry);
       if (entry.event.type === 'failures') failures.add(entry.event);
+      if (entry.event.type === 'rolling-back') returnedAt ??= entry.time;
       last = entry;
     }
   }
@@ -119,6 +123,7 @@ export async function campaignReport(
       return { ...common, gates: gatesOf(gates, state.stages[at]!), series: series.of(at), failures: failures.of(at) };
     }),
     returning: rollback && {
+      startedAt: returnedAt ?? state.openedAt,
       figures: rollback.figures,
       series: series.of(null),
       cannot: rollback.cannot,

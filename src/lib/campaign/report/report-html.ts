@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto';
 import { Markup, markup } from '../../core/markup.js';
 import { numberText } from '../../core/number-text.js';
+import { count } from '../../rollout/gates/evidence.js';
 import type { CampaignReport, FailureReport, GateReport, ReturnReport, StageReport } from './campaign-report.js';
 import type { CourseMark } from './course.js';
 import { courseChart } from './course-chart.js';
@@ -46,7 +47,7 @@ ${facts(report)}
 <div class="cards">
 ${report.stages.map(stageCard)}
 </div>
-${report.returning === null ? undefined : returnCard(report.returning, report.openedAt)}
+${report.returning === null ? undefined : returnCard(report.returning)}
 <h2>What happened</h2>
 ${course(report)}
 </main>
@@ -84,7 +85,7 @@ function stageCard(stage: StageReport): Markup {
       : `begun ${timeText(startedAt)}${passedAt === null ? '' : `, passed after ${spanText(startedAt, passedAt)}`}`;
   const chart = startedAt === null ? undefined : progressChart(stage.series, startedAt, devices, name);
   return markup`<section class="card"><div class="head"><h3>${name}</h3><span class="chip ${STATUS_MARKS[status]}">${status}</span></div>
-<p class="soft">${numberText(devices)} devices, ${times}</p>
+<p class="soft">${count(devices, 'device')}, ${times}</p>
 ${figures === null ? undefined : markup`<p>${figuresText(figures)}</p>`}
 ${chart}${chart && progressLegend('installed')}
 ${gates.length === 0 ? undefined : markup`<h4>Gates</h4><ul class="gates">${gates.map((gate) => gateItem(gate, stage))}</ul>`}
@@ -120,13 +121,13 @@ function failures({ devices, more }: FailureReport): Markup | undefined {
   const rows = shown.map(({ device, outcome, message }) => {
     return markup`<tr><td><code>${device}</code></td><td>${outcome}</td><td>${message}</td></tr>`;
   });
-  return markup`<details><summary>${numberText(devices.length + more)} devices that did not make it</summary>
+  return markup`<details><summary>${count(devices.length + more, 'device')} that did not make it</summary>
 <div class="scroll"><table><thead><tr><th>device</th><th>outcome</th><th>what it said last</th></tr></thead><tbody>${rows}</tbody></table></div>
 ${rest > 0 ? markup`<p class="soft">and ${numberText(rest)} more, which are not named here</p>` : undefined}</details>`;
 }
 
-function returnCard({ figures, series, cannot, failures: failed }: ReturnReport, openedAt: number): Markup {
-  const chart = progressChart(series, series[0]?.time ?? openedAt, figures?.total ?? 0, 'Going back');
+function returnCard({ startedAt, figures, series, cannot, failures: failed }: ReturnReport): Markup {
+  const chart = progressChart(series, startedAt, figures?.total ?? 0, 'Going back');
   const not = cannot.map(
     ({ reason, devices }) => markup`<p>${numberText(devices.length)} cannot go back: ${reason}</p>`,
   );
