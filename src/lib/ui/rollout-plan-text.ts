@@ -128,7 +128,7 @@ function downloadText({ cohorts, forecast }: PlanSummary): string {
     const some = cohorts.filter((cohort) => cohort.delivery === delivery);
     const devices = some.reduce((sum, cohort) => sum + cohort.devices, 0);
     const bytes = some.reduce((sum, cohort) => sum + cohort.devices * cohort.bytes, 0);
-    const what = delivery === 'unknown' ? 'at most' : delivery === 'full' ? 'full image' : 'delta';
+    const what = delivery === 'unknown' ? 'the whole file' : delivery === 'full' ? 'full image' : 'delta';
     return devices === 0 ? [] : [`${what} for ${devicesCount(devices)} (${formatByteSize(bytes)})`];
   });
   return `${formatByteSize(forecast.downloadBytes)}: ${parts.join(', ')}`;
