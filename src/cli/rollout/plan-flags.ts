@@ -97,7 +97,7 @@ export const planFlags = {
     helpGroup: GATES,
   }),
   completed: Flags.string({
-    summary: 'It is judged when so many of its devices have ended [default: 90%].',
+    summary: 'It is judged when so many of its devices have ended [default: 90%, of the last stage all].',
     helpValue: 'PERCENT',
     helpGroup: GATES,
   }),

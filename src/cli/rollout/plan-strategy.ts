@@ -37,6 +37,11 @@ export function strategyOf(settings: PlanSettings, called: Called): Strategy {
             completedPercent: percent('completed', success!.completedPercent),
             confidencePercent,
           },
+    // Without a time after which a device is stuck, one that is switched off would keep it from ending for ever.
+    lastCompletedPercent:
+      settings.completed === undefined && stuckSeconds > 0
+        ? DEFAULT_STRATEGY.lastCompletedPercent
+        : percent('completed', success!.completedPercent),
     failure: settings.failure === 'none' ? null : { ...failure!, atMostPercent, confidencePercent, otherwise },
     stuck: stuckSeconds === 0 ? null : { ...stuck!, afterSeconds: stuckSeconds, atMostPercent, otherwise },
     others,

@@ -1,11 +1,11 @@
 import type { GateSpec } from '../rollout/gate-spec.js';
 import { spanText } from './telemetry-text.js';
 
-/** What a gate asks, in a few words: `95 % succeed (95 % certain)`. */
+/** What a gate asks, in a few words: `95 % succeed (95 % certain, of 90 %)`. */
 export function gateText(gate: GateSpec): string {
   switch (gate.type) {
     case 'success':
-      return `${gate.atLeastPercent} % succeed (${gate.confidencePercent} % certain)`;
+      return `${gate.atLeastPercent} % succeed (${gate.confidencePercent} % certain, of ${gate.completedPercent} %)`;
     case 'failure':
       return `at most ${gate.atMostPercent} % fail, else ${gate.otherwise}`;
     case 'stuck':

@@ -154,7 +154,7 @@ describe('gates', () => {
     const { end, seconds } = simulateCampaign(approved, slow, 1);
     expect(end).toBe('finished');
     expect(seconds).toBeGreaterThan(3 * (DAY + 10 * HOUR));
-    expect(seconds).toBeLessThan(3 * (DAY + 10 * HOUR) + 4 * HOUR);
+    expect(seconds).toBeLessThan(3 * (DAY + 10 * HOUR) + DAY + 4 * HOUR);
     expect(simulateCampaign(approved, failing(1), 1)).toMatchObject({ end: 'paused', stage: 0 });
   });
 
