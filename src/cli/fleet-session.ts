@@ -3,7 +3,7 @@ import { isAbsolute, join } from 'node:path';
 import { Flags } from '@oclif/core';
 import { OtaError } from '../lib/core/errors.js';
 import { escapeText } from '../lib/core/text.js';
-import { basic, bearer, type CredentialSource } from '../lib/fleet-api/credential.js';
+import type { CredentialSource } from '../lib/fleet-api/credential.js';
 import type { FleetClient, FleetClientOptions } from '../lib/fleet-api/fleet-client.js';
 import { profileCredential } from '../lib/fleet-api/profile-credential.js';
 import { openProfiles, type Profile, type ProfileStore, type Profiles } from '../lib/fleet-api/profiles.js';
@@ -11,7 +11,7 @@ import { type DriverKind, parseDriverAddress, parseServerAddress } from '../lib/
 import type { HttpPolicy } from '../lib/net/http-policy.js';
 import type { HttpTrace } from '../lib/net/http-trace.js';
 import { systemPacing } from '../lib/net/pacing.js';
-import { secretOfEnvironment } from '../lib/ui/secret.js';
+import { givenCredential } from './given-credential.js';
 import { type ConnectionFiles, connectionFlags, filesOf, fleetPolicy } from './server-connection.js';
 
 const GROUP = 'SERVER';
@@ -126,21 +126,6 @@ function otherDriver(name: string, { driver, asked }: { driver: DriverKind; aske
   ]);
 }
 
-/** Whatever flags say in place of a login. */
-function givenCredential(flags: FleetSessionFlags): CredentialSource | undefined {
-  const token = tokenOf(flags);
-  if (token !== undefined) return bearer(token);
-  const { username, 'password-env': variable } = flags;
-  if (username === undefined || variable === undefined) return undefined;
-  return basic(checkedUsername(username), secretOfEnvironment(variable, 'password-env'));
-}
-
-/** @throws OtaError USAGE: RFC 7617 parts name and password at the first colon */
-export function checkedUsername(name: string): string {
-  if (/^[^:\p{Cc}]{1,256}$/u.test(name)) return name;
-  throw new OtaError('USAGE', 'the user name is empty, too long, or has a colon or a control character in it');
-}
-
 async function traceOf(path: string | undefined): Promise<HttpTrace | undefined> {
   if (path === undefined) return undefined;
   const { openHttpTrace } = await import('../lib/net/http-trace.js');
@@ -200,20 +185,6 @@ function loginCredential({
 async function openClient(options: FleetClientOptions): Promise<FleetClient> {
   const { openFleetClient } = await import('../lib/fleet-api/fleet-client.js');
   return openFleetClient(options);
-}
-
-function tokenOf({ 'token-env': variable }: FleetSessionFlags): string | undefined {
-  if (variable === undefined) return undefined;
-  return checkedToken(secretOfEnvironment(variable, 'token-env'));
-}
-
-/** @throws OtaError USAGE; the token is not repeated */
-export function checkedToken(text: string): string {
-  const token = text.trim();
-  if (/^[\x21-\x7e]{8,4096}$/.test(token)) return token;
-  throw new OtaError('USAGE', 'what was given is no token: expected 8 characters or more and no white space', [
-    '`fleet serve` writes the first one to DATA/admin-token.',
-  ]);
 }
 
 /** The profile that is named; else the one for the server, the current one first; else the current one. */

@@ -1,5 +1,6 @@
 import { Args, Flags } from '@oclif/core';
-import { checkedToken, checkedUsername, profileStore } from '../../cli/fleet-session.js';
+import { profileStore } from '../../cli/fleet-session.js';
+import { checkedToken, checkedUsername } from '../../cli/given-credential.js';
 import { connectionFlags, fleetPolicy, keptFiles } from '../../cli/server-connection.js';
 import { OtaError } from '../../lib/core/errors.js';
 import { basic, bearer } from '../../lib/fleet-api/credential.js';

@@ -1,3 +1,6 @@
+import { formatFiql } from '../../query/format-fiql.js';
+import { toHawkbitFilter } from '../../query/hawkbit-filter.js';
+import { parseFiql } from '../../query/parse-fiql.js';
 import { targetAnswer } from '../../wire/management-answers.js';
 import type { DriverSoftware, FleetDevice } from '../driver.js';
 import type { HawkbitServer } from './hawkbit-server.js';
@@ -11,13 +14,13 @@ import { listSets } from './software.js';
  * @param where FIQL; empty: all
  */
 export async function* hawkbitDevices(
-  { client }: HawkbitServer,
+  { client, pacing }: HawkbitServer,
   where: string,
   signal?: AbortSignal,
 ): AsyncGenerator<FleetDevice[]> {
   const installed = new Map<string, DriverSoftware>();
   const assigned = new Map<string, DriverSoftware>();
-  const all = where.trim() === '' ? undefined : where;
+  const all = where.trim() === '' ? undefined : inFieldsOfHawkbit(where, pacing.now().getTime());
   const pending = all === undefined ? PENDING : `(${all});${PENDING}`;
   for (const set of await listSets(client, signal)) {
     const path = `/rest/v1/distributionsets/${set.id}`;
@@ -41,6 +44,11 @@ export async function* hawkbitDevices(
       };
     });
   }
+}
+
+/** @throws OtaError USAGE: hawkBit cannot say it */
+function inFieldsOfHawkbit(where: string, nowMs: number): string {
+  return formatFiql(toHawkbitFilter(parseFiql(where), nowMs));
 }
 
 const PENDING = 'updateStatus==PENDING';
