@@ -26,10 +26,10 @@ export interface DrivenCampaign {
 /** A campaign that was opened, at a fleet server in memory, in leaping time. */
 export async function drivenCampaign(
   plan: RolloutPlan,
-  options: Omit<MemoryDriverOptions, 'pacing'> & { pacing?: Pacing; gauges?: CampaignGauges } = {},
+  options: Omit<MemoryDriverOptions, 'pacing'> & { pacing?: Pacing; serverTime?: Pacing; gauges?: CampaignGauges } = {},
 ): Promise<DrivenCampaign> {
   const pacing = options.pacing ?? leapingTime(PLANNED_AT);
-  const driver = new MemoryDriver({ ...options, pacing });
+  const driver = new MemoryDriver({ ...options, pacing: options.serverTime ?? pacing });
   const journal = new MemoryJournal();
   await openCampaign(journal, plan, { by: 'ada', time: pacing.now().getTime() });
   const gauges = options.gauges ?? {};
