@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { type CommandSubject, runCommandProbe } from '../../../src/lib/campaign/command-probe.js';
 import { OtaError } from '../../../src/lib/core/errors.js';
+import { testFolder } from '../../support/folder.js';
 import { figuresOf } from '../rollout/stage-figures.js';
 
 const SUBJECT: CommandSubject = {
@@ -73,6 +74,11 @@ describe('a command', () => {
     expect(result).toEqual({ outcome: 'failed', said: `${process.execPath} printed more than 1048576 bytes` });
   });
 
+  test('that does not finish in time has not answered', async () => {
+    const result = await run('setInterval(() => {}, 1000)', { timeoutSeconds: 0.2 });
+    expect(result).toEqual({ outcome: 'failed', said: `${process.execPath} did not finish within 0.2 s` });
+  });
+
   test('that is ended by a signal has not answered', async () => {
     expect(await run(`process.kill(process.pid, 'SIGKILL')`)).toMatchObject({
       outcome: 'failed',
@@ -81,20 +87,19 @@ describe('a command', () => {
   });
 });
 
-/** Starts a process in its own group, tells its id, and stays. */
+/** Starts a process in its own group, tells its id on stderr and in a file, and stays. */
 const WITH_CHILD = `
   const { spawn } = require('node:child_process');
+  const { renameSync, writeFileSync } = require('node:fs');
   const child = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1000)'], { stdio: 'inherit' });
   console.error(String(child.pid));
+  if (process.argv[1]) {
+    writeFileSync(process.argv[1] + '.part', String(child.pid));
+    renameSync(process.argv[1] + '.part', process.argv[1]);
+  }
 `;
 
 describe('what a command has started', () => {
-  test('is gone when it ran out of time', async () => {
-    const script = `${WITH_CHILD}; setInterval(() => {}, 1000)`;
-    const result = await run(script, { timeoutSeconds: 1 });
-    expect(result).toEqual({ outcome: 'failed', said: `${process.execPath} did not finish within 1 s` });
-  });
-
   test('is gone when it has ended', async () => {
     const { outcome, said } = await run(`${WITH_CHILD}; child.unref(); process.exit(0)`);
     expect(outcome).toBe('good');
@@ -103,9 +108,13 @@ describe('what a command has started', () => {
   });
 
   test('is gone when the campaign is interrupted', async () => {
+    await using folder = await testFolder();
     const aborting = new AbortController();
-    const result = run('setInterval(() => {}, 1000)', { signal: aborting.signal });
+    const file = folder.file('pid');
+    const result = run(`${WITH_CHILD}; setInterval(() => {}, 1000)`, { signal: aborting.signal, words: [file] });
+    await expect.poll(() => existsSync(file), { timeout: 15_000 }).toBe(true);
     aborting.abort(new OtaError('TERMINATED', 'Terminated'));
     await expect(result).rejects.toMatchObject({ code: 'TERMINATED' });
+    await expect.poll(() => isAlive(Number(readFileSync(file, 'utf8')))).toBe(false);
   });
 });
