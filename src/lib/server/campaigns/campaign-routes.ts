@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import * as z from 'zod/mini';
 import { openFleetDriver } from '../../fleet-api/fleet-driver.js';
 import { journalEntry } from '../../rollout/campaign-event.js';
@@ -51,6 +52,8 @@ export const campaignRoutes: readonly RouteDefinition[] = [
         });
       }
       requireEgress(plan, server.settings.egressOrigins ?? []);
+      // A plan for a whole fleet takes long enough to be read: let polls come in between.
+      await setImmediate();
       const campaign = { plan, digest: planDigest(plan), text: bytes.toString('utf8'), principal, now };
       const { row, isNew } = await createCampaign(server, campaign);
       return new Answer(isNew ? 201 : 200, viewOfRow(row, now));

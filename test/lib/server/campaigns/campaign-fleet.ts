@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
+import { systemClock } from '../../../../src/lib/core/clock.js';
 import type { CampaignView } from '../../../../src/lib/rollout/campaign-view.js';
 import type { GateSpec } from '../../../../src/lib/rollout/gate-spec.js';
 import type { RolloutPlan } from '../../../../src/lib/rollout/plan.js';
@@ -30,7 +32,7 @@ export interface CampaignFleet {
   begin(plan: RolloutPlan, options?: CallOptions): Promise<CampaignView>;
   view(name: string): Promise<CampaignView>;
   ask(name: string, verb: string, options?: CallOptions): Promise<number>;
-  /** Seconds pass: jobs run, devices poll. */
+  /** Seconds pass: jobs run, devices poll. On a timed server a moment passes and devices poll. */
   pass(seconds?: number): Promise<void>;
   /** Lets time pass until a campaign is in a phase. */
   until(name: string, phase: CampaignView['phase']): Promise<CampaignView>;
@@ -44,14 +46,17 @@ export const STRICT: readonly GateSpec[] = [
   { type: 'failure', atMostPercent: 10, confidencePercent: 50, minimumSample: 1, otherwise: 'pause' },
 ];
 
-const LOOKS = 60;
+const LOOKS = 120;
+const MOMENT_MS = 300;
 
-export async function startCampaignFleet(): Promise<CampaignFleet> {
+/** @param isTimed time is that of this machine, and the server runs its jobs by itself */
+export async function startCampaignFleet({ isTimed = false } = {}): Promise<CampaignFleet> {
   const folder = await testFolder();
   let now = Date.parse('2026-01-05T06:00:00Z');
   const start = (options: Partial<ServerOptions> = {}) =>
     startTestServer({
-      ...{ isShared: true, dataDirectory: folder.file('data'), clock: { now: () => new Date(now) } },
+      ...{ isShared: true, isTimed, dataDirectory: folder.file('data') },
+      clock: isTimed ? systemClock : { now: () => new Date(now) },
       ...options,
     });
   const server = await start();
@@ -64,8 +69,10 @@ export async function startCampaignFleet(): Promise<CampaignFleet> {
   }
   return livingFleet(server, {
     ...{ old: releases[0]!, next: releases[1]!, start },
-    advance: (ms) => {
-      now += ms;
+    async pass(server, seconds) {
+      if (isTimed) return delay(MOMENT_MS);
+      now += seconds * 1_000;
+      await server.running.runJobs();
     },
     remove: async () => folder[Symbol.asyncDispose](),
   });
@@ -80,11 +87,11 @@ interface World {
   readonly old: Release;
   readonly next: Release;
   start(options?: Partial<ServerOptions>): Promise<TestServer>;
-  advance(ms: number): void;
+  pass(server: TestServer, seconds: number): Promise<unknown>;
   remove(): Promise<void>;
 }
 
-function livingFleet(first: TestServer, { old, next, start, advance, remove }: World): CampaignFleet {
+function livingFleet(first: TestServer, { old, next, start, pass, remove }: World): CampaignFleet {
   let server = first;
   const fates = new Map<string, Fate>();
   const ended = new Map<string, string[]>();
@@ -152,8 +159,7 @@ function livingFleet(first: TestServer, { old, next, start, advance, remove }: W
     ask: async (name, verb, call = {}) =>
       (await server.call('POST', `/api/v1/campaigns/${name}/requests`, { body: { verb }, ...call })).status,
     async pass(seconds = 2) {
-      advance(seconds * 1_000);
-      await server.running.runJobs();
+      await pass(server, seconds);
       for (const [name, device] of devices) await live(name, device);
     },
     async until(name, phase) {
