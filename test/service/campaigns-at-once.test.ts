@@ -14,7 +14,7 @@ afterAll(() => fleet.stop());
 
 const names = (prefix: string, count: number) => Array.from({ length: count }, (_, index) => `${prefix}-${index}`);
 
-test('a probe that never answers holds up its own campaign alone, and the server stops nevertheless', async () => {
+test('a probe that never answers holds up its own campaign alone, which can be paused, and no end of the server', async () => {
   let asked = 0;
   const silent = createServer(() => {
     asked++;
@@ -34,6 +34,10 @@ test('a probe that never answers holds up its own campaign alone, and the server
     await fleet.until('quick', 'finished');
     expect((await fleet.view('slow')).phase).toBe('running');
     expect(asked).toBe(1);
+    const paused = await fleet.server.call('POST', '/api/v1/campaigns/slow/requests', { body: { verb: 'pause' } });
+    expect(paused).toMatchObject({ status: 200, body: { phase: 'paused' } });
+    await fleet.ask('slow', 'resume');
+    while (asked === 1) await fleet.pass();
     await fleet.restart();
   } finally {
     silent.closeAllConnections();

@@ -1,12 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { CampaignPhase } from '../../rollout/campaign-state.js';
-import type { CampaignRequest } from '../../rollout/campaign-view.js';
+import type { CampaignRequest, CampaignView } from '../../rollout/campaign-view.js';
 import type { OperatorPrincipal } from '../access/principal.js';
 import { audit } from '../audit/audit.js';
 import type { ServerContext } from '../context.js';
 import { conflict, ServerFailure } from '../http/server-failure.js';
 import { findCampaign } from './campaign-row.js';
 import { holderColumns } from './holder.js';
+import { lastSeq } from './table-journal.js';
 
 /** How long whoever asks waits until the process that drives campaigns has done it, and how often it is looked for. */
 const WAIT_MS = 5_000;
@@ -78,7 +79,7 @@ export function writeRequest(
 }
 
 /**
- * Waits until a request was done, as long as somebody may be expected to wait.
+ * Waits until a request was done and its campaign is told of as it is then, as long as somebody may be expected to wait.
  *
  * @throws ServerFailure 409 and others: why it was not done
  */
@@ -88,14 +89,20 @@ export async function waitForRequest(
   signal: AbortSignal,
 ): Promise<void> {
   const end = performance.now() + WAIT_MS;
-  for (;;) {
+  let seq: number | undefined;
+  while (performance.now() < end && !signal.aborted) {
     const row = await database.sql
       .selectFrom('campaign_request')
-      .select(['done_at', 'failure'])
-      .where('id', '=', requestId)
+      .innerJoin('campaign', 'campaign.id', 'campaign_id')
+      .select(['campaign_id', 'done_at', 'failure', 'view'])
+      .where('campaign_request.id', '=', requestId)
       .executeTakeFirst();
-    if (row === undefined || row.done_at !== null) return throwIfRefused(row?.failure ?? null);
-    if (performance.now() >= end || signal.aborted) return;
+    if (row === undefined) return;
+    if (row.done_at !== null) {
+      throwIfRefused(row.failure);
+      seq ??= await lastSeq(database.sql, row.campaign_id);
+      if ((JSON.parse(row.view) as CampaignView).head.seq >= seq) return;
+    }
     await delay(LOOK_EVERY_MS);
   }
 }

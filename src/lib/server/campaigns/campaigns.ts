@@ -48,8 +48,11 @@ export class Campaigns implements AsyncDisposable {
   }
 
   #turn(server: ServerContext, row: CampaignRow, hasRequests: boolean): Promise<void> {
-    if (this.#turns.has(row.id)) return Promise.resolve();
     let campaign = this.#driven.get(row.id);
+    if (this.#turns.has(row.id)) {
+      if (hasRequests) campaign?.interrupt();
+      return Promise.resolve();
+    }
     if (campaign === undefined) {
       campaign = new DrivenCampaign(server, pacingOf(server));
       this.#driven.set(row.id, campaign);

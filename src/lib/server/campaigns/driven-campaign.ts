@@ -41,6 +41,7 @@ export class DrivenCampaign {
   #dueAt = 0;
   #failures = 0;
   #told = '';
+  #interruption = new AbortController();
 
   constructor(server: ServerContext, pacing: Pacing) {
     this.#server = server;
@@ -51,8 +52,14 @@ export class DrivenCampaign {
     return this.#now() >= this.#dueAt;
   }
 
+  /** Ends the step that is under way, as a crash would: somebody wants something, and a probe may take minutes. */
+  interrupt(): void {
+    this.#interruption.abort();
+  }
+
   /** Takes it as far as it goes now. Never fails: what is wrong with it is told where it is looked at, and to the log. */
   async turn(row: CampaignRow, { hasRequests }: { hasRequests: boolean }): Promise<void> {
+    this.#interruption = new AbortController();
     try {
       const opened = await this.#open(row);
       if (hasRequests) await this.#answer(row, opened);
@@ -98,6 +105,8 @@ export class DrivenCampaign {
         await markRefused(database.sql, pending.id, error, this.#now());
       }
     }
+    // Whoever asked waits for it.
+    await this.#tell(row, runner.view({ isDriven: true }));
     this.#dueAt = 0;
   }
 
@@ -119,12 +128,12 @@ export class DrivenCampaign {
 
   /** @returns what it cannot go on for, though it neither stands still nor has ended */
   async #advance(row: CampaignRow, { plan, runner }: Opened): Promise<string | undefined> {
-    const { stopping } = this.#server;
-    for (let step = 0; step < STEPS_IN_A_ROW && this.isDue && !stopping.aborted; step++) {
+    const signal = AbortSignal.any([this.#server.stopping, this.#interruption.signal]);
+    for (let step = 0; step < STEPS_IN_A_ROW && this.isDue && !signal.aborted; step++) {
       const actor = await this.#actor(row.id);
       const obstacle = await this.#obstacle(row, plan, actor);
       if (obstacle !== undefined) return this.#stand(runner, obstacle);
-      const { next } = await this.#as(row, actor.holder, () => runner.step(stopping));
+      const { next } = await this.#as(row, actor.holder, () => runner.step(signal));
       if (next.kind === 'later') this.#dueAt = this.#now() + next.afterMs;
       if (next.kind === 'rest' || next.kind === 'over') this.#dueAt = Number.POSITIVE_INFINITY;
       // The embedded database answers within the same turn of the event loop: let polls come in between.
@@ -164,7 +173,7 @@ export class DrivenCampaign {
 
   async #fail(row: CampaignRow, error: unknown): Promise<void> {
     const { log, stopping } = this.#server;
-    if (stopping.aborted) return;
+    if (stopping.aborted || this.#interruption.signal.aborted) return;
     const opened = this.#opened;
     this.#opened = undefined; // what it holds may no longer be what is written
     if (opened?.journal.isOutrun) return; // another process has taken it further
