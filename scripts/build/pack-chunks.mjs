@@ -18,14 +18,15 @@ const MAX_CHUNK_BYTES = 128 * 1024;
 export function packChunks(files, imports, entries) {
   const isSmall = ([path, code]) => basename(dirname(path)) === 'chunks' && code.length <= MAX_CHUNK_BYTES;
   const small = [...files].filter(isSmall);
-  const early = reachable(entries, imports, ({ kind }) => kind !== 'dynamic-import');
   const circles = CIRCLES.map(({ name }) => {
     const own = entries.filter((path) => circleOf(path) === name);
-    return { name, files: reachable(own, imports, () => true) };
+    const early = reachable(own, imports, ({ kind }) => kind !== 'dynamic-import');
+    return { name, early, all: reachable(own, imports, () => true) };
   });
   const packName = (path) => {
-    const circle = circles.find(({ files: reached }) => reached.has(path))?.name ?? '';
-    return `packed${circle}${early.has(path) ? '' : '-late'}.js`;
+    const starting = circles.find(({ early }) => early.has(path));
+    if (starting !== undefined) return `packed${starting.name}.js`;
+    return `packed${circles.find(({ all }) => all.has(path))?.name ?? ''}-late.js`;
   };
   const packs = new Map(small.map(([path]) => [basename(path), packName(path)]));
   const kept = new Map();
@@ -40,8 +41,8 @@ export function packChunks(files, imports, entries) {
 }
 
 /**
- * Commands and workers by what they share; each circle needs what is in its own pack and in those before it. The first
- * pattern from the end that fits decides.
+ * Commands and workers by what they share; at its start each needs what is in the pack of its own circle and of those
+ * before it. The last pattern that fits decides.
  */
 const CIRCLES = [
   { name: '', pattern: /./ },

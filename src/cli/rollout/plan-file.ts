@@ -2,9 +2,11 @@ import { OtaError } from '../../lib/core/errors.js';
 import { readBounded } from '../../lib/core/file-access.js';
 import { escapeText } from '../../lib/core/text.js';
 import { type LocalInputOptions, openLocalInput } from '../../lib/net/local-input.js';
-import { parsePlan } from '../../lib/rollout/parse-plan.js';
-import { PLAN_MAX_BYTES, type RolloutPlan } from '../../lib/rollout/plan.js';
+import type { RolloutPlan } from '../../lib/rollout/plan.js';
 import type { RolloutSession, RolloutSessionFlags } from '../rollout-session.js';
+
+/** PLAN_MAX_BYTES, which comes with the schema of plans. */
+const MAX_BYTES = 64 * 1024 ** 2;
 
 /**
  * Reads a plan from a path, stdin (`-`) or an http(s) address.
@@ -13,8 +15,11 @@ import type { RolloutSession, RolloutSessionFlags } from '../rollout-session.js'
  */
 export async function readPlanFile(spec: string, input: Omit<LocalInputOptions, 'maxBytes'>): Promise<RolloutPlan> {
   try {
-    await using file = await openLocalInput(spec, { ...input, maxBytes: PLAN_MAX_BYTES });
-    return parsePlan(await readBounded(file.path, PLAN_MAX_BYTES, 'plan'), file.name);
+    await using file = await openLocalInput(spec, { ...input, maxBytes: MAX_BYTES });
+    const bytes = await readBounded(file.path, MAX_BYTES, 'plan');
+    // Who mistyped a path does not wait for all that a plan is checked by.
+    const { parsePlan } = await import('../../lib/rollout/parse-plan.js');
+    return parsePlan(bytes, file.name);
   } catch (error) {
     if (!(error instanceof OtaError && error.code === 'NOT_FOUND')) throw error;
     const next = [...error.suggestions, 'Make a plan with `ota rollout plan`.'];
