@@ -1,7 +1,12 @@
+import { once } from 'node:events';
 import { readFile, stat, writeFile } from 'node:fs/promises';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { openRolloutSession } from '../../../src/cli/rollout-session.js';
 import { systemClock } from '../../../src/lib/core/clock.js';
+import { createAuthority } from '../../lib/net/certificates.js';
 import { startTestServer, type TestServer } from '../../lib/server/server-fixture.js';
 import { type FleetDesk, openDesk } from './fleet-login.js';
 
@@ -131,6 +136,45 @@ describe('a pipeline without a login', () => {
       expect(opened.driver.kind).toBe('fleet');
     } finally {
       delete process.env.OTA_TEST_TOKEN;
+    }
+  });
+});
+
+describe('a client certificate', () => {
+  test('is shown at the login and ever after, from wherever one is', async () => {
+    const authority = await createAuthority('Fleet');
+    const { cert, key } = await authority.issue();
+    const own = await authority.issue({ subject: 'CN=pipeline' });
+    const secret = await authority.issue();
+    const files = { 'ca.pem': authority.pem, 'own.pem': own.cert, 'own.key': own.key, 'other.key': secret.key };
+    for (const [name, text] of Object.entries(files)) await writeFile(desk.folder.file(name), text);
+    const shown: string[] = [];
+    const gate = https.createServer({ cert, key, ca: authority.pem, requestCert: true }, (request, response) => {
+      shown.push((request.socket as TLSSocket).getPeerCertificate().subject.CN as string);
+      response.end(JSON.stringify({ tenant: 'DEFAULT', username: 'ann' }));
+    });
+    gate.on('tlsClientError', () => undefined);
+    gate.listen(0, '127.0.0.1');
+    await once(gate, 'listening');
+    try {
+      const address = `hawkbit+https://localhost:${(gate.address() as AddressInfo).port}`;
+      const words = `login ${address} --username ann --password-stdin --ca ca.pem --client-cert own.pem`;
+      const before = await desk.folder.state();
+      const wrong = await desk.fleet(`${words} --client-key other.key`, { stdin: PASSWORD });
+      expect(wrong).toMatchObject({ status: 2, stdout: '' });
+      expect(await desk.folder.state()).toEqual(before);
+      expect(shown).toEqual([]);
+      expect(await desk.fleet(`${words} --client-key own.key`, { stdin: PASSWORD })).toMatchObject({ status: 0 });
+      expect(await desk.fleet('whoami')).toMatchObject({ status: 0 });
+      expect(shown).toEqual(['pipeline', 'pipeline']);
+      const { profiles } = JSON.parse(await readFile(file(), 'utf8'));
+      const [profile] = Object.values(profiles);
+      expect(profile).toMatchObject({
+        clientCert: desk.folder.file('own.pem'),
+        clientKey: desk.folder.file('own.key'),
+      });
+    } finally {
+      gate.close().closeAllConnections();
     }
   });
 });
