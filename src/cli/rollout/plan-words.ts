@@ -99,7 +99,7 @@ export function located<T>(where: string, read: () => T): T {
   } catch (error) {
     if (!(error instanceof OtaError)) throw error;
     // Readers of flags name the flag that they are mostly for.
-    const message = `${where}: ${error.message.replace(/^--[a-z-]+: /, '')}`;
+    const message = `${where}: ${error.message.replace(/^--[a-z-]+[:,] /, '')}`;
     throw new OtaError(error.code, message, error.suggestions, { cause: error });
   }
 }

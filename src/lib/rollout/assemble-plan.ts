@@ -58,6 +58,7 @@ export function assemblePlan(parts: PlanParts): RolloutPlan {
     }),
   );
   const startsAt = Date.parse(head.createdAt);
+  const { endsAt } = forecastStages(stages, startsAt).at(-1)!;
   const plan: RolloutPlan = {
     spec: PLAN_SPEC,
     ...head,
@@ -68,10 +69,10 @@ export function assemblePlan(parts: PlanParts): RolloutPlan {
     cohorts,
     stages,
     leftOut: [...parts.leftOut, ...leftForLater(placement.rest)],
-    notes: [...head.notes, ...dropped, ...notes],
+    notes: [...head.notes, ...dropped, ...notes, ...expiryNotes(head.package, endsAt)],
     forecast: {
       downloadBytes: cohorts.reduce((sum, { bytes, devices }) => sum + bytes * devices, 0),
-      seconds: Math.ceil((forecastStages(stages, startsAt).at(-1)!.endsAt - startsAt) / 1000),
+      seconds: Math.ceil((endsAt - startsAt) / 1000),
     },
   };
   checkPlan(plan, 'the plan');
@@ -111,6 +112,12 @@ function emptyStage({ name, members }: Pick<WantedStage, 'name' | 'members'>, de
 
 function ofSo(devices: number): string {
   return `of ${devices === 1 ? '1 device' : `${devices} devices`}`;
+}
+
+/** Devices that are reached too late refuse it. */
+function expiryNotes({ expiresAt }: PlanHead['package'], endsAt: number): string[] {
+  if (expiresAt === null || Date.parse(expiresAt) > endsAt) return [];
+  return [`the package expires at ${expiresAt}, before the last stage would end: devices refuse it from then on`];
 }
 
 function leftForLater(rest: readonly Candidate[]): RolloutPlan['leftOut'] {

@@ -1,11 +1,11 @@
 import type { GateSpec } from '../rollout/gate-spec.js';
 import { spanText } from './telemetry-text.js';
 
-/** What a gate asks, in a few words: `95 % succeed (95 % certain, of 90 %)`. */
+/** What a gate asks, in a few words: `95 % succeed (95 % certain, once 90 % have ended)`. */
 export function gateText(gate: GateSpec): string {
   switch (gate.type) {
     case 'success':
-      return `${gate.atLeastPercent} % succeed (${gate.confidencePercent} % certain, of ${gate.completedPercent} %)`;
+      return `${gate.atLeastPercent} % succeed (${gate.confidencePercent} % certain, once ${gate.completedPercent} % have ended)`;
     case 'failure':
       return `at most ${gate.atMostPercent} % fail, else ${gate.otherwise}`;
     case 'stuck':

@@ -14,11 +14,12 @@ import { imageSha256, published } from '../../support/catalogue.js';
 import { type MemoryDevice, type MemoryServer, memoryDriver } from '../../support/memory-driver.js';
 
 const NOW = new Date('2026-01-05T06:00:00Z');
+const ROLLBACK = { rollback: { allowed: true } };
 const OLD = published('1.0.0', { app: {} }, { securityCounter: 1 });
 const NEW = published(
   '2.0.0',
   { app: { imageBytes: 10_000, full: true, from: { '1.0.0': 700 } } },
-  { rollback: { allowed: true }, securityCounter: 1 },
+  { ...ROLLBACK, securityCounter: 1 },
 );
 const FILE = { name: 'meter-2.0.0.ota', bytes: 20_000 };
 
@@ -174,6 +175,14 @@ describe('a plan', () => {
     const { cohorts, notes } = await plan({ devices: [{ id: 'silent' }] });
     expect(cohorts).toMatchObject([{ delivery: 'unknown', bytes: FILE.bytes, previous: null }]);
     expect(notes.join('\n')).toContain('what 1 device run is not known');
+  });
+
+  test('says that the package expires before the last stage would end', async () => {
+    const expiring = published('2.0.0', { app: {} }, { ...ROLLBACK, expiresAt: '2026-01-06T00:00:00Z' });
+    const notes = async (stages: string) =>
+      (await plan({ devices: meters(100) }, { package: expiring, stages })).notes.join('\n');
+    expect(await notes('60%,100%')).toContain('the package expires at 2026-01-06T00:00:00Z, before the last stage');
+    expect(await notes('100%')).not.toContain('expires');
   });
 
   test('puts a listed stage first and its devices nowhere else', async () => {

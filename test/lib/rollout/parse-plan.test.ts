@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { OtaError } from '../../../src/lib/core/errors.js';
+import { formatPlan } from '../../../src/lib/rollout/format-plan.js';
 import type { GateSpec } from '../../../src/lib/rollout/gate-spec.js';
 import { parsePlan, planDigest } from '../../../src/lib/rollout/parse-plan.js';
 import { PLAN_MAX_BYTES, type RolloutPlan } from '../../../src/lib/rollout/plan.js';
@@ -131,4 +132,15 @@ test('a plan that two readers could understand differently is refused', () => {
 
 test('a plan that is too large is refused before it is read', () => {
   expect(refusal(Buffer.alloc(PLAN_MAX_BYTES + 1))).toMatchObject({ code: 'LIMIT_EXCEEDED' });
+});
+
+test('a plan is written so that each device has its line, and read as it was', () => {
+  fc.assert(
+    fc.property(fc.array(fc.string({ minLength: 1, maxLength: 8, unit: 'binary' }), { maxLength: 5 }), (notes) => {
+      const plan = somePlan({ notes, stages: [2, { devices: ['"quoted"', 'ünï'] }] });
+      const text = formatPlan(plan);
+      expect(parsePlan(Buffer.from(text), 'plan.json')).toEqual(plan);
+      expect(text.split('\n')).toContain('        ["d0001",0],');
+    }),
+  );
 });
