@@ -92,6 +92,10 @@ describe('success', () => {
   test('pauses before further devices are given what cannot pass any more, but lets those on their way end', () => {
     expect(decisionOf(SUCCESS, { installed: 40, failed: 4, running: 10, waiting: 46 })).toBe('pause');
     expect(decisionOf(SUCCESS, { installed: 40, failed: 4, running: 56 })).toBe('hold');
+    // 97 of 100 need 53 more without a failure: as long as there are so many, it can still pass.
+    expect(decisionOf(SUCCESS, { installed: 97, failed: 3, waiting: 53 })).toBe('hold');
+    expect(decisionOf(SUCCESS, { installed: 97, failed: 3, waiting: 52 })).toBe('pause');
+    expect(decisionOf(SUCCESS, { installed: 150, failed: 3 })).toBe('advance');
   });
 
   test('never advances on a stage that ended at once since its devices had it already', () => {
