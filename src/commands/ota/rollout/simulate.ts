@@ -116,7 +116,7 @@ export default class RolloutSimulate extends BaseCommand {
         return next.value;
       }
       progress.update(next.value.done, next.value.total);
-      // A campaign takes all there is of a thread: in between, somebody may have typed Ctrl-C.
+      // A campaign takes all there is of a thread: somebody may have typed Ctrl-C meanwhile.
       await setImmediate();
       if (this.signal.aborted) throw abortError(this.signal);
     }

@@ -15,6 +15,8 @@ import { VirtualFleet } from './virtual-fleet.js';
 /** Nobody waits longer for a campaign. */
 const MAX_CAMPAIGN_MS = 366 * 86_400_000;
 const SIMULATION = 'simulation';
+/** Without a halt. */
+const STEPS_AT_ONCE = 500;
 
 /**
  * A whole campaign against a virtual fleet, decided by the machine that decides real ones (`applyEvent`, `nextStep`), with a
@@ -29,6 +31,20 @@ export function simulateCampaign(
   seed: number,
   onMoment: OnMoment = () => {},
 ): SimulatedOutcome {
+  const looks = campaignLooks(plan, model, seed, onMoment);
+  for (;;) {
+    const next = looks.next();
+    if (next.done) return next.value;
+  }
+}
+
+/** As {@link simulateCampaign}, and halts now and then, so that whoever waits can do something in between. */
+export function campaignLooks(
+  plan: RolloutPlan,
+  model: FleetModel,
+  seed: number,
+  onMoment: OnMoment = () => {},
+): Generator<void, SimulatedOutcome> {
   return new SimulatedCampaign(plan, model, seed, onMoment).run();
 }
 
@@ -62,8 +78,9 @@ class SimulatedCampaign {
     this.#state = applyEvent(undefined, { time: this.#now, event }, plan);
   }
 
-  run(): SimulatedOutcome {
-    for (;;) {
+  *run(): Generator<void, SimulatedOutcome> {
+    for (let steps = 1; ; steps++) {
+      if (steps % STEPS_AT_ONCE === 0) yield;
       const context = { now: this.#now, misreportedSince: null, ...(this.#seen && { seen: this.#seen }) };
       const step = nextStep(this.#plan, this.#state, context);
       const end = this.#take(step);

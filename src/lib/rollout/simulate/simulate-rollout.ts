@@ -7,7 +7,7 @@ import { simulateHawkbit } from './hawkbit-thresholds.js';
 import { MomentRecorder } from './moment-recorder.js';
 import type { SimulatedMoment, SimulatedOutcome } from './outcome.js';
 import { scaledPlan } from './scaled-plan.js';
-import { simulateCampaign } from './simulate-campaign.js';
+import { campaignLooks } from './simulate-campaign.js';
 import { type CampaignsSummary, summaryOf } from './summary.js';
 
 /** Failure rates that a sweep goes through, 0 to 1. */
@@ -60,7 +60,7 @@ export interface RolloutSimulation extends Comparison {
 }
 
 /**
- * Simulates campaigns one by one, so that whoever waits can do something in between.
+ * Simulates campaigns one by one, and halts now and then, so that whoever waits can do something in between.
  *
  * @yields how many of all campaigns are over
  * @throws OtaError USAGE: fewer devices than stages; as `simulateCampaign`
@@ -81,7 +81,14 @@ export function* simulateRollout(
     for (let index = 0; index < seeds.count; index++) {
       const seed = seeds.first + index;
       const records = isRecorded && index === 0;
-      outcomes.campaign.push(simulateCampaign(plan, build, seed, records ? recorders.campaign.add : undefined));
+      const looks = campaignLooks(plan, build, seed, records ? recorders.campaign.add : undefined);
+      for (let look = looks.next(); ; look = looks.next()) {
+        if (look.done) {
+          outcomes.campaign.push(look.value);
+          break;
+        }
+        yield { done, total };
+      }
       if (request.comparesHawkbit) {
         outcomes.hawkbit.push(simulateHawkbit(plan, build, seed, records ? recorders.hawkbit.add : undefined));
       }

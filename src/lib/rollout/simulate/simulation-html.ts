@@ -20,7 +20,7 @@ const LINES = { campaign: 'this plan', harmed: 'harmed by it', hawkbit: 'hawkBit
 export function simulationHtml(report: RolloutSimulation): string {
   const { plan, seeds, sweep, notes } = report;
   const policy = `default-src 'none'; style-src 'sha256-${hash('sha256', SIMULATION_STYLE, 'base64')}'; base-uri 'none'; form-action 'none'`;
-  const title = `${plan.name}, ${plan.version}: simulated on ${numberText(plan.devices)} devices`;
+  const title = `${plan.name}: simulated on ${numberText(plan.devices)} devices`;
   const { text } = markup`<!doctype html>
 <html lang="en">
 <head>
@@ -76,8 +76,13 @@ function courseChart({ course, plan, campaign, hawkbit }: RolloutSimulation): Ma
     isStepped: true,
     points: moments.map((moment) => [moment.seconds / 3600, value(moment) / devices]),
   });
-  const hours = Math.max(campaign.first.seconds, hawkbit?.first.seconds ?? 0) / 3600;
-  const shown = (moments: readonly SimulatedMoment[]) => moments.filter(({ seconds }) => seconds <= hours * 3600);
+  const end = Math.max(campaign.first.seconds, hawkbit?.first.seconds ?? 0);
+  const hours = end / 3600;
+  const shown = (moments: readonly SimulatedMoment[]) => {
+    const before = moments.filter(({ seconds }) => seconds <= end);
+    // What one has come to stands, until the other one ends.
+    return before.length === 0 ? before : [...before, { ...before.at(-1)!, seconds: end }];
+  };
   const lines = [
     line('campaign', shown(course.campaign), ({ reached }) => reached),
     line('harmed', shown(course.campaign), ({ failed, stuck, bad }) => failed + stuck + bad),

@@ -37,7 +37,9 @@ describe('a simulation', () => {
     expect(campaign.reached.most).toBeLessThanOrEqual(60);
     expect(campaign.reached.p5).toBeLessThanOrEqual(campaign.reached.median);
     expect(hawkbit).toMatchObject({ ends: { finished: 8 }, reached: { median: 6_000 } });
-    expect(progress).toEqual([1, 2, 3, 4, 5, 6, 7, 8].map((done) => done / 8));
+    expect([...new Set(progress)].filter((share) => share > 0)).toEqual(
+      [1, 2, 3, 4, 5, 6, 7, 8].map((done) => done / 8),
+    );
   });
 
   test('sweeps failure rates over the same fleets, and the build of the model stays what it is', () => {
@@ -47,7 +49,8 @@ describe('a simulation', () => {
     expect(report.sweep[1]!.campaign.reached.median).toBeLessThan(60);
     expect(report.sweep[0]!.campaign.harmed.median).toBeLessThan(report.sweep[1]!.campaign.harmed.median);
     expect(report.model.failures.share).toBe(0.1);
-    expect(progress).toHaveLength(6);
+    expect(new Set(progress).size).toBeGreaterThanOrEqual(6);
+    expect(progress).toEqual([...progress].sort((a, b) => a - b));
   });
 
   test('of another size says so, and when gates can decide nothing any more', () => {
