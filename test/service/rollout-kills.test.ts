@@ -134,7 +134,7 @@ async function publish(
   const root = ['--root-key', 'k.pub', '--product', 'meter', '--release-key', 'k.pub', '--sign', 'k.key'];
   await run('ota', 'trust', 'init', ...root, '--out', 'root.json');
   await run('fleet', 'catalog', 'trust', 'root.json', ...login);
-  const release = ['--product', 'meter', '--model', 'M100', '--sign', 'k.key', '--full'];
+  const release = ['--product', 'meter', '--model', 'M100', '--sign', 'k.key', '--full', '--allow-rollback'];
   const pack = (name: string, version: string, sequence: string) =>
     run(
       'ota',
@@ -186,7 +186,7 @@ function told(entries: readonly JournalEntry[]): unknown[] {
     .map(({ event }) => event)
     .filter(({ type }) => type !== 'judged' && type !== 'returning' && type !== 'noted' && type !== 'opened')
     .map((event) => {
-      if (event.type === 'preparing') return [event.type, event.portion, event.range, event.devices];
+      if (event.type === 'preparing') return [event.type, event.portion, event.range, event.devices?.toSorted()];
       if (event.type === 'ended') return [event.type, event.phase, event.reason];
       return [event.type, 'portion' in event ? event.portion : 'stage' in event ? event.stage : null];
     });

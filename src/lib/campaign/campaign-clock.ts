@@ -33,10 +33,13 @@ export class CampaignClock {
     return this.#now;
   }
 
-  /** By how much it was set ahead (or back, below 0) since the last call, milliseconds; 0: it was not. */
-  takeLeap(): number {
-    const leapMs = this.#leapMs;
+  /** That it was set since the last call; undefined: it was not. */
+  takeLeap(): { readonly isAhead: boolean; readonly told: string } | undefined {
+    const seconds = Math.round(this.#leapMs / 1_000);
     this.#leapMs = 0;
-    return leapMs;
+    if (seconds === 0) return undefined;
+    return seconds > 0
+      ? { isAhead: true, told: `the clock was set ahead by ${seconds} s: soak times begin anew` }
+      : { isAhead: false, told: `the clock was set back by ${-seconds} s: the campaign goes on in its own time` };
   }
 }

@@ -4,14 +4,20 @@ import type { CampaignEvent } from '../rollout/campaign-event.js';
 import type { PortionState } from '../rollout/campaign-state.js';
 import { portionThreshold } from '../rollout/error-threshold.js';
 import type { RolloutPlan } from '../rollout/plan.js';
-import type { PortionSight } from '../rollout/sighting.js';
+import { misreportOf, type PortionSight } from '../rollout/sighting.js';
 import { namesIn, silentForMs } from './portion-devices.js';
+
+export type Effect = 'prepare' | 'start' | 'continue' | 'stop';
+
+/** Devices of a portion that have all ended say nothing new: it is asked for only so often, milliseconds. */
+const ENDED_EVERY_MS = 60_000;
 
 /** Does at the server what the journal has announced. All of it may be done again: drivers do it once. */
 export class PortionEffects {
   readonly #plan: RolloutPlan;
   readonly #driver: FleetDriver;
   #release: DriverSoftware | undefined;
+  readonly #ended = new Map<string, { readonly at: number; readonly sight: PortionSight }>();
 
   constructor(plan: RolloutPlan, driver: FleetDriver) {
     this.#plan = plan;
@@ -19,11 +25,7 @@ export class PortionEffects {
   }
 
   /** @returns what confirms it @throws OtaError those of the driver */
-  async carryOut(
-    kind: 'prepare' | 'start' | 'continue' | 'stop',
-    portion: PortionState,
-    signal: AbortSignal,
-  ): Promise<CampaignEvent> {
+  async carryOut(kind: Effect, portion: PortionState, signal: AbortSignal): Promise<CampaignEvent> {
     const { name, ref } = portion;
     switch (kind) {
       case 'prepare':
@@ -40,8 +42,17 @@ export class PortionEffects {
     }
   }
 
-  async look({ ref, stage }: PortionState, now: number, signal: AbortSignal): Promise<PortionSight> {
-    return await this.#driver.progress(ref!, { silentForMs: silentForMs(this.#plan, stage), now }, signal);
+  /** A stage that is given out slowly has many portions, most of which have ended. */
+  async look(portion: PortionState, now: number, signal: AbortSignal): Promise<PortionSight> {
+    const { name, ref, stage } = portion;
+    const known = this.#ended.get(name);
+    if (known !== undefined && now - known.at < ENDED_EVERY_MS) return known.sight;
+    const sight = await this.#driver.progress(ref!, { silentForMs: silentForMs(this.#plan, stage), now }, signal);
+    const { waiting, running, stuck } = sight.counts;
+    const hasEnded = sight.status === 'finished' && waiting + running + stuck === 0;
+    if (hasEnded && misreportOf(portion, sight) === undefined) this.#ended.set(name, { at: now, sight });
+    else this.#ended.delete(name);
+    return sight;
   }
 
   async #prepare(portion: PortionState, signal: AbortSignal): Promise<string> {

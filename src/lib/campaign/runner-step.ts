@@ -27,3 +27,12 @@ export interface RunnerStep {
     | { readonly kind: 'rest' }
     | { readonly kind: 'over' };
 }
+
+export function again(entries: readonly JournalEntry[]): RunnerStep {
+  return { entries, next: { kind: 'now' } };
+}
+
+/** What servers and devices say, as long as a journal keeps it. */
+export function told(text: string): string {
+  return text.slice(0, 2_000).toWellFormed();
+}

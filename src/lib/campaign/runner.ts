@@ -14,8 +14,8 @@ import { CampaignRecord } from './campaign-record.js';
 import { GaugeReader } from './gauges.js';
 import { type LostStep, lookAround } from './look-around.js';
 import { type DeviceQuestion, endedBadly, failuresOf, returnCandidates } from './portion-devices.js';
-import { PortionEffects } from './portion-effects.js';
-import type { RunnerOptions, RunnerStep } from './runner-step.js';
+import { type Effect, PortionEffects } from './portion-effects.js';
+import { again, type RunnerOptions, type RunnerStep, told } from './runner-step.js';
 import { serverTrouble } from './server-trouble.js';
 import { TroubleWatch } from './trouble-watch.js';
 
@@ -145,7 +145,7 @@ export class CampaignRunner {
       case 'start':
       case 'continue':
       case 'stop':
-        return again(await this.#carryOut(step.kind, step.portion, signal));
+        return await this.#carryOut(step.kind, step.portion, signal);
       case 'name-failures': {
         const figures = step.stage === null ? this.state.rollback!.figures! : this.state.stages[step.stage]!.figures!;
         const named = await failuresOf(this.#question(signal), step.stage, badDevices(figures));
@@ -169,28 +169,24 @@ export class CampaignRunner {
     }
   }
 
-  async #carryOut(
-    kind: 'prepare' | 'start' | 'continue' | 'stop',
-    portion: PortionState,
-    signal: AbortSignal,
-  ): Promise<readonly JournalEntry[]> {
+  async #carryOut(effect: Effect, portion: PortionState, signal: AbortSignal): Promise<RunnerStep> {
     let confirmation: CampaignEvent;
     try {
-      confirmation = await this.#effects.carryOut(kind, portion, signal);
+      confirmation = await this.#effects.carryOut(effect, portion, signal);
     } catch (error) {
       const trouble = signal.aborted ? undefined : serverTrouble(error);
       if (trouble !== 'forgotten' && trouble !== 'refuses') throw error;
       const { message } = error as OtaError;
       if (this.state.phase === 'running') {
         // What was not made yet is made once a person has mended it; what was made and is forgotten cannot be asked for.
-        const isLost = trouble === 'forgotten' && kind !== 'prepare';
-        return (isLost ? await this.#lose(portion, message) : await this.#pause(message)).entries;
+        const isLost = trouble === 'forgotten' && effect !== 'prepare';
+        return isLost ? await this.#lose(portion, message) : await this.#pause(message);
       }
       const isOver = trouble === 'forgotten' || this.#clock.now() - portion.changedAt >= SERVER_PATIENCE_MS;
       if (!isOver) throw error;
-      return (await this.#lose(portion, message)).entries;
+      return await this.#lose(portion, message);
     }
-    return await this.#write([confirmation]);
+    return again(await this.#write([confirmation]));
   }
 
   async #lose({ name }: PortionState, reason: string): Promise<RunnerStep> {
@@ -216,14 +212,10 @@ export class CampaignRunner {
 
   async #noteLeap(): Promise<readonly JournalEntry[]> {
     this.#clock.now();
-    const seconds = Math.round(this.#clock.takeLeap() / 1_000);
-    if (seconds === 0) return [];
-    this.#forgetsSoak ||= seconds > 0;
-    const text =
-      seconds > 0
-        ? `the clock was set ahead by ${seconds} s: soak times begin anew`
-        : `the clock was set back by ${-seconds} s: the campaign goes on in its own time`;
-    return await this.#note(text);
+    const leap = this.#clock.takeLeap();
+    if (leap === undefined) return [];
+    this.#forgetsSoak ||= leap.isAhead;
+    return await this.#note(leap.told);
   }
 
   /** Tells of each decision that says something new; whoever does not take it does not stop the campaign. */
@@ -255,13 +247,4 @@ export class CampaignRunner {
     const { plan, driver } = this.#options;
     return { plan, state: this.state, driver, now: this.#clock.now(), signal };
   }
-}
-
-function again(entries: readonly JournalEntry[]): RunnerStep {
-  return { entries, next: { kind: 'now' } };
-}
-
-/** What servers and devices say, as long as a journal keeps it. */
-function told(text: string): string {
-  return text.slice(0, 2_000).toWellFormed();
 }
