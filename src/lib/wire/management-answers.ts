@@ -24,7 +24,6 @@ export const targetAnswer = z.object({
   lastControllerRequestAt: maybe(z.number()),
   pollStatus: maybe(z.object({ overdue: maybe(z.boolean()) })),
 });
-export type TargetAnswer = z.output<typeof targetAnswer>;
 
 export const moduleAnswer = z.object({ id, name: z.string(), version: z.string() });
 export const artifactAnswer = z.object({
