@@ -42,22 +42,46 @@ export function campaignsFolder(flag: string | undefined, environment: Environme
 }
 
 /**
- * Where a new campaign is going to live: in the server, where that can run it.
+ * Where the campaign of a plan lives, or is going to: in the server, where that can run it. One that has begun is never
+ * begun a second time in the other place: both would give the same devices the same portions.
  *
- * @throws OtaError USAGE: the plan runs commands, which servers never do, and `--local` is missing
+ * @throws OtaError USAGE: the plan runs commands, which servers never do, and `--local` is missing; CONFLICT: `--local`, and
+ *   the server runs it
  */
 export async function hostForPlan(
   session: RolloutSession,
   flags: CampaignHostFlags,
-  { plan, environment }: { plan: RolloutPlan; environment: Environment },
+  { plan, environment, signal }: { plan: RolloutPlan; environment: Environment; signal: AbortSignal },
 ): Promise<CampaignHost> {
-  const runsCommands = plan.stages.some(({ gates }) => gates.some(({ type }) => type === 'command'));
-  if (runsCommands && !flags.local && session.driver.capabilities.campaigns) {
-    throw new OtaError('USAGE', `${plan.name}: the plan has a gate that runs a command, which a server never does`, [
-      'Add --local: the campaign then goes on only while a command of this machine drives it.',
+  const { name } = plan;
+  if (!session.driver.capabilities.campaigns) return localHost(session, flags, environment);
+  const there = await serverHost(session);
+  const isThere = await has(there, name, signal);
+  if (flags.local) {
+    if (!isThere) return localHost(session, flags, environment);
+    throw new OtaError('CONFLICT', `the server runs a campaign ${name} already`, [
+      'Leave --local out to watch it, or make the plan with another --name.',
     ]);
   }
-  return isLocal(session, flags) ? localHost(session, flags, environment) : serverHost(session);
+  if (!isThere && existsSync(join(campaignsFolder(flags.campaigns, environment), name))) {
+    const here = await localHost(session, flags, environment);
+    if ((await here.list(signal)).some((view) => view.name === name)) return here;
+  }
+  const runsCommands = plan.stages.some(({ gates }) => gates.some(({ type }) => type === 'command'));
+  if (!runsCommands) return there;
+  throw new OtaError('USAGE', `${name}: the plan has a gate that runs a command, which a server never does`, [
+    'Add --local: the campaign then goes on only while a command of this machine drives it.',
+  ]);
+}
+
+async function has(host: CampaignHost, name: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    await host.view(name, signal);
+    return true;
+  } catch (error) {
+    if (error instanceof OtaError && error.code === 'NOT_FOUND') return false;
+    throw error;
+  }
 }
 
 /** Where a campaign lives that has begun: also one that this machine drives at a server that could do it. */
@@ -70,14 +94,7 @@ export async function hostOfCampaign(
   const here = existsSync(join(campaignsFolder(flags.campaigns, environment), name));
   if (!here) return serverHost(session);
   const host = await serverHost(session);
-  try {
-    await host.view(name, signal);
-    return host;
-  } catch (error) {
-    await host[Symbol.asyncDispose]();
-    if (!(error instanceof OtaError && error.code === 'NOT_FOUND')) throw error;
-    return localHost(session, flags, environment);
-  }
+  return (await has(host, name, signal)) ? host : localHost(session, flags, environment);
 }
 
 /** All places where campaigns of a server live. */

@@ -9,6 +9,12 @@ export const waitFlag = Flags.string({
   helpValue: '[TIME]',
 });
 
+/** The same where a command waits anyway. */
+export const longestWaitFlag = Flags.string({
+  summary: 'Wait at most so long [default: until it ends or stands still].',
+  helpValue: 'TIME',
+});
+
 /** `--wait` alone is `--wait forever`: the parser knows no flag whose value may be left out. */
 export function withWait(argv: readonly string[]): string[] {
   const end = argv.includes('--') ? argv.indexOf('--') : argv.length;

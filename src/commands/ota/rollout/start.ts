@@ -1,6 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { CampaignCommand } from '../../../cli/rollout/campaign-command.js';
-import { parseWait, waitFlag, withWait } from '../../../cli/rollout/wait.js';
+import { longestWaitFlag, parseWait, withWait } from '../../../cli/rollout/wait.js';
 import { campaignHostFlags, hostForPlan } from '../../../cli/rollout-host.js';
 import { openRolloutSession, type RolloutSession, rolloutSessionFlags } from '../../../cli/rollout-session.js';
 import type { CampaignHost } from '../../../lib/campaign/host.js';
@@ -47,7 +47,7 @@ export default class RolloutStart extends CampaignCommand {
       summary: 'Package of the plan, to be sent to the server if it is not there.',
       helpValue: 'PATH|URL',
     }),
-    wait: { ...waitFlag, exclusive: ['detach'] },
+    wait: { ...longestWaitFlag, exclusive: ['detach'] },
     detach: Flags.boolean({ summary: 'Do not wait for anything but the beginning.', default: false }),
     'accept-drift': Flags.boolean({
       summary: 'Begin although the devices have changed by more than the plan allows.',
@@ -72,7 +72,7 @@ export default class RolloutStart extends CampaignCommand {
     const plan = await readPlanFile(args.plan, input);
     await using session = await openRolloutSession(flagsForPlan(flags, plan), { environment: process.env, signal });
     requireServerOf(plan, session);
-    await using host = await hostForPlan(session, flags, { plan, environment: process.env });
+    await using host = await hostForPlan(session, flags, { plan, environment: process.env, signal });
     const known = await this.#known(host, plan);
     if (known === undefined) {
       await this.#checkDrift(session, plan, flags['accept-drift']);

@@ -1,7 +1,7 @@
 import { CampaignCommand } from '../../../cli/rollout/campaign-command.js';
 import { findCampaign } from '../../../cli/rollout/find-campaign.js';
 import { campaignArg } from '../../../cli/rollout/request-command.js';
-import { parseWait, waitFlag, withWait } from '../../../cli/rollout/wait.js';
+import { longestWaitFlag, parseWait, withWait } from '../../../cli/rollout/wait.js';
 import { campaignHostFlags } from '../../../cli/rollout-host.js';
 import { openRolloutSession, rolloutSessionFlags } from '../../../cli/rollout-session.js';
 
@@ -26,7 +26,7 @@ export default class RolloutWatch extends CampaignCommand {
   ];
 
   static override args = campaignArg;
-  static override flags = { wait: waitFlag, ...campaignHostFlags, ...rolloutSessionFlags };
+  static override flags = { wait: longestWaitFlag, ...campaignHostFlags, ...rolloutSessionFlags };
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(RolloutWatch, withWait(this.argv));

@@ -127,4 +127,18 @@ describe('ota rollout start', () => {
     expect(status).toBe(2);
     expect(stderr).toContain('Add --local');
   });
+
+  test('of a campaign in one place never begins it a second time in the other', async () => {
+    const inServer = await desk.plan({ name: 'in-server' });
+    const here = await desk.plan({ name: 'here' });
+    await desk.ota(`rollout start ${inServer} --detach`);
+    expect(await desk.ota(`rollout start ${here} --local --wait 1ms`)).toMatchObject({ status: 14 });
+    const { status, stderr } = await refused(`rollout start ${inServer} --local`);
+    expect(status).toBe(8);
+    expect(stderr).toContain('the server runs a campaign in-server already');
+    const again = await desk.ota(`rollout start ${here} --wait 1ms`);
+    expect(again).toMatchObject({ status: 14, stderr: expect.stringContaining('here was begun before') });
+    const { body } = await desk.server.call('GET', '/api/v1/campaigns/here');
+    expect(body.error).toBeDefined();
+  });
 });
