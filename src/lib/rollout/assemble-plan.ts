@@ -84,9 +84,10 @@ function fillStages(
   placed: readonly (readonly Candidate[])[],
 ): { filled: FilledStage<Candidate>[]; dropped: string[] } {
   const filled: FilledStage<Candidate>[] = [];
+  const devicesOf = areStagesRecommended ? endingWithLast(placed) : placed;
   const dropped: string[] = [];
   for (const [at, { members, name, gates, hasOwnGates, startAt, window, rate }] of stages.entries()) {
-    const devices = placed[at]!;
+    const devices = devicesOf[at]!;
     if (devices.length === 0 && areStagesRecommended) {
       dropped.push(`stage ${escapeText(name)} is left out: ${ofSo(candidates.length)} it would have none of its own`);
       continue;
@@ -96,6 +97,12 @@ function fillStages(
     filled.push({ name, startAt, window, rate, gates: [...gates], devices, isOwn, hasOwnGates });
   }
   return { filled, dropped };
+}
+
+/** Of a few devices the pilot may be all: then it is the last stage, which has nothing to soak for. */
+function endingWithLast(placed: readonly (readonly Candidate[])[]): readonly (readonly Candidate[])[] {
+  const last = placed.findLastIndex((devices) => devices.length > 0);
+  return placed.map((devices, at) => (at === placed.length - 1 ? placed[last]! : at === last ? [] : devices));
 }
 
 function emptyStage({ name, members }: Pick<WantedStage, 'name' | 'members'>, devices: number): OtaError {

@@ -8,7 +8,7 @@ import type { AuthenticPackage } from '../../../src/lib/package/authenticate.js'
 import { parseDeviceChoice } from '../../../src/lib/query/device-choice.js';
 import { parsePlan, planDigest } from '../../../src/lib/rollout/parse-plan.js';
 import type { RolloutPlan } from '../../../src/lib/rollout/plan.js';
-import { parseStages } from '../../../src/lib/rollout/stage-choice.js';
+import { DEFAULT_STAGES, parseStages } from '../../../src/lib/rollout/stage-choice.js';
 import { DEFAULT_STRATEGY, gatesOf } from '../../../src/lib/rollout/strategy.js';
 import { imageSha256, published } from '../../support/catalogue.js';
 import { type MemoryDevice, type MemoryServer, memoryDriver } from '../../support/memory-driver.js';
@@ -175,6 +175,18 @@ describe('a plan', () => {
     const { cohorts, notes } = await plan({ devices: [{ id: 'silent' }] });
     expect(cohorts).toMatchObject([{ delivery: 'unknown', bytes: FILE.bytes, previous: null }]);
     expect(notes.join('\n')).toContain('what 1 device run is not known');
+  });
+
+  test('recommends a last stage even for a single device, and no pilot that is all there is', async () => {
+    const recommended = async (count: number) => {
+      const { stages } = await plan({ devices: meters(count) }, { stages: DEFAULT_STAGES, areStagesRecommended: true });
+      return stages.map(({ name, devices, gates }) => [name, devices.length, gates.map(({ type }) => type).join()]);
+    };
+    expect(await recommended(1)).toEqual([['100%', 1, 'failure,stuck']]);
+    expect(await recommended(2)).toEqual([
+      ['1%', 1, 'failure,stuck,soak,approval'],
+      ['100%', 1, 'failure,stuck'],
+    ]);
   });
 
   test('says that the package expires before the last stage would end', async () => {
