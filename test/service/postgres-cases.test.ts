@@ -18,6 +18,7 @@ const CASES = {
   assignments: () => import('../lib/server/actions/assign-set.test.js'),
   artifacts: () => import('../lib/server/artifacts/store-artifact.test.js'),
   audit: () => import('../lib/server/audit/audit.test.js'),
+  campaigns: () => import('../lib/server/campaigns/campaigns.test.js'),
   'campaigns over routes': () => import('../lib/server/campaigns/campaign-routes.test.js'),
   'what acts for somebody': () => import('../lib/server/campaigns/own-client.test.js'),
   releases: () => import('../lib/server/catalog/releases.test.js'),

@@ -46,7 +46,8 @@ export const fleetEvent = z.object({
    * - `telemetry`: the message as it was sent.
    * - `status`: `{"event":"online"|"offline"|"registered"|"updated"|"action"|"reported", …}`; of `reported` the rest is what the
    *   device sent to its topic `status`: `{"event":"reported","version":"2.1.0", …}`.
-   * - `alert`, `rollout`: `{"event":…, …}`.
+   * - `alert`, `rollout`: `{"event":…, …}`; of campaigns `{"event":"campaign","campaign":NAME,"seq":…,"entry":{"type":…, …}}`, an
+   *   entry of its journal with numbers in place of lists of devices.
    */
   body: z.record(z.string(), z.unknown()),
 });

@@ -25,7 +25,6 @@ export const measured = z.discriminatedUnion('kind', [
     quantile: z.union([z.number().check(z.minimum(0), z.maximum(1)), z.literal('mean')]),
   }),
 ]);
-export type Measured = z.output<typeof measured>;
 
 /** Devices of any of these. */
 export const deviceParts = z.strictObject({

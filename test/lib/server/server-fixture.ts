@@ -47,6 +47,12 @@ export function keepStateIn(postgres: (() => Promise<URL>) | undefined): void {
   newDatabase = postgres;
 }
 
+/** Where a server is to keep its state that is started more than once. */
+export async function stateOfTest(): Promise<Partial<ServerOptions>> {
+  const url = await newDatabase?.();
+  return url === undefined ? {} : { postgres: { url } };
+}
+
 /** Stops by itself when the test has finished, unless it is shared by a file (`isShared`). */
 export async function startTestServer(
   options: Partial<ServerOptions> & { isShared?: boolean } = {},
@@ -56,10 +62,10 @@ export async function startTestServer(
   let now = Date.parse('2026-01-05T06:00:00Z');
   const logged: string[] = [];
   const tell = (message: string, fields?: object) => void logged.push(`${message} ${JSON.stringify(fields ?? {})}`);
-  const url = await newDatabase?.();
+  const state = given.postgres === undefined ? await stateOfTest() : {};
   const running = await startServer({
     dataDirectory: folder,
-    ...(url && { postgres: { url } }),
+    ...state,
     http: { host: '127.0.0.1', port: 0 },
     settings: {
       version: '0.0.0-test',

@@ -32,8 +32,7 @@ export const campaignRoutes: readonly RouteDefinition[] = [
     method: 'POST',
     path: '/api/v1/campaigns',
     access: needs('rollouts:write'),
-    summary:
-      'Begins a campaign: the server takes its plan (docs/rollout-plan.md) further by itself, from stage to stage.',
+    summary: 'Begins a campaign: the server takes a plan of `ota rollout plan` further by itself, from stage to stage.',
     body: { stream: ['application/json'], maxBytes: PLAN_MAX_BYTES },
     answers: {
       200: { description: 'It has begun already, with the same plan.', json: campaignView },

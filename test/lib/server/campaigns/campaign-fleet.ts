@@ -10,7 +10,7 @@ import { type SomePlan, somePlan } from '../../../support/rollout-plan.js';
 import { testFleet } from '../actions/software-fixture.js';
 import { publish, releasePackage, trustRootOf } from '../catalog/catalogue-fixture.js';
 import { type TestDevice, testDevice } from '../ddi/ddi-fixture.js';
-import { type CallOptions, startTestServer, type TestServer } from '../server-fixture.js';
+import { type CallOptions, startTestServer, stateOfTest, type TestServer } from '../server-fixture.js';
 
 /** What a device makes of an update: `silent` takes it and tells nothing more. */
 export type Fate = 'success' | 'failure' | 'silent';
@@ -52,10 +52,11 @@ const MOMENT_MS = 300;
 /** @param isTimed time is that of this machine, and the server runs its jobs by itself */
 export async function startCampaignFleet({ isTimed = false } = {}): Promise<CampaignFleet> {
   const folder = await testFolder();
+  const state = await stateOfTest();
   let now = Date.parse('2026-01-05T06:00:00Z');
   const start = (options: Partial<ServerOptions> = {}) =>
     startTestServer({
-      ...{ isShared: true, isTimed, dataDirectory: folder.file('data') },
+      ...{ isShared: true, isTimed, dataDirectory: folder.file('data'), ...state },
       clock: isTimed ? systemClock : { now: () => new Date(now) },
       ...options,
     });
