@@ -131,7 +131,7 @@ function percentText(share: number): string {
 
 function plotLines({ course }: RolloutSimulation): PlotLine[] {
   const reached = (moment: SimulatedMoment) => moment.reached;
-  const harmed = ({ failed, stuck, bad }: SimulatedMoment) => failed + stuck + bad;
+  const harmed = ({ failed, hung, bad }: SimulatedMoment) => failed + hung + bad;
   return [
     { mark: '●', name: 'have it', moments: course.campaign, value: reached },
     { mark: '×', name: 'harmed', moments: course.campaign, value: harmed },

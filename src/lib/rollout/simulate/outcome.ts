@@ -18,9 +18,9 @@ export interface SimulatedOutcome {
   readonly count: FleetCount;
 }
 
-/** Devices that are worse off than before: failed, stuck, or bad after they reported success. */
-export function harmedOf({ failed, stuck, bad }: FleetCount): number {
-  return failed + stuck + bad;
+/** Devices that are worse off than before: failed, hung, or bad after they reported success. */
+export function harmedOf({ failed, hung, bad }: Pick<FleetCount, 'failed' | 'hung' | 'bad'>): number {
+  return failed + hung + bad;
 }
 
 /** How far a campaign is. */

@@ -3,7 +3,7 @@ import { embeddedJson, Markup, markup } from '../../core/markup.js';
 import { numberText } from '../../core/number-text.js';
 import { durationText } from '../gates/duration-text.js';
 import { type Axis, type ChartLine, chartSvg } from './chart-svg.js';
-import type { SimulatedMoment } from './outcome.js';
+import { harmedOf, type SimulatedMoment } from './outcome.js';
 import type { Comparison, RolloutSimulation } from './simulate-rollout.js';
 import { SIMULATION_STYLE } from './simulation-style.js';
 import type { Spread } from './spread.js';
@@ -85,7 +85,7 @@ function courseChart({ course, plan, campaign, hawkbit }: RolloutSimulation): Ma
   };
   const lines = [
     line('campaign', shown(course.campaign), ({ reached }) => reached),
-    line('harmed', shown(course.campaign), ({ failed, stuck, bad }) => failed + stuck + bad),
+    line('harmed', shown(course.campaign), harmedOf),
     ...(course.hawkbit === null ? [] : [line('hawkbit', shown(course.hawkbit), ({ reached }) => reached)]),
   ];
   const label = `Share of ${numberText(devices)} devices over ${Math.round(hours)} hours`;

@@ -11,7 +11,7 @@ export interface CampaignsSummary {
   readonly reached: Spread;
   /** Devices that were given it by then, whether or not they have come for it. */
   readonly offered: Spread;
-  /** Devices that failed, got stuck, or turned bad. */
+  /** Devices that failed, hung, or turned bad. */
   readonly harmed: Spread;
   /** From the start to the end. */
   readonly seconds: Spread;

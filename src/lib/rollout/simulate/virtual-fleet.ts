@@ -14,6 +14,7 @@ const FAILED = 5;
 const FAILED_STUCK = 6;
 const TURNS_BAD = 7;
 const TURNS_BAD_SILENT = 8;
+const HANGS = 9;
 /** An event is a number: its milliseconds times this, and what happens. */
 const KINDS = 16;
 /** Most events of one device. */
@@ -27,7 +28,10 @@ export interface FleetCount {
   reached: number;
   installed: number;
   failed: number;
+  /** Have told nothing for longer than the plan allows: some of them are only away. */
   stuck: number;
+  /** Began, and will never tell anything more. */
+  hung: number;
   /** Turned bad after they reported success. */
   bad: number;
   /** Of the bad ones: not heard of any more. */
@@ -82,7 +86,18 @@ export class VirtualFleet {
         first,
         courses: new UpdateCourses(model, draws, window),
         stuckAfterMs: stuck === undefined ? Number.POSITIVE_INFINITY : stuck.afterSeconds * 1000,
-        ...{ running: 0, portions: [], offered: 0, reached: 0, installed: 0, failed: 0, stuck: 0, bad: 0, silent: 0 },
+        ...{
+          running: 0,
+          portions: [],
+          offered: 0,
+          reached: 0,
+          installed: 0,
+          failed: 0,
+          stuck: 0,
+          hung: 0,
+          bad: 0,
+          silent: 0,
+        },
       });
       first += devices.length;
     }
@@ -106,7 +121,10 @@ export class VirtualFleet {
       events[count++] = (given + begins) * KINDS + (isLateToBegin ? BEGINS_STUCK : BEGINS);
       const isLateToEnd = ends - begins > stuckAfterMs;
       if (isLateToEnd) events[count++] = (given + begins + stuckAfterMs) * KINDS + TURNS_STUCK;
-      if (ends === Number.POSITIVE_INFINITY) continue;
+      if (ends === Number.POSITIVE_INFINITY) {
+        events[count++] = (given + begins) * KINDS + HANGS;
+        continue;
+      }
       const ending = isGood ? (isLateToEnd ? INSTALLED_STUCK : INSTALLED) : isLateToEnd ? FAILED_STUCK : FAILED;
       events[count++] = (given + ends) * KINDS + ending;
       if (turnsBad === Number.POSITIVE_INFINITY) continue;
@@ -162,7 +180,7 @@ export class VirtualFleet {
 
   /** Of all stages. */
   count(): FleetCount {
-    const sum: FleetCount = { offered: 0, reached: 0, installed: 0, failed: 0, stuck: 0, bad: 0, silent: 0 };
+    const sum: FleetCount = { offered: 0, reached: 0, installed: 0, failed: 0, stuck: 0, hung: 0, bad: 0, silent: 0 };
     for (const stage of this.#stages) {
       for (const key of Object.keys(sum) as (keyof FleetCount)[]) sum[key] += stage[key];
     }
@@ -211,6 +229,7 @@ function move(counts: Moving, kind: number): void {
 /** What a server does not see of it. */
 function notice(stage: FleetCount, kind: number): void {
   if (kind === BEGINS || kind === BEGINS_STUCK) stage.reached++;
+  else if (kind === HANGS) stage.hung++;
   else if (kind === TURNS_BAD || kind === TURNS_BAD_SILENT) {
     stage.bad++;
     if (kind === TURNS_BAD_SILENT) stage.silent++;

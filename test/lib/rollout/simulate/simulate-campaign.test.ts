@@ -85,7 +85,7 @@ test('at every moment of any campaign each device is counted once, and none come
         expect(now.installed + now.failed + now.stuck).toBeLessThanOrEqual(now.offered);
         expect(now.installed + now.failed).toBeLessThanOrEqual(now.reached);
         expect(now.bad).toBeLessThanOrEqual(now.installed);
-        for (const key of ['seconds', 'stage', 'offered', 'reached', 'installed', 'failed', 'bad'] as const) {
+        for (const key of ['seconds', 'stage', 'offered', 'reached', 'installed', 'failed', 'hung', 'bad'] as const) {
           expect(now[key]).toBeGreaterThanOrEqual(before?.[key] ?? 0);
         }
         before = now;

@@ -75,7 +75,7 @@ describe('a simulation', () => {
 test('a recorder keeps about as many moments as it may, in order, and the last one', () => {
   for (const total of [1, 2, 9, 10, 11, 1_000, 1_023]) {
     const recorder = new MomentRecorder(10);
-    const nothing = { stage: 0, offered: 0, reached: 0, installed: 0, failed: 0, stuck: 0, bad: 0, silent: 0 };
+    const nothing = { stage: 0, offered: 0, reached: 0, installed: 0, failed: 0, stuck: 0, hung: 0, bad: 0, silent: 0 };
     for (let seconds = 1; seconds <= total; seconds++) recorder.add({ seconds, ...nothing });
     const seen = recorder.moments.map(({ seconds }) => seconds);
     expect(seen.length).toBeLessThanOrEqual(10);

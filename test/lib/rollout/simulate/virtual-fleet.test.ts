@@ -52,12 +52,12 @@ describe('at every moment', () => {
             expect(waiting + running + stuck + installed + failed).toBe(total);
             expect(Math.min(waiting, running, stuck, installed, failed)).toBeGreaterThanOrEqual(0);
             const now = fleet.count();
-            for (const key of ['offered', 'reached', 'installed', 'failed', 'bad', 'silent'] as const) {
+            for (const key of ['offered', 'reached', 'installed', 'failed', 'hung', 'bad', 'silent'] as const) {
               expect(now[key]).toBeGreaterThanOrEqual(before[key]);
             }
             expect(now.bad).toBeLessThanOrEqual(now.installed);
             expect(now.silent).toBeLessThanOrEqual(now.bad);
-            expect(now.installed + now.failed).toBeLessThanOrEqual(now.reached);
+            expect(now.installed + now.failed + now.hung).toBeLessThanOrEqual(now.reached);
             before = now;
           }
           exhaust(fleet);
@@ -65,6 +65,7 @@ describe('at every moment', () => {
           // Whoever is still on its way will never end: by then it is stuck.
           expect(end.running).toBe(0);
           expect(end.installed + end.failed + end.stuck).toBe(given);
+          expect(fleet.count().hung).toBe(end.stuck);
         },
       ),
       { numRuns: 150 },
