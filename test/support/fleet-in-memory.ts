@@ -87,6 +87,8 @@ export class MemoryDriver implements FleetDriver {
     return [...this.#portions.keys()];
   }
 
+  measure?: FleetDriver['measure'];
+
   async *devices(): AsyncGenerator<readonly FleetDevice[]> {}
 
   async findSoftware(): Promise<DriverSoftware | undefined> {

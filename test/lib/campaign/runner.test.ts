@@ -1,6 +1,12 @@
 import { expect, test } from 'vitest';
-import { campaignPlan } from '../../support/campaign-plan.js';
-import { drivenCampaign, NEVER } from '../../support/driven-campaign.js';
+import { openCampaign } from '../../../src/lib/campaign/open-campaign.js';
+import { CampaignRunner } from '../../../src/lib/campaign/runner.js';
+import { OtaError } from '../../../src/lib/core/errors.js';
+import { campaignPlan, PLANNED_AT, STRICT_GATES } from '../../support/campaign-plan.js';
+import { type DrivenCampaign, drive, drivenCampaign, NEVER } from '../../support/driven-campaign.js';
+import { MemoryDriver } from '../../support/fleet-in-memory.js';
+import { leapingTime } from '../../support/leaping-time.js';
+import { MemoryJournal } from '../../support/memory-journal.js';
 
 test('a good release reaches all devices, each once, stage by stage', async () => {
   const campaign = await drivenCampaign(campaignPlan({ sizes: [2, 4, 6] }));
@@ -70,4 +76,95 @@ test('after a resume the same figures do not pause it again, one more failure do
   bad = 1;
   expect(await campaign.drive()).toEqual({ kind: 'rest' });
   expect(campaign.events('paused').length).toBe(2);
+});
+
+test('nothing is done at the server that the journal has not announced', async () => {
+  const announced: string[] = [];
+  const campaign: DrivenCampaign = await drivenCampaign(campaignPlan({ sizes: [2, 3], onAbort: 'rollback' }), {
+    having: new Map(['s1-0000', 's1-0001', 's2-0000', 's2-0001', 's2-0002'].map((device) => [device, '1'])),
+    around: (when, call, name) => {
+      if (when === 'after' || call === 'progress' || call === 'outcomes') return;
+      const words = { prepare: 'preparing', start: 'starting', stop: 'stopping' } as Record<string, string>;
+      const entry = campaign.journal.entries.findLast(({ event }) => event.type === words[call]);
+      expect(entry?.event, `${call} ${name}`).toBeDefined();
+      const portions = campaign.journal.entries.map(({ event }) =>
+        'portion' in event ? `${event.type} ${event.portion}` : '',
+      );
+      expect(portions).toContain(`${words[call]} ${name}`);
+      announced.push(call);
+    },
+  });
+  await campaign.drive();
+  await campaign.runner.request({ verb: 'rollback' }, 'ada', NEVER);
+  expect(await campaign.drive()).toEqual({ kind: 'over' });
+  expect(campaign.runner.state.phase).toBe('rolled-back');
+  expect(announced).toEqual(['prepare', 'start', 'prepare', 'start', 'stop', 'stop', 'prepare', 'start']);
+});
+
+test('a journal that cannot be written ends the drive before anything is done, and keeps what it has', async () => {
+  const plan = campaignPlan({ sizes: [2] });
+  const pacing = leapingTime(PLANNED_AT);
+  const driver = new MemoryDriver({ pacing });
+  let isFull = false;
+  const journal = new MemoryJournal((when) => {
+    if (isFull && when === 'before') throw new OtaError('NO_SPACE', 'no space left on the device');
+  });
+  await openCampaign(journal, plan, { by: 'ada', time: PLANNED_AT });
+  const runner = await CampaignRunner.open({ plan, journal, driver, pacing });
+  isFull = true;
+  await expect(drive(runner, pacing)).rejects.toMatchObject({ code: 'NO_SPACE' });
+  isFull = false;
+  // Nobody knows what a journal holds that has failed once.
+  await expect(drive(runner, pacing)).rejects.toMatchObject({ code: 'NO_SPACE' });
+  expect(driver.calls).toEqual([]);
+  expect(journal.entries.length).toBe(1);
+  expect(await drive(await CampaignRunner.open({ plan, journal, driver, pacing }), pacing)).toEqual({ kind: 'over' });
+});
+
+test('a journal is refused whose plan is another than it began with', async () => {
+  const plan = campaignPlan({ sizes: [2] });
+  const { journal, driver, pacing } = await drivenCampaign(plan);
+  const other = campaignPlan({ sizes: [2], onAbort: 'rollback' });
+  await expect(CampaignRunner.open({ plan: other, journal, driver, pacing })).rejects.toMatchObject({
+    code: 'STORE_DAMAGED',
+  });
+});
+
+test('health is measured on devices of the stage since they got it, against all that were not touched', async () => {
+  const gate = {
+    type: 'health',
+    rule: 'p95(latencyMs) < 120% of control',
+    windowSeconds: 3_600,
+    minimumSample: 1,
+    otherwise: 'pause',
+  } as const;
+  const plan = campaignPlan({ sizes: [2, 2], stage: { gates: [...STRICT_GATES, gate] } });
+  const campaign = await drivenCampaign({ ...plan, target: { ...plan.target, where: 'group==cars' } });
+  const asked: object[] = [];
+  campaign.driver.measure = async (measure) => {
+    asked.push(measure);
+    const isSlow = campaign.runner.state.stage === 1 && measure.outsideOf === undefined;
+    return { value: isSlow ? 200 : 100, sample: 50 };
+  };
+  expect(await campaign.drive()).toEqual({ kind: 'rest' });
+  expect(campaign.runner.state).toMatchObject({ stage: 1, pause: { cause: 'gate' } });
+  expect(campaign.runner.state.pause!.reason).toMatch(/200 against 100 in the control group/);
+  const of = { kind: 'metric', path: ['latencyMs'], quantile: 0.95 };
+  const [first, second] = campaign.runner.state.stages.map(({ startedAt }) => startedAt);
+  expect(asked[0]).toEqual({ refs: ['spring.s1.0'], of, since: first });
+  expect(asked.at(-2)).toEqual({ refs: ['spring.s2.0'], of, since: second });
+  expect(asked.at(-1)).toEqual({ refs: ['spring.s1.0', 'spring.s2.0'], outsideOf: 'group==cars', of, since: second });
+});
+
+test('what devices say is kept, however odd, and as far as it is bearable', async () => {
+  const campaign = await drivenCampaign(campaignPlan({ sizes: [1] }), {
+    fate: () => ({ outcome: 'failed', afterMs: 1_000 }),
+  });
+  campaign.driver.outcomes = async function* (_ref, outcome) {
+    if (outcome === 'failed') yield [{ device: 's1-0000', message: `\ud800\u0000${'x'.repeat(100_000)}` }];
+  };
+  expect(await campaign.drive()).toEqual({ kind: 'rest' });
+  const { message } = campaign.events('failures')[0]!.devices[0]!;
+  expect(message.startsWith('\ufffd\u0000xxx')).toBe(true);
+  expect(message.length).toBeLessThanOrEqual(1_024);
 });
