@@ -23,12 +23,12 @@ export async function startKillingProxy(
     void (async () => {
       const body = await bytesOf(incoming);
       const { method = 'GET', url = '/' } = incoming;
-      const key = `${method} ${url.split('?')[0]}`;
+      const key = keyOf(method, url, incoming, body);
       const times = (seen.get(key) ?? 0) + 1;
       const isNew = kills(method, url) && times <= 2;
       if (isNew) {
         seen.set(key, times);
-        killed.push(`${times === 1 ? 'before' : 'after'} ${key}`);
+        killed.push(`${times === 1 ? 'before' : 'after'} ${method} ${url}`);
       }
       if (isNew && times === 1) kill();
       else {
@@ -48,6 +48,12 @@ export async function startKillingProxy(
       await new Promise((done) => server.close(done));
     },
   };
+}
+
+/** What makes a request new: where it goes to, and what it says in JSON. A file has another boundary each time. */
+function keyOf(method: string, url: string, { headers }: IncomingMessage, body: Buffer): string {
+  const isJson = headers['content-type']?.startsWith('application/json');
+  return `${method} ${url.split('?')[0]} ${isJson ? body.toString() : ''}`;
 }
 
 interface Answer {
