@@ -8,6 +8,9 @@ export type TroubleAnswer =
   | { readonly kind: 'pause' }
   | { readonly kind: 'later'; readonly afterMs: number; readonly note: string | null };
 
+/** A single answer that was lost is not worth an entry in a journal of weeks. */
+const NOTED_TRIES = 2;
+
 /** Remembers how long a server has been in trouble, so that it is told once when it begins and once when it ends. */
 export class TroubleWatch {
   #since: number | null = null;
@@ -24,13 +27,13 @@ export class TroubleWatch {
       this.end(at.now);
       return { kind: 'pause' };
     }
-    const note = this.#tries === 1 ? `trouble with the server: ${error.message}` : null;
+    const note = this.#tries === NOTED_TRIES ? `trouble with the server: ${error.message}` : null;
     return { kind: 'later', afterMs: troubleDelayMs(this.#tries, at.random), note };
   }
 
-  /** @returns what is worth writing down; null: there was no trouble */
+  /** @returns what is worth writing down; null: there was no trouble, or hardly any */
   end(now: number): string | null {
-    const since = this.#since;
+    const since = this.#tries < NOTED_TRIES ? null : this.#since;
     [this.#since, this.#tries] = [null, 0];
     return since === null ? null : `the server answers again after ${Math.round((now - since) / 1_000)} s`;
   }

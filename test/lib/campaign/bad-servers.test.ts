@@ -150,6 +150,18 @@ test.each(['NETWORK_FAILED', 'HTTP_STATUS', 'TLS_FAILED', 'DOWNLOAD_TRUNCATED'] 
   },
 );
 
+test('a single answer that is lost is asked for again and leaves no trace', async () => {
+  let lost = 0;
+  const campaign = await drivenCampaign(plan, {
+    around: (when) => {
+      if (when === 'after' && lost++ % 3 === 0) throw new OtaError('NETWORK_FAILED', 'no answer');
+    },
+  });
+  expect(await campaign.drive()).toEqual({ kind: 'over' });
+  expect(campaign.events('noted')).toEqual([]);
+  expect(campaign.driver.given.length).toBe(14);
+});
+
 test('a login that ends in mid-campaign ends the drive and nothing else: after another login it goes on', async () => {
   let isOut = false;
   const campaign = await drivenCampaign(plan, {
