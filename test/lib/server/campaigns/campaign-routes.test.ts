@@ -138,6 +138,20 @@ describe('what a plan has the server do elsewhere', () => {
     expect((await begin(withGate(probe('https://metrics.example/q?a=b'), { webhook }))).status).toBe(201);
   });
 
+  test('is never done with a secret of its environment', async () => {
+    const before = await campaigns();
+    for (const plan of [
+      withGate({ ...probe('https://metrics.example/q'), tokenEnv: 'HOME' }),
+      newPlan({ webhook: 'https://metrics.example/q', webhookTokenEnv: 'HOME' }),
+    ]) {
+      expect(await post(plan)).toMatchObject({
+        status: 422,
+        body: { error: { code: 'USAGE', message: expect.stringContaining('token of the environment') } },
+      });
+    }
+    expect(await campaigns()).toBe(before);
+  });
+
   test('is nothing unless it was started so, and never a command', async () => {
     const before = await campaigns();
     const asked = await post(withGate(probe('http://169.254.169.254/latest')));

@@ -1,4 +1,8 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import type { CampaignUpdate } from '../../../../src/lib/campaign/host.js';
 import { openServerHost } from '../../../../src/lib/campaign/server-host.js';
 import { OtaError } from '../../../../src/lib/core/errors.js';
@@ -338,6 +342,29 @@ describe('a server that is started anew', () => {
     await fleet.until(plan.name, 'finished');
     expect(await fleet.view(broken.name)).toMatchObject({ reason: expect.stringContaining('entry 2 was changed') });
     expect(await fleet.journal(broken.name)).toEqual(events);
+  });
+
+  test('asks probes and tells webhooks where it was started for that', async () => {
+    const told: { campaign: string; decision: string }[] = [];
+    let asked = 0;
+    const outside = createServer((request, response) => {
+      if (request.method === 'GET') asked++;
+      else void text(request).then((body) => told.push(JSON.parse(body)));
+      response.end();
+    });
+    outside.listen(0, '127.0.0.1');
+    await once(outside, 'listening');
+    onTestFinished(() => void outside.close());
+    const url = `http://127.0.0.1:${(outside.address() as AddressInfo).port}`;
+    const settings = { ...fleet.server.running.context.settings };
+    await fleet.restart({ settings: { ...settings, egressOrigins: [url] } });
+    const probe = { type: 'probe', url: `${url}/ok`, timeoutSeconds: 5, everySeconds: 0, otherwise: 'pause' } as const;
+    const plan = await planOf([1, 1], { gates: [...STRICT, probe], webhook: `${url}/hook` });
+    await fleet.begin(plan);
+    await fleet.until(plan.name, 'finished');
+    expect(asked).toBeGreaterThan(1);
+    expect(told).toContainEqual(expect.objectContaining({ campaign: plan.name, decision: 'advance' }));
+    await fleet.restart({ settings });
   });
 
   test('asks nothing that it was not started for this time', async () => {
