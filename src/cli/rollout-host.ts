@@ -33,6 +33,13 @@ export interface CampaignHostFlags {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
+interface Where {
+  readonly environment: Environment;
+  readonly signal: AbortSignal;
+  /** Whoever watches has lost the server, and why; undefined: it is back. */
+  readonly onLost?: ((reason: OtaError | undefined) => void) | undefined;
+}
+
 /** `$XDG_STATE_HOME/ota-fleet/campaigns`, by default below `~/.local/state`. */
 export function campaignsFolder(flag: string | undefined, environment: Environment): string {
   if (flag !== undefined) return resolve(flag);
@@ -51,11 +58,11 @@ export function campaignsFolder(flag: string | undefined, environment: Environme
 export async function hostForPlan(
   session: RolloutSession,
   flags: CampaignHostFlags,
-  { plan, environment, signal }: { plan: RolloutPlan; environment: Environment; signal: AbortSignal },
+  { plan, environment, signal, onLost }: Where & { plan: RolloutPlan },
 ): Promise<CampaignHost> {
   const { name } = plan;
   if (!session.driver.capabilities.campaigns) return localHost(session, flags, environment);
-  const there = await serverHost(session);
+  const there = await serverHost(session, onLost);
   const isThere = await has(there, name, signal);
   if (flags.local) {
     if (!isThere) return localHost(session, flags, environment);
@@ -88,12 +95,12 @@ async function has(host: CampaignHost, name: string, signal: AbortSignal): Promi
 export async function hostOfCampaign(
   session: RolloutSession,
   flags: CampaignHostFlags,
-  { name, environment, signal }: { name: string; environment: Environment; signal: AbortSignal },
+  { name, environment, signal, onLost }: Where & { name: string },
 ): Promise<CampaignHost> {
   if (isLocal(session, flags)) return localHost(session, flags, environment);
   const here = existsSync(join(campaignsFolder(flags.campaigns, environment), name));
-  if (!here) return serverHost(session);
-  const host = await serverHost(session);
+  const host = await serverHost(session, onLost);
+  if (!here) return host;
   return (await has(host, name, signal)) ? host : localHost(session, flags, environment);
 }
 
@@ -112,9 +119,9 @@ function isLocal({ driver }: RolloutSession, { local }: CampaignHostFlags): bool
   return local || !driver.capabilities.campaigns;
 }
 
-async function serverHost({ client }: RolloutSession): Promise<CampaignHost> {
+async function serverHost({ client }: RolloutSession, onLost?: Where['onLost']): Promise<CampaignHost> {
   const { openServerHost } = await import('../lib/campaign/server-host.js');
-  return openServerHost(client);
+  return openServerHost(client, { onLost });
 }
 
 async function localHost(

@@ -67,6 +67,12 @@ export abstract class CampaignCommand extends BaseCommand {
     throw failure;
   }
 
+  /** For the host of a campaign that is stayed with. */
+  protected readonly onLost = (reason: OtaError | undefined): void => {
+    if (reason === undefined) this.note('The server is back');
+    else this.warnUser(`${reason.message}; trying to get it back`);
+  };
+
   #interrupted(host: CampaignHost, view: CampaignView, drives: boolean): OtaError {
     const { code, message } = this.signal.reason as OtaError;
     const goesOn = host.isDetached || !drives ? 'goes on' : 'stands';

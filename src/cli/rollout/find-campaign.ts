@@ -21,6 +21,7 @@ export interface FoundCampaign {
 interface Where {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly signal: AbortSignal;
+  readonly onLost?: ((reason: OtaError | undefined) => void) | undefined;
 }
 
 /**
@@ -31,11 +32,11 @@ interface Where {
 export async function findCampaign(
   session: RolloutSession,
   flags: CampaignHostFlags,
-  { name, environment, signal }: Where & { name: string | undefined },
+  { name, environment, signal, onLost }: Where & { name: string | undefined },
 ): Promise<FoundCampaign> {
-  if (name === undefined) return onlyCampaign(session, flags, { environment, signal });
+  if (name === undefined) return onlyCampaign(session, flags, { environment, signal, onLost });
   if (!NAME.test(name)) throw noCampaign(name, []);
-  const host = await hostOfCampaign(session, flags, { name, environment, signal });
+  const host = await hostOfCampaign(session, flags, { name, environment, signal, onLost });
   try {
     return { host, view: await host.view(name, signal) };
   } catch (error) {

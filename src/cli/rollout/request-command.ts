@@ -68,7 +68,12 @@ export abstract class RequestCommand extends CampaignCommand {
     const waitMs = parseWait(flags.wait);
     const { signal } = this;
     await using session = await openRolloutSession(flags, { environment: process.env, signal });
-    const { host, view } = await findCampaign(session, flags, { name, environment: process.env, signal });
+    const { host, view } = await findCampaign(session, flags, {
+      name,
+      environment: process.env,
+      signal,
+      onLost: this.onLost,
+    });
     await using _ = host;
     if (isOver(view) && verb !== 'rollback' && verb !== 'retry-failed') throw tooLate(view, verb);
     const isDone = isWanted(view);

@@ -18,23 +18,30 @@ const LOST_AFTER_MS = 600_000;
 
 export interface ServerHostOptions {
   readonly pacing?: Pacing;
+  /** Whoever watches has lost the server, and why; undefined: it is back. */
+  readonly onLost?: ((reason: OtaError | undefined) => void) | undefined;
 }
 
 /** Campaigns that a fleet server runs itself. The client is the caller's to end. */
-export function openServerHost(client: FleetClient, { pacing = systemPacing }: ServerHostOptions = {}): CampaignHost {
-  return new ServerHost(client, pacing);
+export function openServerHost(
+  client: FleetClient,
+  { pacing = systemPacing, onLost }: ServerHostOptions = {},
+): CampaignHost {
+  return new ServerHost(client, pacing, onLost);
 }
 
 class ServerHost implements CampaignHost {
   readonly isDetached = true;
   readonly #client: FleetClient;
   readonly #pacing: Pacing;
+  readonly #onLost: ServerHostOptions['onLost'];
   /** How far the journal of a campaign was known when it was looked at first: what is watched is what comes behind. */
   readonly #known = new Map<string, number>();
 
-  constructor(client: FleetClient, pacing: Pacing) {
+  constructor(client: FleetClient, pacing: Pacing, onLost: ServerHostOptions['onLost']) {
     this.#client = client;
     this.#pacing = pacing;
+    this.#onLost = onLost;
   }
 
   async open(plan: RolloutPlan, { signal }: { signal?: AbortSignal }): Promise<CampaignView> {
@@ -85,6 +92,7 @@ class ServerHost implements CampaignHost {
     while (!signal.aborted) {
       try {
         const update = await this.#look(name, seen, signal);
+        if (lostSinceMs !== undefined) this.#onLost?.(undefined);
         lostSinceMs = undefined;
         seen = update.view.head.seq;
         const now = JSON.stringify(update.view);
@@ -95,8 +103,9 @@ class ServerHost implements CampaignHost {
       } catch (error) {
         if (signal.aborted) return;
         const nowMs = this.#pacing.monotonicMs();
+        if (!isLoss(error) || nowMs - (lostSinceMs ?? nowMs) >= LOST_AFTER_MS) throw error;
+        if (lostSinceMs === undefined) this.#onLost?.(error);
         lostSinceMs ??= nowMs;
-        if (!isLoss(error) || nowMs - lostSinceMs >= LOST_AFTER_MS) throw error;
         delayMs = MOST_DELAY_MS;
       }
       await this.#pacing.delay(delayMs, signal).catch((error: unknown) => {
@@ -136,6 +145,6 @@ function isUnderWay({ phase }: CampaignView): boolean {
 }
 
 /** Whether another try may find the server again. */
-function isLoss(error: unknown): boolean {
+function isLoss(error: unknown): error is OtaError {
   return error instanceof OtaError && (error.code === 'NETWORK_FAILED' || error.code === 'HTTP_STATUS');
 }

@@ -140,9 +140,10 @@ function wrapped(text: string, width: number): string[] {
   return lines;
 }
 
+/** Where nothing else is missing. */
 function approvalLines({ name, stages, stage, phase }: CampaignView): Line[] {
-  const waits = stages[stage]?.verdict?.gates.some(({ type, decision }) => type === 'approval' && decision === 'hold');
-  if (!waits || phase !== 'running') return [];
+  const open = stages[stage]?.verdict?.gates.filter(({ decision }) => decision !== 'advance') ?? [];
+  if (phase !== 'running' || open.length === 0 || open.some(({ type }) => type !== 'approval')) return [];
   return [[['  '], [`Approve it from another terminal: ota rollout approve ${name}`, 'yellow']]];
 }
 

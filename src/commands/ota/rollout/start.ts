@@ -72,7 +72,12 @@ export default class RolloutStart extends CampaignCommand {
     const plan = await readPlanFile(args.plan, input);
     await using session = await openRolloutSession(flagsForPlan(flags, plan), { environment: process.env, signal });
     requireServerOf(plan, session);
-    await using host = await hostForPlan(session, flags, { plan, environment: process.env, signal });
+    await using host = await hostForPlan(session, flags, {
+      plan,
+      environment: process.env,
+      signal,
+      onLost: this.onLost,
+    });
     const known = await this.#known(host, plan);
     if (known === undefined) {
       await this.#checkDrift(session, plan, flags['accept-drift']);

@@ -33,7 +33,12 @@ export default class RolloutWatch extends CampaignCommand {
     const waitMs = parseWait(flags.wait) ?? Number.POSITIVE_INFINITY;
     const { signal } = this;
     await using session = await openRolloutSession(flags, { environment: process.env, signal });
-    const found = await findCampaign(session, flags, { name: args.name, environment: process.env, signal });
+    const found = await findCampaign(session, flags, {
+      name: args.name,
+      environment: process.env,
+      signal,
+      onLost: this.onLost,
+    });
     await using host = found.host;
     const { view } = found;
     if (view.phase === 'running' && !host.isDetached && !view.isDriven) {
