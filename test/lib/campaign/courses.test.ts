@@ -289,3 +289,17 @@ test('a week of waiting for an approval leaves a small journal', async () => {
   await campaign.drive(2_000);
   expect(campaign.journal.entries.length).toBeLessThan(12);
 });
+
+test('a stage that is content early is still given to all of its devices before it passes', async () => {
+  const gates = [{ type: 'success', atLeastPercent: 50, confidencePercent: 50, completedPercent: 25 } as const];
+  const stages = [{ gates, rate: { devicesPerMinute: 1, growth: 1 } }];
+  const campaign = await drivenCampaign(campaignPlan({ sizes: [4, 1], stages }));
+  expect(await campaign.drive()).toEqual({ kind: 'over' });
+  expect(portions(campaign)).toEqual([
+    [0, 1],
+    [1, 1],
+    [2, 1],
+    [3, 1],
+    [3, 1],
+  ]);
+});
