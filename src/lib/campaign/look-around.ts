@@ -7,11 +7,11 @@ import type { GaugeReader } from './gauges.js';
 import type { PortionEffects } from './portion-effects.js';
 import { serverTrouble } from './server-trouble.js';
 
-/** The server has forgotten a portion that was looked for. */
+/** The server says that it knows nothing of a portion that was looked for. */
 export interface LostStep {
   readonly kind: 'lost';
   readonly portion: PortionState;
-  readonly reason: string;
+  readonly error: OtaError;
 }
 
 export interface LookOptions {
@@ -35,7 +35,7 @@ export async function lookAround(
       portions.set(portion.name, await effects.look(portion, now, signal));
     } catch (error) {
       if (signal.aborted || serverTrouble(error) !== 'forgotten') throw error;
-      return { kind: 'lost', portion, reason: (error as OtaError).message };
+      return { kind: 'lost', portion, error: error as OtaError };
     }
   }
   const seen: Sighting = { portions, measurements: new Map(), probes: new Map() };

@@ -110,7 +110,7 @@ export class CampaignRunner {
     try {
       const { step, now } = await this.#decide(signal);
       const done =
-        step.kind === 'lost' ? await this.#lose(step.portion, step.reason) : await this.#do(step, now, signal);
+        step.kind === 'lost' ? await this.#lose(step.portion, step.error) : await this.#do(step, now, signal);
       const note = this.#trouble.end(this.#clock.now());
       entries.push(...done.entries, ...(note === null ? [] : await this.#note(note)));
       return { ...done, entries };
@@ -180,17 +180,17 @@ export class CampaignRunner {
       if (this.state.phase === 'running') {
         // What was not made yet is made once a person has mended it; what was made and is forgotten cannot be asked for.
         const isLost = trouble === 'forgotten' && effect !== 'prepare';
-        return isLost ? await this.#lose(portion, message) : await this.#pause(message);
+        return isLost ? await this.#lose(portion, error as OtaError) : await this.#pause(message);
       }
-      const isOver = trouble === 'forgotten' || this.#clock.now() - portion.changedAt >= SERVER_PATIENCE_MS;
-      if (!isOver) throw error;
-      return await this.#lose(portion, message);
+      if (trouble === 'refuses' && this.#clock.now() - portion.changedAt < SERVER_PATIENCE_MS) throw error;
+      return await this.#lose(portion, error as OtaError);
     }
     return again(await this.#write([confirmation]));
   }
 
-  async #lose({ name }: PortionState, reason: string): Promise<RunnerStep> {
-    return again(await this.#write([{ type: 'lost', portion: name, reason: told(reason) }]));
+  async #lose({ name }: PortionState, error: OtaError): Promise<RunnerStep> {
+    if (serverTrouble(error) === 'forgotten' && !this.#trouble.hasForgotten(this.#clock.now())) throw error;
+    return again(await this.#write([{ type: 'lost', portion: name, reason: told(error.message) }]));
   }
 
   async #pause(reason: string): Promise<RunnerStep> {
