@@ -50,7 +50,7 @@ export async function openRolloutSession(
   // The driver ends the client.
   const driver = await openDriver(session);
   const { client } = session;
-  return { driver, client, by: nameOf(session), [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose]() };
+  return { driver, client, by: nameOf(session, flags), [Symbol.asyncDispose]: () => driver[Symbol.asyncDispose]() };
 }
 
 async function openDriver({ client, driver }: FleetSession): Promise<FleetDriver> {
@@ -63,6 +63,6 @@ async function openDriver({ client, driver }: FleetSession): Promise<FleetDriver
 }
 
 /** With a token nobody has said who that is; the server's own log knows. */
-function nameOf({ profile }: FleetSession): string {
-  return profile?.value.name ?? userInfo().username;
+function nameOf({ profile }: FleetSession, { username }: RolloutSessionFlags): string {
+  return profile?.value.name ?? username ?? userInfo().username;
 }

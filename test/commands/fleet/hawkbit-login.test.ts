@@ -123,6 +123,7 @@ describe('a pipeline without a login', () => {
     try {
       const flags = { server: `hawkbit+${server.url}`, username: 'ann', 'password-env': 'OTA_TEST_PASSWORD' };
       await using opened = await session(flags);
+      expect(opened.by).toBe('ann');
       expect(await opened.driver.stopAll()).toEqual([]);
     } finally {
       delete process.env.OTA_TEST_PASSWORD;
