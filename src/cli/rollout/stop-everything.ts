@@ -1,4 +1,6 @@
 import * as z from 'zod/mini';
+import type { CampaignHost } from '../../lib/campaign/host.js';
+import { OtaError } from '../../lib/core/errors.js';
 import { ResourceStack } from '../../lib/core/resource-stack.js';
 import { allHosts, type CampaignHostFlags } from '../rollout-host.js';
 import type { RolloutSession } from '../rollout-session.js';
@@ -10,6 +12,8 @@ const stopped = z.object({ campaigns: z.array(z.string()), rollouts: z.array(z.s
 export interface Stopped {
   readonly campaigns: readonly string[];
   readonly rollouts: readonly string[];
+  /** Campaigns of this machine whose devices are on their way back, which nobody follows now. */
+  readonly goingBack: readonly string[];
 }
 
 export interface StopOptions {
@@ -28,21 +32,52 @@ export async function stopEverything(
   flags: CampaignHostFlags,
   { environment, remark, signal }: StopOptions,
 ): Promise<Stopped> {
-  const { driver, client, by } = session;
+  const { driver, by } = session;
   await using hosts = new ResourceStack();
+  const here: [CampaignHost, string][] = [];
   const campaigns: string[] = [];
   // Campaigns first: they must not take what is stopped below for something to go on with.
   for (const opened of await allHosts(session, flags, environment)) {
     const host = hosts.use(opened);
     if (host.isDetached) continue;
     for (const view of await host.list(signal)) {
-      if (isOver(view) || view.phase === 'aborting' || view.phase === 'rolling-back') continue;
+      if (isOver(view)) continue;
+      here.push([host, view.name]);
+      if (view.phase === 'aborting' || view.phase === 'rolling-back') continue;
       await host.request(view.name, { verb: 'abort', remark }, { by, signal });
       campaigns.push(view.name);
     }
   }
-  if (!driver.capabilities.campaigns) return { campaigns, rollouts: await driver.stopAll(signal) };
+  const there = await stopAtServer(session, { campaigns: driver.capabilities.campaigns, remark, signal });
+  const goingBack: string[] = [];
+  for (const [host, name] of here) if (await isLeftGoingBack(host, name, signal)) goingBack.push(name);
+  return { campaigns: [...campaigns, ...there.campaigns], rollouts: there.rollouts, goingBack };
+}
+
+async function stopAtServer(
+  { driver, client }: RolloutSession,
+  { campaigns, remark, signal }: { campaigns: boolean; remark: string; signal: AbortSignal },
+): Promise<Omit<Stopped, 'goingBack'>> {
+  if (!campaigns) return { campaigns: [], rollouts: await driver.stopAll(signal) };
   const path = '/api/v1/campaigns/stop-all';
-  const there = await client.call('POST', path, { json: { remark }, answer: stopped, signal });
-  return { campaigns: [...campaigns, ...there.campaigns], rollouts: there.rollouts };
+  return await client.call('POST', path, { json: { remark }, answer: stopped, signal });
+}
+
+/**
+ * Takes a campaign that nobody drives as far as everything of it is stopped, and its devices are asked to go back where its
+ * plan says so: it would be aborting for ever. How they do, nobody waits for who stops everything.
+ *
+ * @returns whether devices are on their way back
+ */
+async function isLeftGoingBack(host: CampaignHost, name: string, signal: AbortSignal): Promise<boolean> {
+  try {
+    for await (const { view } of host.drive(name, signal)) {
+      const { figures } = view.returning ?? { figures: null };
+      if (view.phase === 'rolling-back' && figures !== null && figures.waiting + figures.running > 0) return true;
+    }
+    return false;
+  } catch (error) {
+    if (error instanceof OtaError && error.code === 'LOCKED') return false;
+    throw error;
+  }
 }

@@ -187,7 +187,9 @@ describe('ota rollout stop-all', () => {
     expect(await requests()).toEqual([]);
     const stopped = await desk.ota(['rollout', 'stop-all', '--yes', '--remark', 'clocks are lost', '--json']);
     expect(stopped.status).toBe(0);
-    expect(JSON.parse(stopped.stdout)).toEqual({ isDryRun: false, campaigns: ['meter-2.0.0'], rollouts: [] });
+    expect(JSON.parse(stopped.stdout)).toEqual({
+      ...{ isDryRun: false, campaigns: ['meter-2.0.0'], rollouts: [], goingBack: [] },
+    });
     expect(await requests()).toEqual([{ verb: 'abort', remark: 'clocks are lost' }]);
   });
 });
