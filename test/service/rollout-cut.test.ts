@@ -5,10 +5,10 @@ import { openScene, type Scene, WAYS, type Way, writeReleases } from '../support
 const ways = Object.keys(WAYS) as Way[];
 const LOCAL: Way = 'from this machine, over hawkBit’s API';
 const DEVICES = 12;
-const TIMEOUT = { timeout: 300_000 };
+const TIMEOUT = { timeout: 120_000 };
 /** Longest wait for something to happen at a server. */
-const SOON = { timeout: 60_000, interval: 100 };
-const CHOICE = '--stages 50%,100% --success 85% --confidence 60% --completed 100% --failure none --soak none --seed 1';
+const SOON = { timeout: 40_000, interval: 100 };
+const GATES = '--success 85% --confidence 60% --completed 100% --failure none --soak none --seed 1';
 
 let releases: TestFolder;
 beforeAll(async () => {
@@ -22,7 +22,7 @@ const fileOf = (scene: Scene, name: string) => scene.folder.file(`${name}.json`)
 /** A plan for devices that are known and do not come yet: what they are given waits for them. */
 async function planned(scene: Scene, name: string, prefix: string) {
   await scene.register(prefix, DEVICES);
-  const plan = await scene.plan(name, '1.1.0', `--where id=${prefix}* ${CHOICE}`);
+  const plan = await scene.plan(name, '1.1.0', `--where id=${prefix}* --stages 50%,100% ${GATES}`);
   const [first, second] = plan.stages.map(({ devices }) => devices.map(([device]) => device).sort());
   return { first: first!, all: [...first!, ...second!].sort() };
 }
@@ -73,26 +73,35 @@ describe.concurrent.each(ways)('a campaign %s', (way) => {
 
   test('is stopped with all others, and with rollouts that are nobody’s campaign', TIMEOUT, async () => {
     await using scene = await openScene(way, releases);
-    for (const name of ['one', 'two']) {
-      await planned(scene, name, `${name}-`);
-      await scene.expect(0, `rollout start ${fileOf(scene, name)} --package 1.1.0.ota --detach`);
-    }
+    await planned(scene, 'one', 'one-');
+    await scene.expect(0, `rollout start ${fileOf(scene, 'one')} --package 1.1.0.ota --detach`);
     await scene.register('other-', 3);
     const foreign = await foreignRollout(scene);
-    await expect
-      .poll(() => rolloutsAt(scene), SOON)
-      .toEqual(Array(3).fill(expect.objectContaining({ status: 'running' })));
+
+    // Half of these have it, and are to go back to what they had before.
+    await using swarm = await scene.swarm('two-', DEVICES);
+    await scene.plan('before', '1.0.0', `--where id=two-* --stages 100% ${GATES}`);
+    await scene.expect(0, `rollout start ${fileOf(scene, 'before')} --package 1.0.0.ota --wait`);
+    await scene.plan('two', '1.1.0', `--where id=two-* --stages 50%,100% ${GATES} --approval --on-abort rollback`);
+    await scene.expect(0, `rollout start ${fileOf(scene, 'two')} --detach`);
+    await swarm.until(({ versions }) => [...versions.values()].filter((version) => version === '1.1.0').length === 6);
+    await swarm.end();
 
     const stopped = JSON.parse(await scene.expect(0, 'rollout stop-all --yes --remark wrong --json'));
     expect(stopped.campaigns.sort()).toEqual(['one', 'two']);
     expect(stopped.rollouts).toContain(foreign);
-    for (const name of ['one', 'two']) await scene.expect(11, `rollout watch ${name}`);
+    expect(stopped.goingBack).toEqual(isLocal ? ['two'] : []);
+    await scene.expect(11, 'rollout watch one');
+    const others = async () => (await rolloutsAt(scene)).filter(({ name }) => !name.startsWith('two.back'));
     const isStopped = expect.objectContaining({ status: expect.stringMatching(/^(stopped|finished)$/) });
-    await expect.poll(() => rolloutsAt(scene), SOON).toEqual(Array(3).fill(isStopped));
+    await expect.poll(others, SOON).toEqual(Array(4).fill(isStopped));
 
-    // Devices that come now find nothing to do.
-    await using swarm = await scene.swarm('one-', DEVICES);
-    expect((await swarm.end()).versions).toEqual({ '0.9.0': DEVICES });
+    // Devices that come now are asked to go back, or have nothing to do.
+    await using back = await scene.swarm('two-', DEVICES);
+    await scene.expect(12, isLocal ? 'rollout resume two --wait' : 'rollout watch two');
+    expect((await back.end()).versions).toEqual({ '0.9.0': 6, '1.0.0': 6 });
+    await using one = await scene.swarm('one-', DEVICES);
+    expect((await one.end()).versions).toEqual({ '0.9.0': DEVICES });
   });
 
   test('stands still when whoever began it is let in no more, and somebody else goes on', TIMEOUT, async () => {
