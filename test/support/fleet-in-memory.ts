@@ -89,7 +89,23 @@ export class MemoryDriver implements FleetDriver {
 
   measure?: FleetDriver['measure'];
 
-  async *devices(): AsyncGenerator<readonly FleetDevice[]> {}
+  /** Those that have something. */
+  async *devices(): AsyncGenerator<readonly FleetDevice[]> {
+    this.#settle();
+    const softwareOf = (id: string | undefined): DriverSoftware | null =>
+      id === undefined ? null : id === RELEASE.id ? RELEASE : { id, name: 'hub', version: `${id}.0.0`, digest: null };
+    yield [...this.#software].map(([id, software]) => ({
+      ...{ id, group: null, tags: [], attributes: {}, metadata: {}, online: null, lastSeenAt: null },
+      installed: softwareOf(software),
+      assigned: softwareOf(this.#active.get(id)?.software),
+    }));
+  }
+
+  /** As somebody else who gives a device other software. */
+  giveElsewhere(device: string, software: string): void {
+    this.#settle();
+    this.#software.set(device, software);
+  }
 
   async findSoftware(): Promise<DriverSoftware | undefined> {
     return this.#options.release === null ? undefined : (this.#options.release ?? RELEASE);

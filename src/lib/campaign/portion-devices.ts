@@ -3,6 +3,7 @@ import type { FailedDevice } from '../rollout/campaign-event.js';
 import type { CampaignState, PortionState } from '../rollout/campaign-state.js';
 import type { RolloutPlan } from '../rollout/plan.js';
 import type { ReturnCandidates } from '../rollout/plan-return.js';
+import { devicesNow, type HasNow } from './devices-now.js';
 
 /** Who failed is named up to here; the others are counted. */
 const MAX_NAMED = 10_000;
@@ -66,6 +67,7 @@ export async function endedBadly(question: DeviceQuestion): Promise<{ failed: st
 export async function returnCandidates(question: DeviceQuestion): Promise<ReturnCandidates> {
   const { plan, state } = question;
   const having = new Set<string>();
+  const installed = new Set<string>();
   const unreachable = new Map<string, string>();
   for (const portion of state.portions.filter(({ stage }) => stage !== null)) {
     if (portion.status === 'lost') {
@@ -73,7 +75,10 @@ export async function returnCandidates(question: DeviceQuestion): Promise<Return
       for (const name of namesIn(plan, portion)) unreachable.set(name, reason);
     } else {
       for (const outcome of ['installed', 'running', 'stuck'] as const) {
-        for await (const { device } of outcomesIn(question, portion, outcome)) having.add(device);
+        for await (const { device } of outcomesIn(question, portion, outcome)) {
+          having.add(device);
+          if (outcome === 'installed') installed.add(device);
+        }
       }
     }
   }
@@ -84,7 +89,30 @@ export async function returnCandidates(question: DeviceQuestion): Promise<Return
       for await (const { device } of outcomesIn(question, portion, outcome)) having.delete(device);
     }
   }
-  return { having, unreachable };
+  return asOfNow({ having, installed, unreachable }, await devicesNow(question));
+}
+
+/**
+ * Attack: somebody has given devices something newer meanwhile, a mend of this very update perhaps, and they would be asked
+ * to go back to before both.
+ */
+function asOfNow(
+  {
+    having,
+    installed,
+    unreachable,
+  }: { having: Set<string>; installed: ReadonlySet<string>; unreachable: Map<string, string> },
+  now: ReadonlyMap<string, HasNow>,
+): ReturnCandidates {
+  const elsewhere: string[] = [];
+  for (const [device, has] of now) {
+    if (has === 'update' && unreachable.delete(device)) having.add(device);
+    if (has === 'previous') unreachable.delete(device);
+    if (has !== 'other' || !having.delete(device)) continue;
+    if (installed.has(device)) elsewhere.push(device);
+    else unreachable.set(device, 'it was on its way to the update, and has software that the plan knows nothing of');
+  }
+  return { having, unreachable, elsewhere: elsewhere.sort() };
 }
 
 async function* lastAttempts(question: DeviceQuestion, stage: number | null, outcome: DeviceOutcome) {

@@ -6,7 +6,7 @@ import type { CampaignState, PortionState } from '../rollout/campaign-state.js';
 import type { CampaignRequest, CampaignView } from '../rollout/campaign-view.js';
 import { viewOf } from '../rollout/campaign-view-of.js';
 import { nextStep } from '../rollout/next-step.js';
-import { planReturn } from '../rollout/plan-return.js';
+import { returnEvents } from '../rollout/plan-return.js';
 import { badDevices } from '../rollout/state-changes.js';
 import { SERVER_PATIENCE_MS, type StageSeen, type Step } from '../rollout/step.js';
 import { CampaignClock } from './campaign-clock.js';
@@ -154,7 +154,7 @@ export class CampaignRunner {
       case 'gather': {
         const candidates = await returnCandidates(this.#question(signal));
         this.#seen = undefined;
-        return again(await this.#write([planReturn(this.#options.plan, candidates, this.state.abort!.by)]));
+        return again(await this.#write(returnEvents(this.#options.plan, candidates, this.state.abort!.by)));
       }
       case 'wait': {
         const pollMs = this.#options.pollMs ?? DEFAULT_POLL_MS;

@@ -1,5 +1,8 @@
-import type { EventOf } from './campaign-event.js';
+import type { CampaignEvent, EventOf } from './campaign-event.js';
 import type { RolloutPlan, SoftwareRef } from './plan.js';
+
+/** Of those that are left alone. */
+const MOST_NAMED = 20;
 
 /** Devices of a campaign, as they stand when everything is stopped. */
 export interface ReturnCandidates {
@@ -7,6 +10,8 @@ export interface ReturnCandidates {
   readonly having: ReadonlySet<string>;
   /** Nothing can be asked of them, and why. */
   readonly unreachable: ReadonlyMap<string, string>;
+  /** They had the update, and have been given something else since: they are left alone. In ascending order. */
+  readonly elsewhere: readonly string[];
 }
 
 /**
@@ -14,11 +19,7 @@ export interface ReturnCandidates {
  * it ran when the plan was made. Devices that failed have fallen back by themselves, those that let go of it never had it,
  * and those that had it before did not get it from this campaign: none of them is touched.
  */
-export function planReturn(
-  plan: RolloutPlan,
-  { having, unreachable }: ReturnCandidates,
-  by: string,
-): EventOf<'rolling-back'> {
+function planReturn(plan: RolloutPlan, { having, unreachable }: ReturnCandidates, by: string): EventOf<'rolling-back'> {
   const batches = new Map<string, { software: SoftwareRef; devices: string[] }>();
   const cannot = new Map<string, string[]>();
   for (const [device, place] of plan.stages.flatMap(({ devices }) => devices)) {
@@ -42,6 +43,16 @@ export function planReturn(
     batches: [...batches.values()],
     cannot: [...cannot].map(([reason, devices]) => ({ reason, devices })),
   };
+}
+
+/** How devices go back, and before it who is left alone. */
+export function returnEvents(plan: RolloutPlan, candidates: ReturnCandidates, by: string): CampaignEvent[] {
+  const { length } = candidates.elsewhere;
+  if (length === 0) return [planReturn(plan, candidates, by)];
+  const named = candidates.elsewhere.slice(0, MOST_NAMED).join(', ');
+  const more = length > MOST_NAMED ? ` and ${(length - MOST_NAMED).toLocaleString('en-US')} more` : '';
+  const text = `left alone, as they were given something else since they had the update: ${named}${more}`;
+  return [{ type: 'noted', text: text.slice(0, 2_048).toWellFormed() }, planReturn(plan, candidates, by)];
 }
 
 function listIn(lists: Map<string, string[]>, key: string): string[] {

@@ -21,3 +21,28 @@ test('a server that knows nothing of a portion for a moment loses no stage, what
     expect(wrong).toBeLessThan(0);
   }
 });
+
+test('who was given something else since the update is not asked to go back before both', async () => {
+  const campaign = await drivenCampaign(campaignPlan({ sizes: [4] }));
+  expect(await campaign.drive()).toEqual({ kind: 'over' });
+  campaign.driver.giveElsewhere('s1-0001', '3');
+  await campaign.runner.request({ verb: 'rollback' }, 'ada', NEVER);
+  expect(await campaign.drive()).toEqual({ kind: 'over' });
+  expect(campaign.runner.state.phase).toBe('rolled-back');
+  expect(campaign.driver.softwareOf('s1-0001')).toBe('3');
+  expect(campaign.events('rolling-back')[0]!.batches).toMatchObject([{ devices: ['s1-0000', 's1-0002', 's1-0003'] }]);
+  expect(campaign.events('noted').map(({ text }) => text)).toEqual([
+    'left alone, as they were given something else since they had the update: s1-0001',
+  ]);
+});
+
+test('devices of a portion that the server has lost go back, where it says that they have the update', async () => {
+  const campaign = await drivenCampaign(campaignPlan({ sizes: [4] }));
+  expect(await campaign.drive()).toEqual({ kind: 'over' });
+  campaign.driver.forgetPortion('spring.s1.0');
+  await campaign.runner.request({ verb: 'rollback' }, 'ada', NEVER);
+  expect(await campaign.drive()).toEqual({ kind: 'over' });
+  expect(campaign.events('lost').length).toBe(1);
+  expect(campaign.runner.state.phase).toBe('rolled-back');
+  for (const [device] of campaign.plan.stages[0]!.devices) expect(campaign.driver.softwareOf(device)).toBe('1');
+});
