@@ -26,6 +26,7 @@ export interface StopOptions {
  * Aborts every campaign that is under way at a server, wherever it is driven from, and stops every rollout there.
  *
  * @returns names of what was under way
+ * @throws OtaError what the first campaign of this machine failed with, when all else was stopped; those of the server
  */
 export async function stopEverything(
   session: RolloutSession,
@@ -36,21 +37,33 @@ export async function stopEverything(
   await using hosts = new ResourceStack();
   const here: [CampaignHost, string][] = [];
   const campaigns: string[] = [];
+  let failure: { readonly error: unknown } | undefined;
   // Campaigns first: they must not take what is stopped below for something to go on with.
   for (const opened of await allHosts(session, flags, environment)) {
     const host = hosts.use(opened);
     if (host.isDetached) continue;
     for (const view of await host.list(signal)) {
       if (isOver(view)) continue;
-      here.push([host, view.name]);
-      if (view.phase === 'aborting' || view.phase === 'rolling-back') continue;
-      await host.request(view.name, { verb: 'abort', remark }, { by, signal });
-      campaigns.push(view.name);
+      const isEnding = view.phase === 'aborting' || view.phase === 'rolling-back';
+      if (isEnding) {
+        here.push([host, view.name]);
+        continue;
+      }
+      try {
+        await host.request(view.name, { verb: 'abort', remark }, { by, signal });
+        campaigns.push(view.name);
+        // One that did not take it is not driven: it would go on.
+        here.push([host, view.name]);
+      } catch (error) {
+        if (signal.aborted) throw error;
+        failure ??= { error };
+      }
     }
   }
   const there = await stopAtServer(session, { campaigns: driver.capabilities.campaigns, remark, signal });
   const goingBack: string[] = [];
   for (const [host, name] of here) if (await isLeftGoingBack(host, name, signal)) goingBack.push(name);
+  if (failure !== undefined) throw failure.error;
   return { campaigns: [...campaigns, ...there.campaigns], rollouts: there.rollouts, goingBack };
 }
 

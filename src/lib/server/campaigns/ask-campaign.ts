@@ -14,6 +14,9 @@ const WAIT_MS = 5_000;
 const LOOK_EVERY_MS = 50;
 /** That wait to be done for one campaign: somebody asks again and again while nothing drives it. */
 const MAX_WAITING = 16;
+/** What ends a campaign always has room left: nobody keeps others from it by asking for something else. */
+const MAX_WAITING_ENDS = 2 * MAX_WAITING;
+const ENDS: ReadonlySet<CampaignRequest['verb']> = new Set(['abort', 'rollback']);
 
 /**
  * In which phases something may be asked for; what else it depends on is known to whoever drives the campaign. While it is
@@ -59,7 +62,8 @@ export function writeRequest(
       .where('campaign_id', '=', row.id)
       .where('done_at', 'is', null)
       .executeTakeFirstOrThrow();
-    if (waiting >= MAX_WAITING) throw conflict(`${waiting} requests to the campaign ${name} wait to be done already`);
+    const most = ENDS.has(request.verb) ? MAX_WAITING_ENDS : MAX_WAITING;
+    if (waiting >= most) throw conflict(`${waiting} requests to the campaign ${name} wait to be done already`);
     const { run_by, run_operator_id, run_token_id } = holderColumns(principal);
     const { id } = await tx
       .insertInto('campaign_request')

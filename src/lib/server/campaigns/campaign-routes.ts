@@ -160,7 +160,10 @@ export const campaignRoutes: readonly RouteDefinition[] = [
       // Campaigns first: they must not take what is stopped below for something to go on with.
       for (const { name } of open) {
         const wanted = { verb: 'abort' as const, remark: body?.remark ?? 'everything is to stop' };
-        await writeRequest(server, { name, request: wanted, principal, now });
+        await writeRequest(server, { name, request: wanted, principal, now }).catch((error: unknown) => {
+          // It has ended meanwhile, or is asked to end often enough already: the others are stopped nevertheless.
+          if (!(error instanceof ServerFailure && error.status === 409)) throw error;
+        });
       }
       await using client = new OwnClient(server.ownRequests, () => authorization);
       const rollouts = await openFleetDriver(client, { address: client.server }).stopAll(signal);

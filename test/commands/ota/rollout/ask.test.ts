@@ -1,3 +1,5 @@
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { CampaignView } from '../../../../src/lib/rollout/campaign-view.js';
 import { openRolloutDesk, type RolloutDesk } from './rollout-desk.js';
@@ -191,5 +193,17 @@ describe('ota rollout stop-all', () => {
       ...{ isDryRun: false, campaigns: ['meter-2.0.0'], rollouts: [], goingBack: [] },
     });
     expect(await requests()).toEqual([{ verb: 'abort', remark: 'clocks are lost' }]);
+  });
+
+  test('stops all else where a campaign of this machine cannot be asked, and tells of that one', async () => {
+    const folder = desk.folder.file('damaged');
+    const begin = `rollout start ${await desk.plan({ name: 'damaged' })} --local --wait 1ms --campaigns ${folder}`;
+    expect(await desk.ota(begin)).toMatchObject({ status: 14 });
+    await rm(join(folder, 'damaged/requests'), { recursive: true, force: true });
+    await writeFile(join(folder, 'damaged/requests'), 'no folder');
+    const { status, stderr } = await desk.ota(`rollout stop-all --yes --campaigns ${folder}`);
+    expect(status).not.toBe(0);
+    expect(stderr).toContain('damaged');
+    expect(await requests()).toMatchObject([{ verb: 'abort' }]);
   });
 });

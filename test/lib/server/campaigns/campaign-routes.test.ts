@@ -217,3 +217,20 @@ describe('the host of campaigns in a server', () => {
     });
   });
 });
+
+describe('stop-all', () => {
+  test('stops everything, also where a campaign takes no further requests', async () => {
+    const own = await startTestServer();
+    const call = (path: string, body: unknown) => own.call('POST', `/api/v1/campaigns${path}`, { body });
+    for (const name of ['a', 'b', 'c']) await call('', { ...somePlan(), name });
+    const flood = Array.from({ length: 17 }, () => call('/a/requests', { verb: 'pause' }));
+    expect((await Promise.all(flood)).map(({ status }) => status)).toContain(409);
+    expect(await call('/stop-all', {})).toMatchObject({ status: 200, body: { campaigns: ['a', 'b', 'c'] } });
+    for (let seconds = 0; seconds < 10; seconds++) {
+      own.advance(2_000);
+      await own.running.runJobs();
+    }
+    const { items } = (await own.call('GET', '/api/v1/campaigns')).body;
+    expect(items.map(({ phase }: { phase: string }) => phase)).toEqual(['aborted', 'aborted', 'aborted']);
+  });
+});
