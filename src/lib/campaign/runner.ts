@@ -17,6 +17,7 @@ import { type DeviceQuestion, endedBadly, failuresOf, returnCandidates } from '.
 import { type Effect, PortionEffects } from './portion-effects.js';
 import { again, type RunnerOptions, type RunnerStep, told } from './runner-step.js';
 import { serverTrouble } from './server-trouble.js';
+import { SoakWatch } from './soak-watch.js';
 import { TroubleWatch } from './trouble-watch.js';
 
 export type { RunnerOptions, RunnerStep };
@@ -37,14 +38,14 @@ export class CampaignRunner {
   #seen: StageSeen | undefined;
   #misreportedSince: number | null = null;
   readonly #trouble = new TroubleWatch();
-  /** The clock was set: soak times begin anew. */
-  #forgetsSoak = false;
+  readonly #soak: SoakWatch;
   #turn: Promise<unknown> = Promise.resolve();
 
   private constructor(options: RunnerOptions, record: CampaignRecord) {
     this.#options = options;
     this.#record = record;
     this.#clock = new CampaignClock(options.pacing, record.head.time);
+    this.#soak = new SoakWatch(record.state, record.head.time);
     this.#effects = new PortionEffects(options.plan, options.driver);
     this.#gauges = new GaugeReader(options.plan, options.driver, options.gauges ?? {});
   }
@@ -111,8 +112,7 @@ export class CampaignRunner {
       const { step, now } = await this.#decide(signal);
       const done =
         step.kind === 'lost' ? await this.#lose(step.portion, step.error) : await this.#do(step, now, signal);
-      const note = this.#trouble.end(this.#clock.now());
-      entries.push(...done.entries, ...(note === null ? [] : await this.#note(note)));
+      entries.push(...done.entries, ...(await this.#note(this.#trouble.end(this.#clock.now()))));
       return { ...done, entries };
     } catch (error) {
       if (signal.aborted) throw abortError(signal);
@@ -127,11 +127,12 @@ export class CampaignRunner {
   async #decide(signal: AbortSignal): Promise<{ step: Step | LostStep; now: number }> {
     const { plan } = this.#options;
     const now = this.#clock.now();
-    const context = { now, misreportedSince: this.#misreportedSince, forgetsSoak: this.#forgetsSoak };
+    const context = { now, misreportedSince: this.#misreportedSince, forgetsSoak: this.#soak.forgets };
     const step = nextStep(plan, this.state, context);
     if (step.kind !== 'observe') return { step, now };
     const at = { plan, state: this.state, effects: this.#effects, gauges: this.#gauges, now, signal };
     const seen = await lookAround(step, at);
+    if (step.measures && !('kind' in seen)) this.#soak.looked(now);
     return { step: 'kind' in seen ? seen : nextStep(plan, this.state, { ...context, seen }), now };
   }
 
@@ -202,20 +203,18 @@ export class CampaignRunner {
     const answer = this.#trouble.meet(error, { now: this.#clock.now(), random, passes, phase: this.state.phase });
     if (answer.kind === 'pause') return await this.#pause(error.message);
     const { afterMs, note } = answer;
-    const entries = note === null ? [] : await this.#note(note);
-    return { entries, next: { kind: 'later', afterMs, reason: error.message } };
+    return { entries: await this.#note(note), next: { kind: 'later', afterMs, reason: error.message } };
   }
 
-  async #note(text: string): Promise<readonly JournalEntry[]> {
-    return await this.#write([{ type: 'noted', text: told(text) }]);
+  async #note(text: string | null): Promise<readonly JournalEntry[]> {
+    return text === null ? [] : await this.#write([{ type: 'noted', text: told(text) }]);
   }
 
   async #noteLeap(): Promise<readonly JournalEntry[]> {
-    this.#clock.now();
+    const now = this.#clock.now();
     const leap = this.#clock.takeLeap();
-    if (leap === undefined) return [];
-    this.#forgetsSoak ||= leap.isAhead;
-    return await this.#note(leap.told);
+    if (leap?.isAhead) this.#soak.forget();
+    return await this.#note(leap?.told ?? this.#soak.begin(this.state, now));
   }
 
   /** Tells of each decision that says something new; whoever does not take it does not stop the campaign. */
@@ -226,7 +225,7 @@ export class CampaignRunner {
     for (const entry of [...entries]) {
       const { event } = entry;
       if (event.type !== 'judged') continue;
-      this.#forgetsSoak = false;
+      this.#soak.judged();
       if (stages[event.stage]!.verdict?.decision === event.verdict.decision) continue;
       try {
         await gauges?.tell?.(entry, plan, signal);

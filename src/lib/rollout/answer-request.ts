@@ -25,9 +25,11 @@ export function refusalOf(plan: RolloutPlan, state: CampaignState, { verb }: Cam
       const isAsked =
         plan.stages[state.stage]!.gates.some(({ type }) => type === 'approval') && stage.approvedBy === null;
       const isOverruled = state.pause?.cause === 'gate' || (stage.accepted !== null && !stage.accepted.passes);
-      return isAsked || isOverruled
-        ? undefined
-        : `stage ${state.stage + 1} of ${state.name} waits for nobody's approval`;
+      if (isOverruled || (isAsked && stage.goodSince !== null)) return undefined;
+      if (!isAsked) return `stage ${state.stage + 1} of ${state.name} waits for nobody's approval`;
+      // Attack: typed twice, or sent again by a pipeline, it would be the approval of a stage that nobody has seen yet.
+      const why = stage.verdict === null ? 'it was not judged yet' : stage.verdict.reason;
+      return `stage ${state.stage + 1} of ${state.name} cannot be approved before its other gates hold: ${why}`;
     }
     case 'retry-failed':
       if (stage.retryDevices !== null && state.phase !== 'paused')

@@ -102,6 +102,10 @@ function retrying(state: CampaignState, event: EventOf<'retrying'>): CampaignSta
       waiting: stage.figures.waiting + devices.length,
     },
     goodSince: null,
+    // As many as failed and were accepted may not fail anew.
+    accepted: stage.accepted && { ...stage.accepted, bad: Math.max(0, stage.accepted.bad - devices.length) },
+    // Who has approved it has not seen what becomes of them.
+    approvedBy: null,
   });
   return state.phase === 'finished' ? { ...next, phase: 'running', endedAt: null, endReason: null } : next;
 }

@@ -15,6 +15,8 @@ const GATES = 'gates';
 const SERVER = 'server';
 /** What has not changed what follows is written down so often. */
 const JOURNAL_INTERVAL_MS = 60_000;
+/** That a soak time still counts. */
+const SOAK_INTERVAL_MS = 15 * 60_000;
 
 /** What a running campaign does next: what is announced first, then it looks, judges, and gives or passes. */
 export function runningStep(plan: RolloutPlan, state: CampaignState, context: StepContext): Step {
@@ -144,6 +146,9 @@ function isWorthWriting(
   const before = state.stages[state.stage]!;
   if (before.verdict === null || before.figures === null) return true;
   if (verdict.decision !== before.verdict.decision || goodSince !== before.goodSince) return true;
+  // Whoever goes on with it has to know that somebody has looked: see `campaign/soak-watch`.
+  const soaks = goodSince !== null && plan.stages[state.stage]!.gates.some(({ type }) => type === 'soak');
+  if (soaks && now - (before.judgedAt ?? 0) >= SOAK_INTERVAL_MS) return true;
   // The rate grows by what the journal says.
   const isRated = plan.stages[state.stage]!.rate !== null && before.given < figures.total;
   if (isRated && figures.installed >= before.rate.nextAt) return true;

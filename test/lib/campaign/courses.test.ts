@@ -98,10 +98,11 @@ test('an approval opens its gate and overrules no other', async () => {
   expect(campaign.runner.state.stages[0]!.verdict!.reason).toMatch(/waits for somebody to approve/);
   await ask(campaign, 'approve', 'looks well');
   await campaign.drive(0);
-  await ask(campaign, 'approve');
+  expect(campaign.runner.state.stage).toBe(1);
+  await expect(ask(campaign, 'approve')).rejects.toMatchObject({ code: 'CONFLICT' });
   expect(await campaign.drive()).toEqual({ kind: 'rest' });
   expect(campaign.runner.state).toMatchObject({ stage: 1, pause: { cause: 'gate' } });
-  expect(campaign.events('approved')).toMatchObject([{ by: 'ada', remark: 'looks well' }, { stage: 1 }]);
+  expect(campaign.events('approved')).toMatchObject([{ stage: 0, by: 'ada', remark: 'looks well' }]);
 });
 
 test('approving what a gate has stopped passes the stage, until one more device fails', async () => {

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
+import { CampaignRunner } from '../../../src/lib/campaign/runner.js';
 import { OtaError } from '../../../src/lib/core/errors.js';
-import { campaignPlan } from '../../support/campaign-plan.js';
-import { drivenCampaign, NEVER } from '../../support/driven-campaign.js';
+import { campaignPlan, PLANNED_AT, STRICT_GATES } from '../../support/campaign-plan.js';
+import { drive, drivenCampaign, NEVER } from '../../support/driven-campaign.js';
 
 test('a server that knows nothing of a portion for a moment loses no stage, whatever it was asked for', async () => {
   for (const call of ['progress', 'start', 'stop', 'outcomes']) {
@@ -45,4 +46,89 @@ test('devices of a portion that the server has lost go back, where it says that 
   expect(campaign.events('lost').length).toBe(1);
   expect(campaign.runner.state.phase).toBe('rolled-back');
   for (const [device] of campaign.plan.stages[0]!.devices) expect(campaign.driver.softwareOf(device)).toBe('1');
+});
+
+test('an approval that is sent twice is none of the next stage, and none counts before there is something to see', async () => {
+  const gates = [...STRICT_GATES, { type: 'approval' } as const];
+  const campaign = await drivenCampaign(campaignPlan({ sizes: [4, 4, 4], stage: { gates } }), {
+    fate: () => ({ outcome: 'installed', afterMs: 60_000 }),
+  });
+  const approve = () => campaign.runner.request({ verb: 'approve' }, 'ada', NEVER);
+  await expect(approve()).rejects.toMatchObject({ code: 'CONFLICT', message: expect.stringMatching(/not judged yet/) });
+  await campaign.drive(5);
+  await expect(approve()).rejects.toMatchObject({
+    code: 'CONFLICT',
+    message: expect.stringMatching(/before its other/),
+  });
+  await campaign.drive(100);
+  await approve();
+  await campaign.runner.step(NEVER);
+  await campaign.drive(0);
+  expect(campaign.runner.state.stage).toBe(1);
+  await expect(approve()).rejects.toMatchObject({ code: 'CONFLICT' });
+  await campaign.drive(100);
+  expect(campaign.runner.state).toMatchObject({ phase: 'running', stage: 1 });
+  expect(campaign.driver.given.length).toBe(8);
+});
+
+test('what was accepted is no allowance for the same number of devices to fail again', async () => {
+  const campaign = await drivenCampaign(campaignPlan({ sizes: [4, 4] }), {
+    fate: () => ({ outcome: 'failed', afterMs: 1_000 }),
+  });
+  const ask = (verb: 'resume' | 'retry-failed') => campaign.runner.request({ verb }, 'ada', NEVER);
+  expect(await campaign.drive()).toEqual({ kind: 'rest' });
+  await ask('resume');
+  await campaign.drive(100);
+  expect(campaign.runner.state.phase).toBe('running');
+  await ask('retry-failed');
+  expect(await campaign.drive()).toEqual({ kind: 'rest' });
+  expect(campaign.runner.state.pause).toMatchObject({ cause: 'gate' });
+});
+
+const DAY_MS = 86_400_000;
+const SOAKED = [...STRICT_GATES, { type: 'soak', seconds: 86_400 } as const];
+
+test('a soak time in which nobody has looked begins anew, whoever was away', async () => {
+  const paused = await drivenCampaign(campaignPlan({ sizes: [4, 4], stage: { gates: SOAKED } }));
+  await paused.drive(100);
+  await paused.runner.request({ verb: 'pause' }, 'ada', NEVER);
+  await paused.pacing.delay(2 * DAY_MS);
+  await paused.runner.request({ verb: 'resume' }, 'ada', NEVER);
+  await paused.drive(100);
+  expect(paused.runner.state).toMatchObject({ phase: 'running', stage: 0 });
+  expect(paused.events('noted').map(({ text }) => text)).toContainEqual(expect.stringMatching(/soak times begin anew/));
+
+  const killed = await drivenCampaign(campaignPlan({ sizes: [4, 4], stage: { gates: SOAKED } }));
+  await killed.drive(100);
+  await killed.pacing.delay(400 * DAY_MS);
+  const { plan, journal, driver, pacing } = killed;
+  const runner = await CampaignRunner.open({ plan, journal, driver, pacing });
+  await drive(runner, pacing, 100);
+  expect(runner.state).toMatchObject({ phase: 'running', stage: 0 });
+
+  let isDown = false;
+  const cut = await drivenCampaign(campaignPlan({ sizes: [4, 4], stage: { gates: SOAKED } }), {
+    around: () => {
+      if (isDown) throw new OtaError('NETWORK_FAILED', 'no answer');
+    },
+  });
+  await cut.drive(100);
+  isDown = true;
+  while (cut.pacing.now().getTime() < PLANNED_AT + 2 * DAY_MS) await cut.drive(1);
+  isDown = false;
+  await cut.drive(100);
+  expect(cut.runner.state).toMatchObject({ phase: 'running', stage: 0 });
+});
+
+test('a process that is started anew in a soak time waits for what is left of it, not for all', async () => {
+  const campaign = await drivenCampaign(campaignPlan({ sizes: [4, 4], stage: { gates: SOAKED } }));
+  let { runner } = campaign;
+  const { plan, journal, driver, pacing } = campaign;
+  while (runner.state.stage === 0) {
+    await drive(runner, pacing, 300);
+    await pacing.delay(20 * 60_000);
+    runner = await CampaignRunner.open({ plan, journal, driver, pacing });
+  }
+  expect(pacing.now().getTime() - PLANNED_AT).toBeLessThan(1.1 * DAY_MS);
+  expect(journal.entries.length).toBeLessThan(200);
 });
