@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type TestFolder, testFolder } from '../support/folder.js';
 import { openScene, type Scene, WAYS, type Way, writeReleases } from '../support/rollout-scene.js';
@@ -6,8 +7,6 @@ const ways = Object.keys(WAYS) as Way[];
 const LOCAL: Way = 'from this machine, over hawkBit’s API';
 const DEVICES = 12;
 const TIMEOUT = { timeout: 120_000 };
-/** Longest wait for something to happen at a server. */
-const SOON = { timeout: 40_000, interval: 100 };
 const GATES = '--success 85% --confidence 60% --completed 100% --failure none --soak none --seed 1';
 
 let releases: TestFolder;
@@ -31,9 +30,17 @@ async function rolloutsAt({ server }: Scene): Promise<{ id: number; name: string
   return (await server.call('GET', '/rest/v1/rollouts?limit=100&representation=full')).body.content;
 }
 
-async function expectRunning(scene: Scene): Promise<void> {
-  const running = async () => (await rolloutsAt(scene)).map(({ status }) => status);
-  await expect.poll(running, SOON).toContain('running');
+/** Asks the server until it is so. */
+async function until(isSo: () => Promise<boolean>): Promise<void> {
+  for (let look = 0; look < 600; look++) {
+    if (await isSo()) return;
+    await delay(100);
+  }
+  throw new Error(`it was not to be: ${isSo}`);
+}
+
+async function untilRunning(scene: Scene): Promise<void> {
+  await until(async () => (await rolloutsAt(scene)).some(({ status }) => status === 'running'));
 }
 
 describe.concurrent.each(ways)('a campaign %s', (way) => {
@@ -46,7 +53,7 @@ describe.concurrent.each(ways)('a campaign %s', (way) => {
 
     const ctrlC = new AbortController();
     const started = scene.ota(`${start} --package 1.1.0.ota --wait`, { signal: ctrlC.signal });
-    await expectRunning(scene);
+    await untilRunning(scene);
     ctrlC.abort('SIGINT');
     const interrupted = await started;
     expect(interrupted).toMatchObject({ status: 130 });
@@ -93,8 +100,8 @@ describe.concurrent.each(ways)('a campaign %s', (way) => {
     expect(stopped.goingBack).toEqual(isLocal ? ['two'] : []);
     await scene.expect(11, 'rollout watch one');
     const others = async () => (await rolloutsAt(scene)).filter(({ name }) => !name.startsWith('two.back'));
-    const isStopped = expect.objectContaining({ status: expect.stringMatching(/^(stopped|finished)$/) });
-    await expect.poll(others, SOON).toEqual(Array(4).fill(isStopped));
+    await until(async () => (await others()).every(({ status }) => status === 'stopped' || status === 'finished'));
+    expect(await others()).toHaveLength(4);
 
     // Devices that come now are asked to go back, or have nothing to do.
     await using back = await scene.swarm('two-', DEVICES);
@@ -112,7 +119,7 @@ describe.concurrent.each(ways)('a campaign %s', (way) => {
     ).body;
     const start = `rollout start ${fileOf(scene, 'revoked')} --package 1.1.0.ota --token-env CI`;
     const started = scene.ota(start, { env: { CI: token } });
-    await expectRunning(scene);
+    await untilRunning(scene);
     expect((await scene.server.call('DELETE', `/api/v1/tokens/${id}`)).status).toBe(204);
     const refused = await started;
     expect(refused).toMatchObject({ status: 15 });
@@ -152,8 +159,7 @@ async function foreignRollout(scene: Scene): Promise<string> {
       ...{ amountGroups: 1, successCondition: { condition: 'THRESHOLD', expression: '100' } },
     },
   });
-  const status = async () => (await server.call('GET', `/rest/v1/rollouts/${body.id}`)).body.status;
-  await expect.poll(status, SOON).toBe('ready');
+  await until(async () => (await server.call('GET', `/rest/v1/rollouts/${body.id}`)).body.status === 'ready');
   expect((await server.call('POST', `/rest/v1/rollouts/${body.id}/start`)).status).toBeLessThan(300);
   return body.name;
 }
