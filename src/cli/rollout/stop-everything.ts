@@ -12,8 +12,6 @@ const stopped = z.object({ campaigns: z.array(z.string()), rollouts: z.array(z.s
 export interface Stopped {
   readonly campaigns: readonly string[];
   readonly rollouts: readonly string[];
-  /** Campaigns of this machine whose devices are on their way back, which nobody follows now. */
-  readonly goingBack: readonly string[];
 }
 
 export interface StopOptions {
@@ -23,7 +21,8 @@ export interface StopOptions {
 }
 
 /**
- * Aborts every campaign that is under way at a server, wherever it is driven from, and stops every rollout there.
+ * Ends every campaign that is under way at a server, wherever it is driven from, without going back, and stops every rollout
+ * there.
  *
  * @returns names of what was under way
  * @throws OtaError what the first campaign of this machine failed with, when all else was stopped; those of the server
@@ -43,14 +42,9 @@ export async function stopEverything(
     const host = hosts.use(opened);
     if (host.isDetached) continue;
     for (const view of await host.list(signal)) {
-      if (isOver(view)) continue;
-      const isEnding = view.phase === 'aborting' || view.phase === 'rolling-back';
-      if (isEnding) {
-        here.push([host, view.name]);
-        continue;
-      }
+      if (isOver(view) || view.phase === 'rolling-back') continue;
       try {
-        await host.request(view.name, { verb: 'abort', remark }, { by, signal });
+        await host.request(view.name, { verb: 'stop', remark }, { by, signal });
         campaigns.push(view.name);
         // One that did not take it is not driven: it would go on.
         here.push([host, view.name]);
@@ -61,36 +55,26 @@ export async function stopEverything(
     }
   }
   const there = await stopAtServer(session, { campaigns: driver.capabilities.campaigns, remark, signal });
-  const goingBack: string[] = [];
-  for (const [host, name] of here) if (await isLeftGoingBack(host, name, signal)) goingBack.push(name);
+  for (const [host, name] of here) await takeToEnd(host, name, signal);
   if (failure !== undefined) throw failure.error;
-  return { campaigns: [...campaigns, ...there.campaigns], rollouts: there.rollouts, goingBack };
+  return { campaigns: [...campaigns, ...there.campaigns], rollouts: there.rollouts };
 }
 
 async function stopAtServer(
   { driver, client }: RolloutSession,
   { campaigns, remark, signal }: { campaigns: boolean; remark: string; signal: AbortSignal },
-): Promise<Omit<Stopped, 'goingBack'>> {
+): Promise<Stopped> {
   if (!campaigns) return { campaigns: [], rollouts: await driver.stopAll(signal) };
   const path = '/api/v1/campaigns/stop-all';
   return await client.call('POST', path, { json: { remark }, answer: stopped, signal });
 }
 
-/**
- * Takes a campaign that nobody drives as far as everything of it is stopped, and its devices are asked to go back where its
- * plan says so: it would be aborting for ever. How they do, nobody waits for who stops everything.
- *
- * @returns whether devices are on their way back
- */
-async function isLeftGoingBack(host: CampaignHost, name: string, signal: AbortSignal): Promise<boolean> {
+/** Takes a campaign that nobody drives as far as everything of it is stopped: it would be aborting for ever. */
+async function takeToEnd(host: CampaignHost, name: string, signal: AbortSignal): Promise<void> {
   try {
-    for await (const { view } of host.drive(name, signal)) {
-      const { figures } = view.returning ?? { figures: null };
-      if (view.phase === 'rolling-back' && figures !== null && figures.waiting + figures.running > 0) return true;
-    }
-    return false;
+    for await (const { view } of host.drive(name, signal)) if (isOver(view)) return;
   } catch (error) {
-    if (error instanceof OtaError && error.code === 'LOCKED') return false;
+    if (error instanceof OtaError && error.code === 'LOCKED') return;
     throw error;
   }
 }

@@ -87,8 +87,9 @@ export class CampaignRunner {
       if (refusal !== undefined) throw new OtaError('CONFLICT', refusal, ['See `ota rollout status`.']);
       const ended = request.verb === 'retry-failed' ? await endedBadly(this.#question(signal)) : undefined;
       const events = answerRequest(plan, this.state, request, by, ended);
-      if (events.length === 0) throw new OtaError('CONFLICT', `no device of ${plan.name} has failed in this stage`);
-      return await this.#write(events);
+      if (events.length > 0) return await this.#write(events);
+      if (request.verb === 'stop') return [];
+      throw new OtaError('CONFLICT', `no device of ${plan.name} has failed in this stage`);
     });
   }
 

@@ -9,6 +9,7 @@ const REQUEST_PHASES: Readonly<Record<CampaignRequest['verb'], readonly Campaign
   resume: ['paused'],
   approve: ['running', 'paused'],
   abort: ['running', 'paused'],
+  stop: ['running', 'paused', 'aborting'],
   rollback: ['running', 'paused', 'aborting', 'finished', 'aborted', 'rollback-failed'],
   'retry-failed': ['running', 'paused', 'finished'],
 };
@@ -50,7 +51,7 @@ export interface EndedBadly {
  * What a request makes happen. It has to be allowed; see `refusalOf`.
  *
  * @param ended for `retry-failed` only
- * @returns nothing: there is nothing to try again
+ * @returns nothing: there is nothing to try again, or it stops already
  */
 export function answerRequest(
   plan: RolloutPlan,
@@ -72,6 +73,9 @@ export function answerRequest(
       return [{ type: 'approved', stage, by, remark }, ...(isAtGate ? [{ type: 'resumed' as const, by }] : [])];
     case 'abort':
       return [{ type: 'aborting', by, cause: 'operator', reason, thenRollBack: plan.onAbort === 'rollback' }];
+    case 'stop':
+      if (state.phase === 'aborting' && !state.abort!.thenRollBack) return [];
+      return [{ type: 'aborting', by, cause: 'operator', reason, thenRollBack: false }];
     case 'rollback':
       return [{ type: 'aborting', by, cause: 'operator', reason, thenRollBack: true }];
     case 'retry-failed': {

@@ -63,7 +63,9 @@ function aborting(state: CampaignState, event: EventOf<'aborting'>): CampaignSta
   const isUnderWay = state.phase === 'running' || state.phase === 'paused';
   const isFirst = state.abort?.thenRollBack !== true || state.phase === 'rollback-failed';
   const takesBack = cause === 'operator' && thenRollBack && isFirst;
-  if (!isUnderWay && !takesBack) throw damagedJournal(`it is aborted while it is ${state.phase}`);
+  // Whoever stops everything does not want anybody to go back yet, either.
+  const keepsAll = cause === 'operator' && !thenRollBack && state.phase === 'aborting' && state.abort!.thenRollBack;
+  if (!isUnderWay && !takesBack && !keepsAll) throw damagedJournal(`it is aborted while it is ${state.phase}`);
   const stages = state.stages.map((stage) =>
     stage.status === 'running' ? { ...stage, status: 'stopped' as const } : stage,
   );

@@ -7,6 +7,7 @@ import { forecastStages } from './forecast.js';
 import type { GateSpec } from './gate-spec.js';
 import { type Candidate, placeDevices, type StageMembers } from './place-devices.js';
 import { type Cohort, PLAN_SPEC, type PlanStage, type RolloutPlan } from './plan.js';
+import { widenPilot } from './recommended-pilot.js';
 import { type FilledStage, fitSmallStages, type SmallStages } from './small-stages.js';
 
 /** A stage that somebody wants, or that is recommended. */
@@ -40,8 +41,10 @@ export interface PlanParts {
  *
  * @throws OtaError USAGE: a stage would be empty, or has a gate that can never decide
  */
-export function assemblePlan(parts: PlanParts): RolloutPlan {
-  const { head, candidates } = parts;
+export function assemblePlan({ stages: wanted, ...others }: PlanParts): RolloutPlan {
+  const { head, candidates, areStagesRecommended } = others;
+  const pilot = areStagesRecommended ? widenPilot(wanted, candidates.length) : { stages: wanted, notes: [] };
+  const parts: PlanParts = { ...others, stages: pilot.stages };
   const placement = placeDevices(
     candidates,
     parts.stages.map(({ members }) => members),
@@ -69,7 +72,7 @@ export function assemblePlan(parts: PlanParts): RolloutPlan {
     cohorts,
     stages,
     leftOut: [...parts.leftOut, ...leftForLater(placement.rest)],
-    notes: [...head.notes, ...dropped, ...notes, ...expiryNotes(head.package, endsAt)],
+    notes: [...head.notes, ...pilot.notes, ...dropped, ...notes, ...expiryNotes(head.package, endsAt)],
     forecast: {
       downloadBytes: cohorts.reduce((sum, { bytes, devices }) => sum + bytes * devices, 0),
       seconds: Math.ceil((endsAt - startsAt) / 1000),

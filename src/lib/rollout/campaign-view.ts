@@ -47,7 +47,8 @@ export type CampaignView = z.output<typeof campaignView>;
 
 /** What somebody wants of a campaign. */
 export const campaignRequest = z.strictObject({
-  verb: z.enum(['pause', 'resume', 'approve', 'abort', 'rollback', 'retry-failed']),
+  /** `stop` is `abort` without a rollback, whatever the plan says of it: in an emergency nothing further moves. */
+  verb: z.enum(['pause', 'resume', 'approve', 'abort', 'stop', 'rollback', 'retry-failed']),
   remark: z.optional(z.string().check(z.maxLength(1_024))),
 });
 export type CampaignRequest = z.output<typeof campaignRequest>;

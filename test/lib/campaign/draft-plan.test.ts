@@ -189,6 +189,39 @@ describe('a plan', () => {
     ]);
   });
 
+  test('recommends a pilot that bears a few failures, and says so', async () => {
+    const recommended = async (count: number) => {
+      const { stages, notes } = await plan(
+        { devices: meters(count) },
+        { stages: DEFAULT_STAGES, areStagesRecommended: true },
+      );
+      return { stages: stages.map(({ name, devices }) => [name, devices.length]), notes: notes.join('\n') };
+    };
+    const some = await recommended(10_000);
+    expect(some.stages).toEqual([
+      ['2%', 200],
+      ['5%', 300],
+      ['20%', 1_500],
+      ['100%', 8_000],
+    ]);
+    expect(some.notes).toContain('stage 1% is 200 devices instead of 100, and called 2%');
+    expect(await recommended(2_000)).toMatchObject({
+      stages: [
+        ['5%', 100],
+        ['20%', 300],
+        ['100%', 1_600],
+      ],
+    });
+    expect(await recommended(30_000)).toMatchObject({
+      stages: [
+        ['1%', 300],
+        ['5%', 1_200],
+        ['20%', 4_500],
+        ['100%', 24_000],
+      ],
+    });
+  });
+
   test('says that the package expires before the last stage would end', async () => {
     const expiring = published('2.0.0', { app: {} }, { ...ROLLBACK, expiresAt: '2026-01-06T00:00:00Z' });
     const notes = async (stages: string) =>

@@ -78,6 +78,20 @@ test('after a resume the same figures do not pause it again, one more failure do
   expect(campaign.events('paused').length).toBe(2);
 });
 
+test('whoever stops everything takes nobody back, also where an abort was to do that; asked again it changes nothing', async () => {
+  const campaign = await drivenCampaign(campaignPlan({ sizes: [2, 3], onAbort: 'rollback' }), {
+    fate: () => ({ outcome: 'installed', afterMs: 3_600_000 }),
+  });
+  await campaign.drive(5);
+  await campaign.runner.request({ verb: 'abort' }, 'ada', NEVER);
+  expect(campaign.runner.state).toMatchObject({ phase: 'aborting', abort: { thenRollBack: true } });
+  await campaign.runner.request({ verb: 'stop' }, 'ada', NEVER);
+  expect(await campaign.runner.request({ verb: 'stop' }, 'ada', NEVER)).toEqual([]);
+  expect(await campaign.drive()).toEqual({ kind: 'over' });
+  expect(campaign.runner.state).toMatchObject({ phase: 'aborted', abort: { thenRollBack: false } });
+  expect(campaign.events('rolling-back')).toEqual([]);
+});
+
 test('nothing is done at the server that the journal has not announced', async () => {
   const announced: string[] = [];
   const campaign: DrivenCampaign = await drivenCampaign(campaignPlan({ sizes: [2, 3], onAbort: 'rollback' }), {

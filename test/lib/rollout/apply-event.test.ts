@@ -253,7 +253,7 @@ test.each<[string, CampaignEvent[]]>([
     [...wayTo['rolling-back'], { ...preparingBack, devices: ['s1-0000'] } as CampaignEvent],
   ],
   ['an end before all were asked to go back', [...wayTo['rolling-back'], ended('rolled-back')]],
-  ['an abort taken back to none', [opened, aborting(true), aborting(false)]],
+  ['an abort without a way back that is asked for twice', [opened, aborting(true), aborting(false), aborting(false)]],
   ['a finished campaign aborted by a gate', [...wayTo.finished, { ...aborting(true), cause: 'gate' } as CampaignEvent]],
   [
     'a retry of other devices',

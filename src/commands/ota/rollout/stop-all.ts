@@ -12,10 +12,9 @@ export default class RolloutStopAll extends BaseCommand {
   static override summary = 'Stop everything at a server: every campaign and every rollout, whoever began it.';
 
   static override description =
-    'For the hour in which nobody knows yet which update it is. Campaigns that are under way are aborted: those whose plan ' +
-    'says so (--on-abort rollback) ask their devices to go back, and of a campaign that this machine drives ' +
-    '`ota rollout resume` tells then how they do. Rollouts are stopped, and devices that have not finished are asked to let ' +
-    'go. There is no way to go on with them; a new plan begins anew. Asks for a word to be typed; where nobody can answer ' +
+    'For the hour in which nobody knows yet which update it is. Campaigns that are under way end where they are, and ' +
+    'take nobody back, whatever their plans say: `ota rollout rollback` does that, one by one, once it is known which. ' +
+    'Rollouts are stopped, and devices that have not finished are asked to let go. There is no way to go on with them; a new plan begins anew. Asks for a word to be typed; where nobody can answer ' +
     'it needs --yes.\n\n' +
     'Exits 2 for wrong usage, 7 when the server does not answer, 15 when you are not logged in or may not, 130 when ' +
     'interrupted.';
@@ -62,11 +61,6 @@ export default class RolloutStopAll extends BaseCommand {
     const remark = flags.remark ?? 'everything is to stop';
     const stopped = await stopEverything(session, flags, { ...where, remark });
     this.print(stoppedText(stopped, address));
-    for (const name of stopped.goingBack) {
-      this.warnUser(
-        `devices of ${name} go back, and nobody follows it: \`ota rollout resume ${name}\` tells how they do`,
-      );
-    }
     return { isDryRun: false, ...stopped };
   }
 }

@@ -27,6 +27,7 @@ const ALLOWED: Readonly<Record<CampaignRequest['verb'], readonly CampaignPhase[]
   resume: ['paused', 'aborting', 'rolling-back'],
   approve: ['running', 'paused'],
   abort: ['running', 'paused'],
+  stop: ['running', 'paused', 'aborting'],
   rollback: ['running', 'paused', 'aborting', 'finished', 'aborted', 'rollback-failed'],
   'retry-failed': ['running', 'paused', 'finished'],
 };

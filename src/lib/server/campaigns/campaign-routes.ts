@@ -141,7 +141,7 @@ export const campaignRoutes: readonly RouteDefinition[] = [
     method: 'POST',
     path: '/api/v1/campaigns/stop-all',
     access: needs('rollouts:write'),
-    summary: 'Stops everything: aborts each campaign that has not ended, and stops each rollout, whoever made it.',
+    summary: 'Stops everything: ends each campaign without going back, and stops each rollout, whoever made it.',
     body: { json: z.strictObject({ remark: z.optional(z.string().check(z.maxLength(1_024))) }), isOptional: true },
     answers: {
       200: {
@@ -154,12 +154,12 @@ export const campaignRoutes: readonly RouteDefinition[] = [
       if (authorization === undefined) throw badRequest('the request has no Authorization header');
       const open = await campaignRows(server.database.sql)
         .where('tenant_id', '=', tenant.id)
-        .where('phase', 'in', ['running', 'paused'])
+        .where('phase', 'in', ['running', 'paused', 'aborting'])
         .orderBy('name')
         .execute();
       // Campaigns first: they must not take what is stopped below for something to go on with.
       for (const { name } of open) {
-        const wanted = { verb: 'abort' as const, remark: body?.remark ?? 'everything is to stop' };
+        const wanted = { verb: 'stop' as const, remark: body?.remark ?? 'everything is to stop' };
         await writeRequest(server, { name, request: wanted, principal, now }).catch((error: unknown) => {
           // It has ended meanwhile, or is asked to end often enough already: the others are stopped nevertheless.
           if (!(error instanceof ServerFailure && error.status === 409)) throw error;

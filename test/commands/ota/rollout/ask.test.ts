@@ -190,9 +190,9 @@ describe('ota rollout stop-all', () => {
     const stopped = await desk.ota(['rollout', 'stop-all', '--yes', '--remark', 'clocks are lost', '--json']);
     expect(stopped.status).toBe(0);
     expect(JSON.parse(stopped.stdout)).toEqual({
-      ...{ isDryRun: false, campaigns: ['meter-2.0.0'], rollouts: [], goingBack: [] },
+      ...{ isDryRun: false, campaigns: ['meter-2.0.0'], rollouts: [] },
     });
-    expect(await requests()).toEqual([{ verb: 'abort', remark: 'clocks are lost' }]);
+    expect(await requests()).toEqual([{ verb: 'stop', remark: 'clocks are lost' }]);
   });
 
   test('stops all else where a campaign of this machine cannot be asked, and tells of that one', async () => {
