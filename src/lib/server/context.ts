@@ -9,6 +9,7 @@ import type { LastSeen } from './devices/last-seen.js';
 import type { EventLog } from './events/event-log.js';
 import type { StreamSlots } from './events/stream-slots.js';
 import type { OwnRequests } from './http/own-requests.js';
+import type { MeasurementTurns } from './measurements/measurement-turns.js';
 import type { Metrics } from './metrics/metrics.js';
 import type { TelemetryIntake } from './telemetry/telemetry-intake.js';
 
@@ -32,6 +33,7 @@ export interface ServerContext {
   /** For what the server does by itself that its operators could ask for. */
   readonly ownRequests: OwnRequests;
   readonly campaigns: Campaigns;
+  readonly measurements: MeasurementTurns;
   /** Raised when the server stops. */
   readonly stopping: AbortSignal;
 }

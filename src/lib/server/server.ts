@@ -23,6 +23,7 @@ import type { RouteDefinition } from './http/route.js';
 import { JOBS } from './jobs/all-jobs.js';
 import { startJobs } from './jobs/job-runner.js';
 import { listenFailure } from './listen-address.js';
+import { MeasurementTurns } from './measurements/measurement-turns.js';
 import { createMetrics } from './metrics/metrics.js';
 import { type MqttOptions, startMqtt } from './mqtt/start-mqtt.js';
 import { ROUTES } from './routes.js';
@@ -98,6 +99,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
     streams: new StreamSlots(settings.maxStreams),
     ownRequests: new OwnRequests(),
     campaigns: open.use(new Campaigns({ isTimed })),
+    measurements: new MeasurementTurns(),
     stopping: stopping.signal,
   };
   const app = await buildApp({

@@ -5,7 +5,8 @@ import * as z from 'zod/mini';
  * there. It changes nothing. Needs telemetry:read.
  */
 
-/** Of each list of a choice. */
+/** Of each list of a choice. A stage that is given slowly is made of one rollout for each part. */
+export const MEASUREMENT_MAX_ROLLOUTS = 10_000;
 export const MEASUREMENT_MAX_NAMES = 1_000;
 
 const uint = z.int().check(z.minimum(0));
@@ -29,7 +30,7 @@ export const measured = z.discriminatedUnion('kind', [
 /** Devices of any of these. */
 export const deviceParts = z.strictObject({
   /** Numbers of rollouts: the devices that they were made for. */
-  rollouts: z._default(z.array(id).check(z.maxLength(MEASUREMENT_MAX_NAMES)), []),
+  rollouts: z._default(z.array(id).check(z.maxLength(MEASUREMENT_MAX_ROLLOUTS)), []),
   /** Names of tags. */
   tags: z._default(z.array(text(256)).check(z.maxLength(MEASUREMENT_MAX_NAMES)), []),
 });

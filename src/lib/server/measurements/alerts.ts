@@ -5,7 +5,8 @@ import type { Queryable } from '../database/database.js';
 
 /** Alerts that are looked at, the newest; before the oldest of them nothing counts then. */
 const MAX_ALERTS = 20_000;
-const ROWS_AT_ONCE = 1_000;
+/** A device says up to 16 KiB at a time: to read more of them takes longer than polls may wait. */
+const ROWS_AT_ONCE = 100;
 
 export interface Alerts {
   /** Since when they are all of them. Milliseconds since 1970. */

@@ -69,7 +69,7 @@ function inAnyOf({ rollouts, tags }: DeviceParts, tenantId: number): RawBuilder<
       ? []
       : [
           sql<SqlBool>`exists (select 1 from rollout_device where rollout_device.device_id = device.id
-            and rollout_device.tenant_id = ${tenantId} and rollout_device.rollout_id in (${sql.join(rollouts)}))`,
+            and rollout_device.tenant_id = ${tenantId} and rollout_device.rollout_id in (${sql.join(rollouts.map((id) => sql.lit(id)))}))`,
         ]),
     ...(tags.length === 0
       ? []

@@ -12,6 +12,8 @@ export const measurementRoutes: readonly RouteDefinition[] = [
     body: { json: measurementRequest },
     answers: { 200: { description: 'The number, and on how much it stands.', json: measurementAnswer } },
     handle: ({ server, tenant, body, now, signal }) =>
-      measure({ server, tenantId: tenant.id, request: body, now, signal }),
+      server.measurements.inTurn(tenant.id, signal, () =>
+        measure({ server, tenantId: tenant.id, request: body, now, signal }),
+      ),
   }),
 ];

@@ -200,3 +200,12 @@ describe('whom it is about', () => {
     expect(await server.call('POST', '/api/v1/measurements', { body })).toMatchObject({ status: 400 });
   });
 });
+
+test('a stage that was given in ten thousand parts can be measured, and what is outside of it', async () => {
+  await addDevices(['a', 'b']);
+  const rollouts = repeated(10_000, (index) => 1_000_000 + index);
+  const parts = { rollouts, tags: [] };
+  const inside = await measure({ of: { kind: 'offline' }, where: OURS(), among: parts, outside: parts });
+  expect(inside).toMatchObject({ value: null, devices: 0 });
+  expect(await measure({ of: { kind: 'offline' }, where: OURS(), outside: parts })).toMatchObject({ devices: 2 });
+});
