@@ -16,7 +16,7 @@ const LOOK_EVERY_MS = 50;
 const MAX_WAITING = 16;
 /** What ends a campaign always has room left: nobody keeps others from it by asking for something else. */
 const MAX_WAITING_ENDS = 2 * MAX_WAITING;
-const ENDS: ReadonlySet<CampaignRequest['verb']> = new Set(['abort', 'rollback']);
+const ENDS: ReadonlySet<CampaignRequest['verb']> = new Set(['abort', 'stop', 'rollback']);
 
 /**
  * In which phases something may be asked for; what else it depends on is known to whoever drives the campaign. While it is

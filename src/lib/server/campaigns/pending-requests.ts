@@ -16,7 +16,13 @@ export interface PendingRequest {
 }
 
 /** Verbs after which a campaign acts for whoever has said so: they have taken it on. */
-const TAKING_ON: ReadonlySet<CampaignRequest['verb']> = new Set(['resume', 'abort', 'rollback', 'retry-failed']);
+const TAKING_ON: ReadonlySet<CampaignRequest['verb']> = new Set([
+  'resume',
+  'abort',
+  'stop',
+  'rollback',
+  'retry-failed',
+]);
 
 /** In the order in which they came. */
 export async function pendingRequests(db: Queryable, campaignId: number): Promise<PendingRequest[]> {

@@ -204,6 +204,6 @@ describe('ota rollout stop-all', () => {
     const { status, stderr } = await desk.ota(`rollout stop-all --yes --campaigns ${folder}`);
     expect(status).not.toBe(0);
     expect(stderr).toContain('damaged');
-    expect(await requests()).toMatchObject([{ verb: 'abort' }]);
+    expect(await requests()).toMatchObject([{ verb: 'stop' }]);
   });
 });
