@@ -123,6 +123,12 @@ async function* lastAttempts(question: DeviceQuestion, stage: number | null, out
   for (const portion of portions.toReversed()) {
     if (portion.status !== 'lost') {
       for await (const entry of outcomesIn(question, portion, outcome)) if (!later.has(entry.device)) yield entry;
+      if (outcome === 'failed' && stage !== null && portion.range === null) {
+        const message = 'tried again, the server gave it nothing: it says that the device had the update already';
+        for await (const { device } of outcomesIn(question, portion, 'already')) {
+          if (!later.has(device)) yield { device, message };
+        }
+      }
     }
     if (portion.range === null) for (const name of namesIn(plan, portion)) later.add(name);
   }

@@ -72,13 +72,21 @@ export function returnFiguresOf(state: CampaignState, seen: Sighting): StageFigu
   return { total, ...added(portionsOf(state, null).slice(before), seen) };
 }
 
+/**
+ * Attack: hawkBit gives nothing to a device that has failed with the very same set, and says that it had it already. As
+ * evidence for nothing, the failures of a stage would be gone once they were tried again, and its gates would let it pass.
+ */
+function meantBy({ stage, range }: PortionState, outcome: Outcome): Outcome {
+  return outcome === 'already' && stage !== null && range === null ? 'failed' : outcome;
+}
+
 function added(portions: readonly PortionState[], seen: Sighting): Record<Outcome, number> {
   const sum = Object.fromEntries(OUTCOMES.map((outcome) => [outcome, 0])) as Record<Outcome, number>;
   for (const portion of portions) {
     const sight = seen.portions.get(portion.name);
     if (portion.status === 'lost') sum.gone += devicesIn(portion);
     else if (sight === undefined) sum.waiting += devicesIn(portion);
-    else for (const outcome of OUTCOMES) sum[outcome] += sight.counts[outcome];
+    else for (const outcome of OUTCOMES) sum[meantBy(portion, outcome)] += sight.counts[outcome];
   }
   return sum;
 }

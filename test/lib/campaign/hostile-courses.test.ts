@@ -132,3 +132,20 @@ test('a process that is started anew in a soak time waits for what is left of it
   expect(pacing.now().getTime() - PLANNED_AT).toBeLessThan(1.1 * DAY_MS);
   expect(journal.entries.length).toBeLessThan(200);
 });
+
+test('failures are not forgotten by a server that gives those who are tried again nothing', async () => {
+  const campaign = await drivenCampaign(campaignPlan({ sizes: [6, 4] }), {
+    fate: (device) => ({ outcome: /s1-000[0-3]/.test(device) ? 'failed' : 'installed', afterMs: 1_000 }),
+    // As a hawkBit, for which a device that has failed has been assigned the set.
+    tamper: (name, progress) => {
+      if (!name.includes('retry')) return progress;
+      const counts = { ...progress.counts, already: progress.total, running: 0, failed: 0, waiting: 0 };
+      return { ...progress, status: 'finished', counts };
+    },
+  });
+  expect(await campaign.drive()).toEqual({ kind: 'rest' });
+  await campaign.runner.request({ verb: 'retry-failed' }, 'ada', NEVER);
+  expect(await campaign.drive()).toEqual({ kind: 'rest' });
+  expect(campaign.runner.state).toMatchObject({ stage: 0, pause: { cause: 'gate' } });
+  expect(campaign.runner.state.stages[0]!.figures).toMatchObject({ installed: 2, failed: 4, already: 0 });
+});
