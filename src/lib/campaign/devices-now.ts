@@ -4,7 +4,7 @@ import type { DeviceQuestion } from './portion-devices.js';
 export type HasNow =
   /** The update, or it is on its way to it. */
   | 'update'
-  /** What it is to go back to. */
+  /** What it is to go back to, and it is not on its way to anything else. */
   | 'previous'
   /** Something that neither the plan nor the campaign has given it. */
   | 'other'
@@ -23,7 +23,9 @@ export async function devicesNow({ plan, driver, signal }: DeviceQuestion): Prom
       const has = assigned ?? installed;
       const isBack = has !== null && has.id === plan.cohorts[place]!.previous?.id;
       const isUpdate = has?.digest === plan.package.digest;
-      now.set(id, has === null ? 'unknown' : isUpdate ? 'update' : isBack ? 'previous' : 'other');
+      const isThere = assigned === null || installed?.id === assigned.id;
+      if (has === null || (isBack && !isThere)) now.set(id, 'unknown');
+      else now.set(id, isUpdate ? 'update' : isBack ? 'previous' : 'other');
     }
   }
   return now;

@@ -108,6 +108,7 @@ function asOfNow(
   for (const [device, has] of now) {
     if (has === 'update' && unreachable.delete(device)) having.add(device);
     if (has === 'previous') unreachable.delete(device);
+    if (has === 'previous' && installed.has(device)) having.delete(device);
     if (has !== 'other' || !having.delete(device)) continue;
     if (installed.has(device)) elsewhere.push(device);
     else unreachable.set(device, 'it was on its way to the update, and has software that the plan knows nothing of');

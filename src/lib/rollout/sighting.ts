@@ -69,7 +69,10 @@ export function stageFiguresOf(plan: RolloutPlan, state: CampaignState, index: n
 export function returnFiguresOf(state: CampaignState, seen: Sighting): StageFigures {
   const { before, batches } = state.rollback!;
   const total = batches.reduce((sum, { devices }) => sum + devices.length, 0);
-  return { total, ...added(portionsOf(state, null).slice(before), seen) };
+  const figures = added(portionsOf(state, null).slice(before), seen);
+  // The attempt before has assigned it to them, and they were not back: see `meantBy`.
+  if (before > 0) Object.assign(figures, { failed: figures.failed + figures.already, already: 0 });
+  return { total, ...figures };
 }
 
 /**

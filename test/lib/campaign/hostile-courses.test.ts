@@ -149,3 +149,24 @@ test('failures are not forgotten by a server that gives those who are tried agai
   expect(campaign.runner.state).toMatchObject({ stage: 0, pause: { cause: 'gate' } });
   expect(campaign.runner.state.stages[0]!.figures).toMatchObject({ installed: 2, failed: 4, already: 0 });
 });
+
+test('a device that did not go back is not back because it was told to a second time', async () => {
+  const campaign = await drivenCampaign(campaignPlan({ sizes: [4] }), {
+    fate: (device, { id }) => ({
+      outcome: id === '1' && device === 's1-0002' ? 'failed' : 'installed',
+      afterMs: 1_000,
+    }),
+    tamper: (name, progress) => {
+      if (name !== 'spring.back1') return progress;
+      const counts = { ...progress.counts, already: progress.total, running: 0, failed: 0, waiting: 0 };
+      return { ...progress, status: 'finished', counts };
+    },
+  });
+  await campaign.drive();
+  for (let attempt = 0; attempt < 2; attempt++) {
+    await campaign.runner.request({ verb: 'rollback' }, 'ada', NEVER);
+    expect(await campaign.drive()).toEqual({ kind: 'over' });
+    expect(campaign.runner.state.phase).toBe('rollback-failed');
+  }
+  expect(campaign.events('rolling-back')[1]!.batches).toMatchObject([{ devices: ['s1-0002'] }]);
+});
