@@ -1,6 +1,7 @@
 import * as z from 'zod/mini';
 import { CAMPAIGN_PHASES, stageState } from './campaign-state.js';
 import { stageFigures, stageVerdict } from './observation.js';
+import { campaignName } from './plan.js';
 
 /** What is told of a campaign, wherever it runs. Times are RFC 3339. */
 
@@ -23,7 +24,7 @@ export const stageView = z.object({
 export type StageView = z.output<typeof stageView>;
 
 export const campaignView = z.object({
-  name: z.string(),
+  name: campaignName,
   planDigest: z.string(),
   product: z.string(),
   version: z.string(),

@@ -182,6 +182,18 @@ describe('ota rollout watch', () => {
   });
 });
 
+test('a server that gives campaigns names with control characters is not believed', async () => {
+  await become({ name: 'x\u001b[2Jy' });
+  for (const words of ['status', 'pause', 'resume', 'abort']
+    .map((verb) => `${verb} meter-2.0.0${verb === 'status' ? '' : ' --dry-run'}`)
+    .concat('list')) {
+    const { status, stdout, stderr } = await desk.ota(`rollout ${words}`);
+    expect([words, status]).toEqual([words, 7]);
+    expect(stdout + stderr).not.toContain('\u001b');
+  }
+  await become({ name: 'meter-2.0.0' });
+});
+
 describe('ota rollout stop-all', () => {
   test('aborts what is under way and stops every rollout; with --dry-run tells what', async () => {
     const dry = await desk.ota('rollout stop-all --dry-run');

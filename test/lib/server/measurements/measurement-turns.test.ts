@@ -7,7 +7,11 @@ const here = () => new AbortController().signal;
 function heldWork() {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
   let begun = 0;
-  return { work: () => (begun++, promise), end: () => resolve('done'), fail: reject, begun: () => begun };
+  const work = () => {
+    begun++;
+    return promise;
+  };
+  return { work, end: () => resolve('done'), fail: reject, begun: () => begun };
 }
 
 test('one tenant is measured once at a time, and holds up no other', async () => {
