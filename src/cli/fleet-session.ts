@@ -144,6 +144,12 @@ function tracedClient(client: FleetClient, trace: HttpTrace): FleetClient {
   };
 }
 
+/** Address of the server of the current login; undefined: nobody is logged in. */
+export async function loginServer(environment: Environment, signal?: AbortSignal): Promise<string | undefined> {
+  const { current, profiles } = await profileStore(environment, signal).read();
+  return current != null && Object.hasOwn(profiles, current) ? profiles[current]!.server : undefined;
+}
+
 /**
  * The Authorization header of the login for a server, for what needs it once, at its start.
  *

@@ -18,7 +18,7 @@ import { trustAnchorSpec } from './trust-flags.js';
 /** What was typed. */
 export interface SwarmFlags {
   devices: number;
-  server: string;
+  server?: string | undefined;
   tenant: string;
   profile?: string | undefined;
   product?: string | undefined;
@@ -49,6 +49,8 @@ export interface SwarmFlags {
 /** A line for each of a hundred thousand devices, with long names. */
 const MAX_TOKENS_BYTES = 64 * 1024 * 1024;
 const MAX_TOKENS = 1_000_000;
+/** Where `fleet serve` listens unless told otherwise. */
+const DEFAULT_SERVER = 'http://127.0.0.1:8080';
 
 /**
  * Reads files and environment variables that flags name. Connects to nothing.
@@ -56,7 +58,7 @@ const MAX_TOKENS = 1_000_000;
  * @throws OtaError USAGE, CONFIG_INVALID, and the failures of reading
  */
 export async function swarmOptions(flags: SwarmFlags): Promise<Omit<SwarmOptions, 'signal' | 'onEvent'>> {
-  const server = serverUrl(flags.server);
+  const server = serverUrl(flags.server ?? (await currentServer()) ?? DEFAULT_SERVER);
   const access = await deviceAccess(flags);
   const hasKeys = flags.trust !== undefined || flags.key !== undefined;
   return {
@@ -138,6 +140,12 @@ function operatorAuthorization(server: URL, flags: SwarmFlags): string | undefin
   const password = passwordName === undefined ? undefined : secretOfEnvironment(passwordName, 'password-env');
   const credential = token === undefined ? undefined : { origin: server.origin, token };
   return authorizationFor(server, { credential, username, password });
+}
+
+/** That of the login; a swarm without one has no need of it. */
+async function currentServer(): Promise<string | undefined> {
+  const { loginServer } = await import('./fleet-session.js');
+  return loginServer(process.env);
 }
 
 /** Whoever is logged in registers the devices, unless somebody else was named. */

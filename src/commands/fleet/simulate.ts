@@ -45,7 +45,10 @@ export default class Simulate extends BaseCommand {
       min: 1,
       max: 100_000,
     }),
-    server: Flags.string({ summary: 'Address of the server.', helpValue: 'URL', default: 'http://127.0.0.1:8080' }),
+    server: Flags.string({
+      summary: 'Address of the server; by default that of the current login, else http://127.0.0.1:8080.',
+      helpValue: 'URL',
+    }),
     tenant: Flags.string({ summary: 'Tenant of the devices.', helpValue: 'NAME', default: 'DEFAULT' }),
     profile: Flags.file({
       summary: 'What the devices are and how they behave, JSON.',

@@ -4,6 +4,8 @@ import type { RolloutPlan } from './plan.js';
 import { portionName } from './portion-name.js';
 
 const MINUTE_MS = 60_000;
+/** Each is a rollout at the server, which is asked about: those of a slow stage of very many devices are larger and rarer. */
+const MAX_PORTIONS = 1_000;
 
 /** What a stage gives next, and from when on; undefined: all is given. */
 export interface NextPortion {
@@ -40,7 +42,7 @@ export function nextPortion(
   if (rate === null) return next(left, startMs);
   // Whole devices, as often as that makes the rate. What was missed is not made up for: that would be a burst.
   const perMinute = rate.devicesPerMinute * rate.growth ** Math.min(state.rate.grown, 64);
-  const size = Math.max(1, Math.floor(perMinute));
+  const size = Math.max(1, Math.floor(perMinute), Math.ceil(devices.length / MAX_PORTIONS));
   const intervalMs = (size / perMinute) * MINUTE_MS;
   return next(size, state.lastGivenAt === null ? startMs : state.lastGivenAt + intervalMs);
 }

@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { publicKeyPem } from '../../../src/lib/trust/public-key.js';
 import { runCli } from '../../support/cli.js';
@@ -22,6 +22,16 @@ beforeEach(async () => {
 afterEach(async () => {
   await Promise.all([server[Symbol.asyncDispose](), folder[Symbol.asyncDispose]()]);
 });
+
+/** A login as `fleet login` keeps it. */
+async function logIn(address: string): Promise<{ XDG_CONFIG_HOME: string }> {
+  const here = { server: address, tenant: 'DEFAULT', name: 'token:first', role: 'admin', token: 'a-token-of-a-test' };
+  const config = folder.file('config/ota-fleet');
+  await mkdir(config, { recursive: true });
+  const login = JSON.stringify({ version: 1, current: 'here', profiles: { here } });
+  await writeFile(`${config}/servers.json`, login, { mode: 0o600 });
+  return { XDG_CONFIG_HOME: folder.file('config') };
+}
 
 async function simulate(args: string[], options: Parameters<typeof runCli>[2] = {}) {
   const defaults = [
@@ -47,6 +57,14 @@ describe('fleet simulate', () => {
     expect(stdout).toMatch(/^updates +5 success$/m);
     expect(stdout).toMatch(/^verified +1 times, for 5 installations/m);
     expect(stdout).toMatch(/^versions +5 2\.0\.0$/m);
+  });
+
+  test('goes to the server of the current login where none is named', async () => {
+    const env = { ...(await logIn(server.url.origin)), PASSWORD: 'admin' };
+    const words = ['simulate', '--profile', 'quick.json', ...register, '-n', '2', '--duration', '100ms'];
+    const { status, stderr } = await runCli('fleet', words, { cwd: folder.path, env });
+    expect({ status, stderr }).toMatchObject({ status: 0 });
+    expect(stderr).toContain(`2 devices at ${server.url.origin}`);
   });
 
   test('prints events with --json, the report last', async () => {

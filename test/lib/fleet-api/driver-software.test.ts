@@ -64,6 +64,9 @@ describe.each(['fleet', 'hawkbit'] as const)('software that the driver of %s sen
     expect(told).toBe(one.file.size);
     expect(await driver.findSoftware(one.release)).toEqual(sent);
     expect(await driver.sendSoftware(one.release, one.file)).toEqual(sent);
+    // What one publishes in the catalogue, others find who know this server as a hawkBit.
+    const hawkbit = openHawkbitDriver(client, { address: server.url });
+    expect(await hawkbit.findSoftware(one.release)).toEqual(sent);
     const api = managementOf(server);
     expect((await api.get(`/distributionsets?q=version==${version}`)).total).toBe(1);
     const fleet = await drivenFleet(server, 1);

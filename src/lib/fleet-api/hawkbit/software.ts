@@ -4,6 +4,7 @@ import * as z from 'zod/mini';
 import { OtaError } from '../../core/errors.js';
 import { escapeText } from '../../core/text.js';
 import { artifactAnswer, moduleAnswer, pageOf, type SetAnswer, setAnswer } from '../../wire/management-answers.js';
+import { markedDigest, packageMark } from '../../wire/package-mark.js';
 import type { DriverSoftware, ReleaseName, SoftwareFile } from '../driver.js';
 import type { FleetClient } from '../fleet-client.js';
 import { quoted } from './hawkbit-server.js';
@@ -15,10 +16,6 @@ const MODULES = '/rest/v1/softwaremodules';
 const MAX_NAME = 128;
 const MAX_VERSION = 64;
 
-/** How a set says which package it is of: hawkBit has no member for that. */
-const packageMark = (digest: string): string => `Package sha256:${digest}`;
-const MARK = /^Package sha256:([0-9a-f]{64})$/m;
-
 /** The sets that devices can be given. */
 export async function listSets(client: FleetClient, signal?: AbortSignal): Promise<DriverSoftware[]> {
   const sets: DriverSoftware[] = [];
@@ -29,7 +26,7 @@ export async function listSets(client: FleetClient, signal?: AbortSignal): Promi
 }
 
 function softwareOf({ id, name, version, description }: SetAnswer): DriverSoftware {
-  return { id: String(id), name, version, digest: MARK.exec(description ?? '')?.[1] ?? null };
+  return { id: String(id), name, version, digest: markedDigest(description) };
 }
 
 /** The set of a package; undefined: it was not sent there yet. */

@@ -3,6 +3,7 @@ import { publishedRelease, type Release } from '../../catalog/release.js';
 import { escapeText } from '../../core/text.js';
 import { versionOrderKey } from '../../query/version-order.js';
 import type { Publication, ReleaseJson } from '../../wire/catalog.js';
+import { packageMark } from '../../wire/package-mark.js';
 import { readSettings } from '../access/tenant-settings.js';
 import {
   type IncomingArtifact,
@@ -115,7 +116,11 @@ async function insertRelease(tx: Transaction<Schema>, server: ServerContext, pre
   const artifact = await keepArtifact(tx, server, { received, cuts, place: { moduleId, actor } });
   const { id: setId } = await tx
     .insertInto('distribution_set')
-    .values({ ...made, type_key: 'os', name, version_order: versionOrderKey(version) ?? '', is_migration_required: 0 })
+    .values({
+      ...{ ...made, type_key: 'os', name, version_order: versionOrderKey(version) ?? '', is_migration_required: 0 },
+      // Whoever knows this server as a hawkBit finds the package by it.
+      description: packageMark(digest),
+    })
     .returning('id')
     .executeTakeFirstOrThrow();
   await tx
