@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { expect } from 'vitest';
 import type { CampaignView } from '../../src/lib/rollout/campaign-view.js';
 import type { RolloutPlan } from '../../src/lib/rollout/plan.js';
+import { oldHawkbit } from '../lib/fleet-api/old-hawkbit.js';
 import { type CliResult, runCli } from './cli.js';
 import { realFirmware } from './firmware.js';
 import { type FleetProcess, startFleet } from './fleet-process.js';
@@ -10,14 +11,25 @@ import { type SwarmProcess, startSwarmProcess } from './swarm-process.js';
 
 const PASSWORD = 'correct horse battery';
 
+const HAWKBIT = {
+  address: (url: string) => `hawkbit+${url}`,
+  login: ['--username', 'ann', '--password-env', 'PASSWORD'],
+};
+
+interface Setting {
+  /** As `--server` takes it. */
+  address(url: string): string;
+  readonly login: readonly string[];
+  /** Stands between commands and the server. */
+  readonly between?: typeof oldHawkbit;
+}
+
 /** Where a campaign runs, and how one logs in there. Another server is another line. */
 export const WAYS = {
-  'in the server': { address: (url: string) => `fleet+${url}`, login: ['--token-env', 'TOKEN'] },
-  'from this machine, over hawkBit’s API': {
-    address: (url: string) => `hawkbit+${url}`,
-    login: ['--username', 'ann', '--password-env', 'PASSWORD'],
-  },
-} as const satisfies Record<string, { address(url: string): string; login: readonly string[] }>;
+  'in the server': { address: (url) => `fleet+${url}`, login: ['--token-env', 'TOKEN'] },
+  'from this machine, over hawkBit’s API': HAWKBIT,
+  'from this machine, with the manners of hawkBit 0.9': { ...HAWKBIT, between: oldHawkbit },
+} as const satisfies Record<string, Setting>;
 export type Way = keyof typeof WAYS;
 
 /** What is released: the factory's, and what comes after it. The last three may go back to 1.1.0 and no further. */
@@ -104,7 +116,7 @@ const PROFILE = {
 
 /** @param releases folder of `writeReleases` */
 export async function openScene(way: Way, releases: TestFolder): Promise<Scene> {
-  const { address, login } = WAYS[way];
+  const { address, login, between }: Setting = WAYS[way];
   const folder = await testFolder();
   const server = await startFleet({ data: folder.file('data') });
   const env = {
@@ -121,7 +133,8 @@ export async function openScene(way: Way, releases: TestFolder): Promise<Scene> 
   const overrides = BAD.map((version) => ({ version, fail: 0.2 }));
   await writeFile(releases.file('bad.json'), JSON.stringify({ ...PROFILE, overrides }));
 
-  const where = ['--server', address(server.url)];
+  const relay = await between?.(server);
+  const where = ['--server', address(relay?.address ?? server.url)];
   const ota: Scene['ota'] = (words, options = {}) => {
     const given = words.split(' ');
     const access = given.includes('--token-env') ? [] : login;
@@ -173,6 +186,7 @@ export async function openScene(way: Way, releases: TestFolder): Promise<Scene> 
         env,
       }),
     async [Symbol.asyncDispose]() {
+      await relay?.end();
       await server.end('SIGTERM');
       await folder[Symbol.asyncDispose]();
     },

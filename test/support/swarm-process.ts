@@ -50,22 +50,21 @@ export async function startSwarmProcess({ folder, args, env }: SwarmProcessOptio
   });
   const swarm: SwarmProcess = {
     versions,
-    until: (isSo) =>
-      new Promise((done, fail) => {
-        const late = setTimeout(
-          () => fail(new Error(`devices: ${JSON.stringify([...versions])}\n${said}`)),
-          PATIENCE_MS,
-        );
-        const look = () => {
-          if (!isSo(swarm)) return;
-          clearTimeout(late);
-          looks.delete(look);
-          done();
-        };
-        looks.add(look);
-        look();
-        void ended.then(() => fail(new Error(`fleet simulate has ended\n${said}`)));
-      }),
+    until(isSo) {
+      const { promise, resolve, reject } = Promise.withResolvers<void>();
+      const look = () => {
+        if (isSo(swarm)) resolve();
+      };
+      const why = (fact: string) => new Error(`${fact}: ${JSON.stringify([...versions])}\n${said}`);
+      const late = setTimeout(() => reject(why('devices take too long')), PATIENCE_MS);
+      void ended.then(() => reject(why('fleet simulate has ended')));
+      looks.add(look);
+      look();
+      return promise.finally(() => {
+        clearTimeout(late);
+        looks.delete(look);
+      });
+    },
     async end() {
       child.kill('SIGINT');
       await ended;

@@ -1,7 +1,6 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
-import type { TestServer } from '../server/server-fixture.js';
 
 type Json = ReturnType<typeof JSON.parse>;
 
@@ -10,7 +9,7 @@ type Json = ReturnType<typeof JSON.parse>;
  * says whether they are active, and `detailstatus` how they stand; devices of a tag are objects; verbs answer 200; figures of rollouts go on counting
  * devices that were deleted, and do not tell who had the set before.
  */
-export async function oldHawkbit(server: TestServer): Promise<{ address: string; end(): Promise<void> }> {
+export async function oldHawkbit(server: { readonly url: string }): Promise<{ address: string; end(): Promise<void> }> {
   const relay = createServer(async (request, response) => {
     const url = new URL(request.url!, server.url);
     const refused = refusalOf(request.method!, url);
