@@ -1,6 +1,6 @@
 import { dirname } from 'node:path';
 import type { DurableFs } from '../core/durable-fs.js';
-import { OtaError } from '../core/errors.js';
+import { type ErrorCode, OtaError } from '../core/errors.js';
 import { type HeldLock, takeLock } from '../core/lock.js';
 import type { JournalEntry } from '../rollout/campaign-event.js';
 import { type CampaignFolder, readCampaignPlan } from './campaign-folder.js';
@@ -54,7 +54,6 @@ export class LocalCampaign implements AsyncDisposable {
         entries.push(...(await this.runner.request(request, by, signal)));
         await this.#requests.answer(id);
       } catch (error) {
-        // The journal or the login is at fault: the request stands, for whoever goes on.
         if (signal.aborted || !isRefusal(error)) throw error;
         await this.#requests.answer(id, error);
       }
@@ -72,8 +71,13 @@ export class LocalCampaign implements AsyncDisposable {
   }
 }
 
-const REFUSALS = ['CONFLICT', 'JSON_INVALID', 'MESSAGE_INVALID', 'LIMIT_EXCEEDED', 'NETWORK_FAILED', 'HTTP_STATUS'];
+/** The login, the disk or the journal is at fault, or the process ends: the request stands for whoever goes on. */
+const STANDING: ReadonlySet<ErrorCode> = new Set([
+  ...(['AUTHENTICATION_FAILED', 'PERMISSION_DENIED', 'STORE_DAMAGED', 'INTERRUPTED', 'TERMINATED'] as const),
+  ...(['NO_SPACE', 'IO_FAILED'] as const),
+]);
 
+/** Whatever else fails is told to whoever asked: a request that nobody can do would end each drive from then on. */
 function isRefusal(error: unknown): error is OtaError {
-  return error instanceof OtaError && REFUSALS.includes(error.code);
+  return error instanceof OtaError && !STANDING.has(error.code);
 }

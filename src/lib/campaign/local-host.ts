@@ -122,6 +122,7 @@ class LocalHost implements CampaignHost {
     { by, signal = new AbortController().signal }: { by: string; signal?: AbortSignal },
   ): Promise<CampaignView> {
     const { plan, state } = await this.#reader(name);
+    this.#requireServer(plan);
     const refusal = refusalOf(plan, state, request);
     if (refusal !== undefined) throw new OtaError('CONFLICT', refusal, ['See `ota rollout status`.']);
     const at = campaignFolder(this.#options.folder, name);

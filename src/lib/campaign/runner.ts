@@ -77,7 +77,6 @@ export class CampaignRunner {
 
   /**
    * Does what somebody wants.
-   *
    * @throws OtaError CONFLICT: it is in no phase for that, or there is nothing to try again; those of the driver
    */
   request(request: CampaignRequest, by: string, signal: AbortSignal): Promise<readonly JournalEntry[]> {
@@ -178,11 +177,10 @@ export class CampaignRunner {
     } catch (error) {
       const trouble = signal.aborted ? undefined : serverTrouble(error);
       if (trouble !== 'forgotten' && trouble !== 'refuses') throw error;
-      const { message } = error as OtaError;
       if (this.state.phase === 'running') {
         // What was not made yet is made once a person has mended it; what was made and is forgotten cannot be asked for.
         const isLost = trouble === 'forgotten' && effect !== 'prepare';
-        return isLost ? await this.#lose(portion, error as OtaError) : await this.#pause(message);
+        return isLost ? await this.#lose(portion, error as OtaError) : await this.#pause((error as OtaError).message);
       }
       if (trouble === 'refuses' && this.#clock.now() - portion.changedAt < SERVER_PATIENCE_MS) throw error;
       return await this.#lose(portion, error as OtaError);
@@ -240,7 +238,9 @@ export class CampaignRunner {
   }
 
   async #write(events: readonly CampaignEvent[]): Promise<readonly JournalEntry[]> {
-    return await this.#record.write(events, this.#clock.now());
+    const entries = await this.#record.write(events, this.#clock.now());
+    if (events.some(({ type }) => type === 'passed' || type === 'retrying')) this.#seen = undefined;
+    return entries;
   }
 
   #question(signal: AbortSignal): DeviceQuestion {

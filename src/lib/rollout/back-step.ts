@@ -1,7 +1,7 @@
 import type { CampaignEvent } from './campaign-event.js';
 import type { CampaignState, PortionState, RollbackState } from './campaign-state.js';
 import type { StageFigures } from './observation.js';
-import { figuresText } from './outcome-text.js';
+import { outcomesText } from './outcome-text.js';
 import type { RolloutPlan } from './plan.js';
 import { portionName } from './portion-name.js';
 import { askable, portionStep } from './portion-step.js';
@@ -58,9 +58,23 @@ function returning(rollback: RollbackState, figures: StageFigures, updatedAt: nu
 function end({ cannot }: RollbackState, figures: StageFigures): CampaignEvent {
   const left = cannot.reduce((sum, { devices }) => sum + devices.length, 0);
   const isBack = left === 0 && figures.installed + figures.already === figures.total;
-  const told = figures.total === 0 ? 'no device was to go back' : `going back, ${figuresText(figures)}`;
-  const reason = left === 0 ? told : `${told}; ${left.toLocaleString('en-US')} could not be asked to`;
+  const reason = [backText(figures), ...(left === 0 ? [] : [`${counted(left)} could not be asked to`])].join('; ');
   return { type: 'ended', phase: isBack ? 'rolled-back' : 'rollback-failed', reason };
+}
+
+/** `91 of 93 devices went back; 2 did not: 1 failed, 1 silent` */
+function backText(figures: StageFigures): string {
+  const { total, installed, already } = figures;
+  if (total === 0) return 'no device was to go back';
+  const back = installed + already;
+  const told = `${counted(back)} of ${counted(total)} device${total === 1 ? '' : 's'} went back`;
+  return back === total
+    ? told
+    : `${told}; ${counted(total - back)} did not: ${outcomesText({ ...figures, installed: 0, already: 0 })}`;
+}
+
+function counted(number: number): string {
+  return number.toLocaleString('en-US');
 }
 
 function doubt(portion: PortionState, reason: string, { now, misreportedSince }: StepContext): Step {

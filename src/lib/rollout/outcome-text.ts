@@ -28,9 +28,14 @@ export function outcomeText(plan: RolloutPlan, state: CampaignState): string {
 /** `6 devices: 4 installed, 2 failed` */
 export function figuresText(figures: Omit<StageFigures, 'total'>): string {
   const total = COUNTED.reduce((all, outcome) => all + figures[outcome], 0);
-  const parts = COUNTED.filter((outcome) => figures[outcome] > 0).map(
-    (outcome) => `${figures[outcome].toLocaleString('en-US')} ${WORDS[outcome]}`,
-  );
+  const told = outcomesText(figures);
   const devices = `${total.toLocaleString('en-US')} device${total === 1 ? '' : 's'}`;
-  return parts.length === 0 ? devices : `${devices}: ${parts.join(', ')}`;
+  return told === '' ? devices : `${devices}: ${told}`;
+}
+
+/** `4 installed, 2 failed` */
+export function outcomesText(figures: Omit<StageFigures, 'total'>): string {
+  return COUNTED.filter((outcome) => figures[outcome] > 0)
+    .map((outcome) => `${figures[outcome].toLocaleString('en-US')} ${WORDS[outcome]}`)
+    .join(', ');
 }

@@ -108,7 +108,7 @@ export function beginText({ name, package: { product, version }, stages, server 
   return `Would begin ${name}: ${what}, in ${stages.length} stages: ${sizes}`;
 }
 
-/** `30 of 1,000 devices are not as planned (3 %): 10 new, 5 gone` */
+/** `30 of 1,000 devices are not as planned (3 %): 25 gone, 5 updated already`; `15 devices are not as planned, 1.5 % of 1,000: 10 new, 5 gone` */
 export function driftText({ appeared, gone, updated, changed, planned, percent }: Drift): string {
   const parts = [
     [appeared, 'new'],
@@ -120,7 +120,11 @@ export function driftText({ appeared, gone, updated, changed, planned, percent }
     .filter(([devices]) => devices.length > 0)
     .map(([devices, how]) => `${countText(devices.length)} ${how}`);
   const drifted = parts.reduce((sum, [devices]) => sum + devices.length, 0);
-  const share = `${countText(drifted)} of ${devicesCount(planned)} are not as planned (${Number(percent.toFixed(1))} %)`;
+  // Those that are new are none of the plan's: of 199 devices never 200.
+  const share =
+    appeared.length === 0
+      ? `${countText(drifted)} of ${devicesCount(planned)} are not as planned (${Number(percent.toFixed(1))} %)`
+      : `${devicesCount(drifted)} are not as planned, ${Number(percent.toFixed(1))} % of ${countText(planned)}`;
   return told.length === 0 ? share : `${share}: ${told.join(', ')}`;
 }
 

@@ -170,3 +170,29 @@ test('a device that did not go back is not back because it was told to a second 
   }
   expect(campaign.events('rolling-back')[1]!.batches).toMatchObject([{ devices: ['s1-0002'] }]);
 });
+
+test('figures of a stage are never told under the name of the next', async () => {
+  const campaign = await drivenCampaign(campaignPlan({ sizes: [4, 6] }), {
+    fate: () => ({ outcome: 'installed', afterMs: 60_000 }),
+  });
+  for (let next = 'again'; next !== 'over'; ) {
+    ({ kind: next } = (await campaign.runner.step(NEVER)).next);
+    const { stages } = campaign.runner.view({ isDriven: true });
+    for (const { figures, devices } of stages) expect(figures?.total ?? devices).toBe(devices);
+    await campaign.pacing.delay(5_000);
+  }
+});
+
+test('the end says how many went back and what became of the others', async () => {
+  const campaign = await drivenCampaign(campaignPlan({ sizes: [4] }), {
+    fate: (device, { id }) => ({
+      outcome: id === '1' && device === 's1-0002' ? 'failed' : 'installed',
+      afterMs: 1_000,
+    }),
+  });
+  await campaign.drive();
+  await campaign.runner.request({ verb: 'rollback' }, 'ada', NEVER);
+  await campaign.drive();
+  expect(campaign.runner.state.endReason).toBe('3 of 4 devices went back; 1 did not: 1 failed');
+  expect(campaign.events('failures').at(-1)).toMatchObject({ stage: null, devices: [{ device: 's1-0002' }] });
+});

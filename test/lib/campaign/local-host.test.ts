@@ -221,3 +221,52 @@ test('driving ends without a failure when it is told to, and goes on later', asy
   expect((await last(host.drive('spring', NEVER))).view.phase).toBe('finished');
   expect(driver.given.length).toBe(6);
 });
+
+test('a request that nobody can do is told to whoever asked, and ends no drive', async () => {
+  await using folder = await testFolder();
+  const { host, driver } = place(folder, { fate: () => ({ outcome: 'failed', afterMs: 1_000 }) });
+  await host.open(plan, { by });
+  await last(host.drive('spring', NEVER));
+  driver.forgetPortion('spring.s1.0');
+  await expect(host.request('spring', { verb: 'retry-failed' }, { by })).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  expect(await readdir(folder.file('campaigns/spring/requests'))).toEqual([]);
+  expect((await last(host.drive('spring', NEVER))).view.phase).toBe('paused');
+});
+
+test('nothing is asked of a campaign of another server, whose rollouts may have the same numbers', async () => {
+  await using folder = await testFolder();
+  const { host, driver } = place(folder);
+  await host.open(plan, { by });
+  const elsewhere = Object.assign(Object.create(driver) as MemoryDriver, { address: 'https://elsewhere.example.com' });
+  const wrong = openLocalHost({ folder: folder.file('campaigns'), driver: elsewhere, pacing: leapingTime(PLANNED_AT) });
+  const before = await folder.state();
+  await expect(wrong.request('spring', { verb: 'abort' }, { by })).rejects.toMatchObject({ code: 'CONFLICT' });
+  expect(await folder.state()).toEqual(before);
+});
+
+test('a journal that is cut or changed anywhere is read as what came before, or refused, and nothing else', async () => {
+  await using folder = await testFolder();
+  const { host } = place(folder);
+  await host.open(plan, { by });
+  await last(host.drive('spring', NEVER));
+  const file = folder.file('campaigns/spring/journal.ndjson');
+  const whole = await readFile(file);
+  const { head } = await host.view('spring');
+  const told = async (bytes: Buffer) => {
+    await writeFile(file, bytes);
+    return await host.view('spring').then(
+      (view) => view.head.seq,
+      (error: { code?: string }) => error.code,
+    );
+  };
+  for (let bytes = 0; bytes < whole.length; bytes += 61) {
+    const entries = whole.subarray(0, bytes).toString('latin1').split('\n').length - 1;
+    expect(await told(whole.subarray(0, bytes)), `${bytes} bytes`).toBe(entries === 0 ? 'NOT_FOUND' : entries);
+  }
+  for (let at = 0; at < whole.length - 1; at += 103) {
+    const changed = Buffer.from(whole);
+    changed[at]! ^= 1 << (at % 8);
+    expect(await told(changed), `a bit of byte ${at}`).toBe('STORE_DAMAGED');
+  }
+  expect(await told(whole)).toBe(head.seq);
+});

@@ -95,7 +95,7 @@ describe('where a campaign stands', () => {
   test('drift names what has changed', () => {
     const drift = { appeared: ['a', 'b'], gone: [], updated: ['c'], changed: [], planned: 40, allowedPercent: 5 };
     expect(driftText({ ...drift, percent: 7.5, isWithinAllowed: false })).toBe(
-      '3 of 40 devices are not as planned (7.5 %): 2 new, 1 updated already',
+      '3 devices are not as planned, 7.5 % of 40: 2 new, 1 updated already',
     );
   });
 });

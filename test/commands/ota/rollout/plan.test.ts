@@ -293,7 +293,7 @@ describe('ota rollout diff', () => {
     await server.call('POST', '/api/v1/devices', { body: [{ id: 'newcomer', token: null, ...meter(1) }] });
     const some = await desk.ota('rollout diff plan.json');
     expect(some.status).toBe(0);
-    expect(some.stdout).toContain('2 of 101 devices are not as planned (2 %): 1 new, 1 gone; 2 % are allowed');
+    expect(some.stdout).toContain('2 devices are not as planned, 2 % of 101: 1 new, 1 gone; 2 % are allowed');
 
     await server.call('POST', '/api/v1/devices', { body: [{ id: 'another', token: null, ...meter(1) }] });
     const more = await desk.ota('rollout diff plan.json --json');
