@@ -117,8 +117,8 @@ export type EventOf<T extends CampaignEventType> = Extract<CampaignEvent, { type
 export const journalEntry = z.strictObject({
   /** From 1, without holes. */
   seq: z.int().check(z.minimum(1)),
-  /** Milliseconds since 1970, never before that of the entry before. */
-  time: uint,
+  /** Milliseconds since 1970, never before that of the entry before. To the end of what ECMAScript has a date for. */
+  time: z.int().check(z.minimum(0), z.maximum(8.64e15)),
   event: campaignEvent,
   /** Hash of the entry before; of the first one, JOURNAL_GENESIS. */
   previousHash: text(64),

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { CampaignEvent, JournalEntry } from '../../../src/lib/rollout/campaign-event.js';
+import { type CampaignEvent, type JournalEntry, journalEntry } from '../../../src/lib/rollout/campaign-event.js';
 import { chainEntry, EMPTY_JOURNAL, followJournal } from '../../../src/lib/rollout/journal-chain.js';
 
 const events: CampaignEvent[] = [
@@ -55,4 +55,10 @@ test('whatever is changed, left out, doubled or moved is found', () => {
       expect(() => followJournal(EMPTY_JOURNAL, entries)).toThrow(expect.objectContaining({ code: 'STORE_DAMAGED' }));
     }),
   );
+});
+
+test('an entry has a time that there is a date for, whatever a server says', () => {
+  const [entry] = journal();
+  expect(journalEntry.safeParse({ ...entry, time: 8.64e15 }).success).toBe(true);
+  expect(journalEntry.safeParse({ ...entry, time: 8.64e15 + 2 }).success).toBe(false);
 });

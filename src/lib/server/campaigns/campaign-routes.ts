@@ -41,9 +41,15 @@ export const campaignRoutes: readonly RouteDefinition[] = [
       422: { description: 'The plan cannot be carried out by this server.' },
     },
     async handle({ server, principal, request, now }) {
+      const { 'content-length': declared } = request.headers;
+      using _room = server.campaigns.pace.reserve(
+        principal.tenant.id,
+        declared === undefined ? undefined : Number(declared),
+      );
       const bytes = await readBody(request.raw, PLAN_MAX_BYTES);
       if (bytes.length === 0)
         throw new ServerFailure(400, 'BODY_MISSING', 'the request has no body, a plan was expected');
+      server.campaigns.pace.take(principal.tenant.id, bytes.length, now);
       const plan = parsePlan(bytes, 'plan');
       if (plan.server.driver !== 'fleet') {
         throw new ServerFailure(422, 'USAGE', `the plan is for a ${plan.server.driver} server`, {

@@ -5,6 +5,7 @@ import { type CampaignRow, campaignRows } from './campaign-row.js';
 import { DrivenCampaign } from './driven-campaign.js';
 import { KnownPlans } from './known-plans.js';
 import { forgetRequests } from './pending-requests.js';
+import { PlanPace } from './plan-pace.js';
 
 /** Other jobs wait no longer for campaigns than that: a probe may take minutes. Milliseconds. */
 const PATIENCE_MS = 250;
@@ -14,6 +15,7 @@ export class Campaigns implements AsyncDisposable {
   /** Without it they are driven by `runJobs` alone, and nobody waits for them: in tests, which know when. */
   readonly isTimed: boolean;
   readonly plans = new KnownPlans();
+  readonly pace = new PlanPace();
   readonly #driven = new Map<number, DrivenCampaign>();
   readonly #turns = new Map<number, Promise<void>>();
 
