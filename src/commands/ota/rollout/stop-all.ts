@@ -14,8 +14,8 @@ export default class RolloutStopAll extends BaseCommand {
   static override description =
     'For the hour in which nobody knows yet which update it is. Campaigns that are under way end where they are, and ' +
     'take nobody back, whatever their plans say: `ota rollout rollback` does that, one by one, once it is known which. ' +
-    'Rollouts are stopped, and devices that have not finished are asked to let go. There is no way to go on with them; a new plan begins anew. Asks for a word to be typed; where nobody can answer ' +
-    'it needs --yes.\n\n' +
+    'Rollouts are stopped, and devices that have not finished are asked to let go. There is no way to go on with them; a ' +
+    'new plan begins anew. Asks for a word to be typed; where nobody can answer it needs --yes.\n\n' +
     'Exits 2 for wrong usage, 7 when the server does not answer, 15 when you are not logged in or may not, 130 when ' +
     'interrupted.';
 
