@@ -212,6 +212,10 @@ describe('a plan', () => {
         ['100%', 1_600],
       ],
     });
+    expect((await recommended(400)).stages).toEqual([
+      ['20%', 80],
+      ['100%', 320],
+    ]);
     expect(await recommended(30_000)).toMatchObject({
       stages: [
         ['1%', 300],
