@@ -14,6 +14,8 @@ test('an empty file is null', async () => expect(await parse('# nothing\n')).toB
 describe('a file is refused, with its place, that has', () => {
   test.each([
     ['a key twice', 'a: 1\na: 2', /a\.yaml: Map keys must be unique at line 2, column 1/],
+    ['a key twice, written differently, within', 'a:\n  c: 1\n  "c": 2', /must be unique at line 3, column 3/],
+    ['a key twice in one line', '{a: 1, a: 2}', /must be unique at line 1, column 8/],
     ['an alias', 'a: &x [1]\nb: *x', /holds an alias/],
     ['a tag', 'a: !!binary aGk=', /Unresolved tag: .* at line 1/],
     ['two documents', 'a: 1\n---\nb: 2', /multiple documents/],
@@ -39,4 +41,10 @@ describe('a file is refused, with its place, that has', () => {
   test('more levels than are accepted', async () => {
     await expect(parse(`a: ${'['.repeat(40)}${']'.repeat(40)}`)).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED' });
   });
+});
+
+test('forty thousand keys take little more than twenty thousand', async () => {
+  const text = Array.from({ length: 40_000 }, (_, index) => `k${index}: ${index}`).join('\n');
+  const value = await parseStrictYaml(Buffer.from(text), { name: 'a.yaml', maxBytes: 1024 ** 2 });
+  expect(Object.keys(value as object)).toHaveLength(40_000);
 });
