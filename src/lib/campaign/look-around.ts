@@ -35,6 +35,7 @@ export async function lookAround(
       portions.set(portion.name, await effects.look(portion, now, signal));
     } catch (error) {
       if (signal.aborted || serverTrouble(error) !== 'forgotten') throw error;
+      if (step.isCount) continue;
       return { kind: 'lost', portion, error: error as OtaError };
     }
   }

@@ -1,8 +1,10 @@
 import type { DeviceOutcome, FleetDriver } from '../fleet-api/driver.js';
 import type { FailedDevice } from '../rollout/campaign-event.js';
 import type { CampaignState, PortionState } from '../rollout/campaign-state.js';
+import type { StageFigures } from '../rollout/observation.js';
 import type { RolloutPlan } from '../rollout/plan.js';
 import type { ReturnCandidates } from '../rollout/plan-return.js';
+import { badDevices } from '../rollout/state-changes.js';
 import { devicesNow, type HasNow } from './devices-now.js';
 
 /** Who failed is named up to here; the others are counted. */
@@ -38,11 +40,13 @@ export function silentForMs(plan: RolloutPlan, stage: number | null): number {
 export async function failuresOf(
   question: DeviceQuestion,
   stage: number | null,
-  bad: number,
+  figures: StageFigures,
 ): Promise<{ devices: FailedDevice[]; more: number }> {
   const isOurDoing = question.state.phase === 'aborting' || question.state.phase === 'rolling-back';
   const outcomes =
     isOurDoing && stage !== null ? (['failed', 'stuck'] as const) : (['failed', 'stuck', 'canceled'] as const);
+  // What we have asked to let go of it has not failed.
+  const bad = badDevices(figures) - (outcomes.length === 2 ? figures.canceled : 0);
   const devices: FailedDevice[] = [];
   for (const outcome of outcomes) {
     for await (const { device, message } of lastAttempts(question, stage, outcome)) {

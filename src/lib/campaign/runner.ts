@@ -7,7 +7,6 @@ import type { CampaignRequest, CampaignView } from '../rollout/campaign-view.js'
 import { viewOf } from '../rollout/campaign-view-of.js';
 import { nextStep } from '../rollout/next-step.js';
 import { returnEvents } from '../rollout/plan-return.js';
-import { badDevices } from '../rollout/state-changes.js';
 import { SERVER_PATIENCE_MS, type StageSeen, type Step } from '../rollout/step.js';
 import { CampaignClock } from './campaign-clock.js';
 import { CampaignRecord } from './campaign-record.js';
@@ -149,7 +148,7 @@ export class CampaignRunner {
         return await this.#carryOut(step.kind, step.portion, signal);
       case 'name-failures': {
         const figures = step.stage === null ? this.state.rollback!.figures! : this.state.stages[step.stage]!.figures!;
-        const named = await failuresOf(this.#question(signal), step.stage, badDevices(figures));
+        const named = await failuresOf(this.#question(signal), step.stage, figures);
         return again(await this.#write([{ type: 'failures', stage: step.stage, ...named }]));
       }
       case 'gather': {

@@ -4,7 +4,7 @@ import { damagedJournal } from './damaged-journal.js';
 import { accepting, portionsOf, withStage } from './state-changes.js';
 
 type CourseEvent = EventOf<
-  'opened' | 'paused' | 'resumed' | 'aborting' | 'rolling-back' | 'returning' | 'noted' | 'ended'
+  'opened' | 'paused' | 'resumed' | 'aborting' | 'rolling-back' | 'returning' | 'counted' | 'noted' | 'ended'
 >;
 
 /** What happens to a campaign as a whole. @throws OtaError STORE_DAMAGED */
@@ -14,6 +14,8 @@ export function applyCourseEvent(state: CampaignState, event: CourseEvent, time:
       throw damagedJournal('it begins twice');
     case 'noted':
       return state;
+    case 'counted':
+      return counted(state, event);
     case 'paused': {
       const { by, cause, reason } = event;
       return { ...state, phase: 'paused', pause: { by, cause, reason, isOverruled: false } };
@@ -57,6 +59,18 @@ function resumed(state: CampaignState, { by }: EventOf<'resumed'>, time: number)
   return withStage(next, state.stage, { accepted: accepting(stage, by, time, isOverruled) });
 }
 
+function counted(state: CampaignState, { stages }: EventOf<'counted'>): CampaignState {
+  const isOver =
+    state.phase === 'aborting' ? isAllStopped(state) : state.stages.every(({ status }) => status === 'passed');
+  if (!isOver || state.isCounted) throw damagedJournal(`it is counted while it is ${state.phase}`);
+  let next: CampaignState = { ...state, isCounted: true };
+  for (const { stage, figures } of stages) {
+    if (state.stages[stage] === undefined) throw damagedJournal(`stage ${stage} is counted, which is none`);
+    next = withStage(next, stage, { figures, failuresNamed: false });
+  }
+  return next;
+}
+
 function aborting(state: CampaignState, event: EventOf<'aborting'>): CampaignState {
   const { by, cause, reason, thenRollBack } = event;
   // What has come to an end can only be taken back, and by a person; what is being stopped too.
@@ -75,6 +89,7 @@ function aborting(state: CampaignState, event: EventOf<'aborting'>): CampaignSta
     stages,
     pause: null,
     abort: { by, cause, reason, thenRollBack },
+    isCounted: false,
     endedAt: null,
     endReason: null,
   };

@@ -22,6 +22,7 @@ export const EVENT_PHASES: Readonly<Record<CampaignEventType, readonly CampaignP
   paused: ['running'],
   resumed: ['paused'],
   aborting: ['running', 'paused', 'aborting', 'finished', 'aborted', 'rollback-failed'],
+  counted: ['running', 'aborting'],
   'rolling-back': ['aborting'],
   returning: ['rolling-back'],
   retrying: ['running', 'paused', 'finished'],
@@ -88,6 +89,7 @@ function opened(event: EventOf<'opened'>, time: number, plan: RolloutPlan): Camp
     pause: null,
     abort: null,
     rollback: null,
+    isCounted: false,
     endedAt: null,
     endReason: null,
   };

@@ -107,7 +107,9 @@ function retrying(state: CampaignState, event: EventOf<'retrying'>): CampaignSta
     // Who has approved it has not seen what becomes of them.
     approvedBy: null,
   });
-  return state.phase === 'finished' ? { ...next, phase: 'running', endedAt: null, endReason: null } : next;
+  return state.phase === 'finished'
+    ? { ...next, phase: 'running', isCounted: false, endedAt: null, endReason: null }
+    : next;
 }
 
 function present(state: CampaignState, event: { readonly type: string; readonly stage: number }): StageState {

@@ -97,6 +97,11 @@ const bodies = [
     failed: uint,
     canceled: uint,
   }),
+  /** How stages stand that were judged before all of their devices had ended: before it goes back or ends. */
+  z.strictObject({
+    type: z.literal('counted'),
+    stages: z.array(z.strictObject({ stage: uint, figures: stageFigures })).check(z.minLength(1)),
+  }),
   /** Who failed, as far as it was asked for; `more` are not named. */
   z.strictObject({ type: z.literal('failures'), stage: z.nullable(uint), devices: z.array(failedDevice), more: uint }),
   /** Something worth knowing that changes nothing: a server that could not be reached, a webhook that did not take it. */

@@ -125,6 +125,8 @@ export interface CampaignState {
     readonly thenRollBack: boolean;
   } | null;
   readonly rollback: RollbackState | null;
+  /** Stages were counted once more, since it was aborted or all of them have passed. */
+  readonly isCounted: boolean;
   readonly endedAt: number | null;
   /** One sentence; null while it goes on. */
   readonly endReason: string | null;

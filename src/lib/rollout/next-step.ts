@@ -1,5 +1,6 @@
 import { backStep } from './back-step.js';
 import type { CampaignState } from './campaign-state.js';
+import { countStep } from './count-step.js';
 import { outcomeText } from './outcome-text.js';
 import type { RolloutPlan } from './plan.js';
 import { runningStep } from './running-step.js';
@@ -18,7 +19,7 @@ export function nextStep(plan: RolloutPlan, state: CampaignState, context: StepC
     case 'paused':
       return pausedStep(state);
     case 'aborting':
-      return stoppingStep(plan, state);
+      return stoppingStep(plan, state, context);
     case 'rolling-back':
       return backStep(plan, state, context);
     default:
@@ -37,7 +38,7 @@ function pausedStep(state: CampaignState): Step {
  * Stops whatever was made, stages that have passed included: some of their devices may be on their way still. A portion that
  * was cut while it was made is made first, which gives no device anything, as only then it is known what to stop.
  */
-function stoppingStep(plan: RolloutPlan, state: CampaignState): Step {
+function stoppingStep(plan: RolloutPlan, state: CampaignState, { seen }: StepContext): Step {
   const open = state.portions.filter(
     ({ stage, status }) => stage !== null && status !== 'stopped' && status !== 'lost',
   );
@@ -47,9 +48,16 @@ function stoppingStep(plan: RolloutPlan, state: CampaignState): Step {
   }
   const [portion] = open;
   if (portion !== undefined) return { kind: portion.status === 'preparing' ? 'prepare' : 'stop', portion };
+  const count = countStep(plan, state, seen);
+  if (count !== undefined) return count;
   if (state.abort!.thenRollBack) return { kind: 'gather' };
   const { figures, failuresNamed } = state.stages[state.stage]!;
-  if (figures !== null && badDevices(figures) > 0 && !failuresNamed && portionsOf(state, state.stage).length > 0) {
+  if (
+    figures !== null &&
+    figures.failed + figures.stuck > 0 &&
+    !failuresNamed &&
+    portionsOf(state, state.stage).length > 0
+  ) {
     return { kind: 'name-failures', stage: state.stage };
   }
   const reason = `${state.abort!.reason}; ${outcomeText(plan, state)}`.slice(0, 2_048);

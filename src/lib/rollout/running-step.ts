@@ -1,5 +1,6 @@
 import type { CampaignEvent, PauseCause } from './campaign-event.js';
 import type { CampaignState, PortionState } from './campaign-state.js';
+import { countStep } from './count-step.js';
 import { type Judgement, judgeNow } from './judge-now.js';
 import { nextPortion } from './next-portion.js';
 import type { StageFigures } from './observation.js';
@@ -21,6 +22,8 @@ const SOAK_INTERVAL_MS = 15 * 60_000;
 /** What a running campaign does next: what is announced first, then it looks, judges, and gives or passes. */
 export function runningStep(plan: RolloutPlan, state: CampaignState, context: StepContext): Step {
   if (state.stages.every(({ status }) => status === 'passed')) {
+    const count = countStep(plan, state, context.seen);
+    if (count !== undefined) return count;
     return { kind: 'write', events: [{ type: 'ended', phase: 'finished', reason: outcomeText(plan, state) }] };
   }
   const portions = portionsOf(state, state.stage);

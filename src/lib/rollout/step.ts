@@ -10,7 +10,13 @@ export type Step =
   /** Do what the journal announces, then confirm it there: `prepared`, `started` or `stopped`. */
   | { readonly kind: 'prepare' | 'start' | 'continue' | 'stop'; readonly portion: PortionState }
   /** Ask how these portions go, and with `measures` what the gates of the stage measure; then decide with it. */
-  | { readonly kind: 'observe'; readonly portions: readonly PortionState[]; readonly measures: boolean }
+  | {
+      readonly kind: 'observe';
+      readonly portions: readonly PortionState[];
+      readonly measures: boolean;
+      /** For the record only: a portion that the server does not know is left out. */
+      readonly isCount?: true;
+    }
   /** Ask which devices failed, and write it down; null: of those that went back. */
   | { readonly kind: 'name-failures'; readonly stage: number | null }
   /** Ask which devices have the update, or may have it, and write down how they go back. */

@@ -196,3 +196,23 @@ test('the end says how many went back and what became of the others', async () =
   expect(campaign.runner.state.endReason).toBe('3 of 4 devices went back; 1 did not: 1 failed');
   expect(campaign.events('failures').at(-1)).toMatchObject({ stage: null, devices: [{ device: 's1-0002' }] });
 });
+
+test('what became of devices that were on their way is counted before it ends, and is what a person is told', async () => {
+  const fate = (device: string) => ({
+    outcome: 'installed' as const,
+    afterMs: device.endsWith('3') ? 300_000 : 30_000,
+  });
+  const aborted = await drivenCampaign(campaignPlan({ sizes: [6] }), { fate });
+  await aborted.drive(3);
+  await aborted.pacing.delay(60_000);
+  await aborted.runner.request({ verb: 'abort' }, 'ada', NEVER);
+  expect(await aborted.drive()).toEqual({ kind: 'over' });
+  expect(aborted.runner.state.endReason).toMatch(/6 devices: 5 installed, 1 canceled$/);
+  expect(aborted.events('failures')).toEqual([]);
+
+  const gates = [{ type: 'success', atLeastPercent: 50, confidencePercent: 50, completedPercent: 50 } as const];
+  const finished = await drivenCampaign(campaignPlan({ sizes: [6, 6], stages: [{ gates }, {}] }), { fate });
+  expect(await finished.drive()).toEqual({ kind: 'over' });
+  expect(finished.runner.state.endReason).toBe('12 devices: 12 installed');
+  expect(finished.events('counted')).toMatchObject([{ stages: [{ stage: 0, figures: { installed: 6 } }] }]);
+});

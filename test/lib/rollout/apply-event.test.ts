@@ -67,6 +67,7 @@ const goingBack: CampaignEvent = {
   cannot: [],
 };
 const returning: CampaignEvent = { type: 'returning', figures: figures({ running: 2 }) };
+const counted: CampaignEvent = { type: 'counted', stages: [{ stage: 0, figures: figures({ installed: 2 }) }] };
 const ended = (phase: 'finished' | 'aborted' | 'rolled-back' | 'rollback-failed'): CampaignEvent => ({
   type: 'ended',
   phase,
@@ -164,6 +165,10 @@ const right: Record<CampaignEventType, Partial<Record<CampaignPhase, readonly [C
     'rolling-back': [[], { type: 'failures', stage: null, devices: [], more: 0 }],
   },
   noted: Object.fromEntries(CAMPAIGN_PHASES.map((phase) => [phase, [[], { type: 'noted', text: 'x' }]])),
+  counted: {
+    running: [[passed(0), ...started(1, 0, 3), passed(1)], counted],
+    aborting: [stopped('spring.s1.0'), counted],
+  },
   ended: {
     running: [[passed(0), ...started(1, 0, 3), passed(1)], ended('finished')],
     aborting: [stopped('spring.s1.0'), ended('aborted')],
@@ -192,6 +197,7 @@ const any: Record<CampaignEventType, CampaignEvent> = {
   retrying,
   failures: { type: 'failures', stage: 0, devices: [], more: 0 },
   noted: { type: 'noted', text: 'x' },
+  counted,
   ended: ended('finished'),
 };
 
@@ -288,4 +294,13 @@ test('devices that try again are no evidence until they have ended', () => {
     retried: { failed: 1, canceled: 0 },
     retries: 1,
   });
+});
+
+test('stages are counted once, and only when all is stopped or has passed', () => {
+  const stoppedAll = [opened, ...started(0, 0, 2), aborting(false), ...stopped('spring.s1.0')];
+  const state = play([...stoppedAll, counted]);
+  expect(state.stages[0]!.figures).toMatchObject({ installed: 2 });
+  expect(() => play([...stoppedAll, counted, counted])).toThrow(damaged);
+  expect(() => play([opened, ...started(0, 0, 2), aborting(false), counted])).toThrow(damaged);
+  expect(() => play([opened, ...started(0, 0, 2), counted])).toThrow(damaged);
 });

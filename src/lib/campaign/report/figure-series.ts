@@ -18,6 +18,7 @@ export class SeriesKeeper {
 
   add({ time, event }: JournalEntry): void {
     if (event.type === 'judged' || event.type === 'passed') this.#keep(event.stage, time, event.figures);
+    else if (event.type === 'counted') for (const { stage, figures } of event.stages) this.#keep(stage, time, figures);
     else if (event.type === 'returning') this.#keep(null, time, event.figures);
   }
 
