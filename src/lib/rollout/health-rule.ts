@@ -18,6 +18,10 @@ export interface HealthRule {
   readonly comparedTo: 'value' | 'control';
 }
 
+/** What a server measures, at most: a rule that it refuses would hold a campaign up for ever. */
+const MAX_PATH = 16;
+const MAX_NAME = 128;
+
 const RULE =
   /^\s*(?:(?<share>errorRate|offline)|(?<statistic>p\d{1,2}(?:\.\d{1,4})?|median|mean)\s*\(\s*(?<path>[^\s()<>=%]{1,200})\s*\))\s*(?<operator><=|>=|<|>)\s*(?<limit>-?\d{1,15}(?:\.\d{1,9})?)\s*(?<percent>%)?\s*(?<control>of\s+control)?\s*$/;
 
@@ -44,6 +48,9 @@ export function parseHealthRule(text: string): HealthRule {
   if (comparedTo === 'control' && limit < 0) throw noRule(text, 'has a negative share of the control group');
   const path = found.path!.split('.');
   if (path.includes('')) throw noRule(text, 'has an empty name in its path');
+  if (path.length > MAX_PATH || path.some((name) => name.length > MAX_NAME)) {
+    throw noRule(text, `has a path of more than ${MAX_PATH} names, or a name of more than ${MAX_NAME} characters`);
+  }
   return { of: { kind: 'metric', path, quantile: quantileOf(found.statistic!) }, operator, limit, comparedTo };
 }
 

@@ -46,6 +46,8 @@ test.each([
   'p95(latencyMs) < 1e9',
   'p95(latencyMs) < 250; rm',
   `p95(${'x'.repeat(300)}) < 1`,
+  `p95(${'x'.repeat(129)}) < 1`,
+  `p95(${Array(17).fill('x').join('.')}) < 1`,
 ])('refuses %j', (text) => {
   expect(() => parseHealthRule(text)).toThrow(expect.objectContaining({ code: 'USAGE' }));
 });

@@ -209,3 +209,18 @@ test('a stage that was given in ten thousand parts can be measured, and what is 
   expect(inside).toMatchObject({ value: null, devices: 0 });
   expect(await measure({ of: { kind: 'offline' }, where: OURS(), outside: parts })).toMatchObject({ devices: 2 });
 });
+
+test('a device that talks without end is heard no more than a thousand times', async () => {
+  await addDevices(['a', 'b']);
+  const { database, events } = server.running.context;
+  const harmless = { tenantId: 1, type: 'alert', device: named('a'), time: now(), body: { event: 'fine' } } as const;
+  await alert('b', { event: 'broken', type: 'error' });
+  await database.transaction((tx) =>
+    events.append(
+      tx,
+      repeated(1_500, () => harmless),
+    ),
+  );
+  const told = await measure({ of: { kind: 'errorRate' }, where: OURS() });
+  expect(told).toMatchObject({ value: 100 / 1_001, sample: 1_001 });
+});
