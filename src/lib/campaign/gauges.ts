@@ -28,12 +28,19 @@ export interface Gauged {
 /** Telemetry is not asked for at every look. */
 const MEASURE_EVERY_MS = 10_000;
 
+interface Known {
+  readonly at: number;
+  readonly figures: StageFigures;
+  readonly measurement?: Measurement | undefined;
+  readonly probe?: ProbeResult;
+}
+
 /** Asks what the gates of a stage want to know, each as often as it is due. */
 export class GaugeReader {
   readonly #plan: RolloutPlan;
   readonly #driver: FleetDriver;
   readonly #gauges: CampaignGauges;
-  readonly #known = new Map<string, { at: number; measurement?: Measurement | undefined; probe?: ProbeResult }>();
+  readonly #known = new Map<string, Known>();
 
   constructor(plan: RolloutPlan, driver: FleetDriver, gauges: CampaignGauges) {
     this.#plan = plan;
@@ -54,11 +61,15 @@ export class GaugeReader {
       const everyMs = gate.type === 'health' ? MEASURE_EVERY_MS : gate.everySeconds * 1_000;
       const key = `${state.stage}.${place}`;
       let known = this.#known.get(key);
-      if (known === undefined || now - known.at >= everyMs) {
+      if (known === undefined || now - known.at >= everyMs || isOutdated(known.figures, figures)) {
         known =
           gate.type === 'health'
-            ? { at: now, measurement: await this.#measure(gate, { now, portions, state }, signal) }
-            : { at: now, probe: await this.#ask(gate, { campaign: state.name, stage: name, figures }, signal) };
+            ? { at: now, figures, measurement: await this.#measure(gate, { now, portions, state }, signal) }
+            : {
+                at: now,
+                figures,
+                probe: await this.#ask(gate, { campaign: state.name, stage: name, figures }, signal),
+              };
         this.#known.set(key, known);
       }
       if (known.measurement !== undefined) measurements.set(place, known.measurement);
@@ -96,4 +107,18 @@ export class GaugeReader {
     const control = await this.#driver.measure({ refs: touched, outsideOf, of, since }, signal);
     return control === undefined ? measured : { ...measured, control: control.value };
   }
+}
+
+/**
+ * Whether an answer is of another stage than this: not half as many devices had ended, or all have since. Attack: a probe
+ * that is asked once an hour says before the first device has the update that all is well, and the stage passes on that.
+ */
+function isOutdated(then: StageFigures, now: StageFigures): boolean {
+  if (endedOf(now) === 0) return false;
+  const isOver = now.waiting + now.running === 0 && then.waiting + then.running > 0;
+  return isOver || endedOf(now) >= 2 * endedOf(then);
+}
+
+function endedOf({ installed, failed, stuck, canceled }: StageFigures): number {
+  return installed + failed + stuck + canceled;
 }

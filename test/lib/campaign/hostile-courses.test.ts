@@ -216,3 +216,21 @@ test('what became of devices that were on their way is counted before it ends, a
   expect(finished.runner.state.endReason).toBe('12 devices: 12 installed');
   expect(finished.events('counted')).toMatchObject([{ stages: [{ stage: 0, figures: { installed: 6 } }] }]);
 });
+
+test('no stage passes on what a probe said before its devices had the update', async () => {
+  const often = { timeoutSeconds: 1, everySeconds: 86_400 };
+  const probe = { type: 'probe', url: 'http://127.0.0.1:1/', otherwise: 'pause', ...often } as const;
+  let installed = 0;
+  const campaign = await drivenCampaign(campaignPlan({ sizes: [4, 4], stage: { gates: [...STRICT_GATES, probe] } }), {
+    fate: () => ({ outcome: 'installed', afterMs: 600_000 }),
+    tamper: (_, progress) => {
+      installed = progress.counts.installed;
+      return progress;
+    },
+    gauges: {
+      probe: async () => ({ outcome: installed > 0 ? 'bad' : 'good', said: `${installed} have it` }),
+    },
+  });
+  expect(await campaign.drive()).toEqual({ kind: 'rest' });
+  expect(campaign.runner.state).toMatchObject({ stage: 0, pause: { cause: 'gate', reason: 'probe: 4 have it' } });
+});
