@@ -11,6 +11,8 @@ export type Effect = 'prepare' | 'start' | 'continue' | 'stop';
 
 /** Devices of a portion that have all ended say nothing new: it is asked for only so often, milliseconds. */
 const ENDED_EVERY_MS = 60_000;
+/** Where there are many, one of them so often: asked each minute, a thousand would be half a million requests. */
+const ENDED_EACH_MS = 1_000;
 
 /** Does at the server what the journal has announced. All of it may be done again: drivers do it once. */
 export class PortionEffects {
@@ -46,7 +48,8 @@ export class PortionEffects {
   async look(portion: PortionState, now: number, signal: AbortSignal): Promise<PortionSight> {
     const { name, ref, stage } = portion;
     const known = this.#ended.get(name);
-    if (known !== undefined && now - known.at < ENDED_EVERY_MS) return known.sight;
+    const everyMs = Math.max(ENDED_EVERY_MS, this.#ended.size * ENDED_EACH_MS);
+    if (known !== undefined && now - known.at < everyMs) return known.sight;
     const sight = await this.#driver.progress(ref!, { silentForMs: silentForMs(this.#plan, stage), now }, signal);
     const { waiting, running, stuck } = sight.counts;
     const hasEnded = sight.status === 'finished' && waiting + running + stuck === 0;

@@ -234,3 +234,16 @@ test('no stage passes on what a probe said before its devices had the update', a
   expect(await campaign.drive()).toEqual({ kind: 'rest' });
   expect(campaign.runner.state).toMatchObject({ stage: 0, pause: { cause: 'gate', reason: 'probe: 4 have it' } });
 });
+
+test('a stage that is given out for hours asks for what has ended no more often, the longer it takes', async () => {
+  let asked = 0;
+  const plan = campaignPlan({ sizes: [240], stage: { rate: { devicesPerMinute: 1, growth: 1 } } });
+  const campaign = await drivenCampaign(plan, {
+    around: (when, call) => {
+      if (when === 'before' && call === 'progress') asked += 1;
+    },
+  });
+  expect(await campaign.drive(100_000)).toEqual({ kind: 'over' });
+  expect(campaign.driver.portions.length).toBe(240);
+  expect(asked).toBeLessThan(70 * 240);
+});
