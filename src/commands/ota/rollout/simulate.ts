@@ -26,8 +26,7 @@ import { forceFlag } from '../../../lib/ui/flags.js';
 import { rolloutSimulationText } from '../../../lib/ui/rollout-simulation-text.js';
 
 export default class RolloutSimulate extends BaseCommand {
-  static override summary =
-    'See on a fleet that does not exist when a plan stops a bad build, and whom it has reached.';
+  static override summary = 'See on a fleet that does not exist when a plan stops a bad build.';
 
   static override description =
     'A whole campaign by the gates that decide real ones, in seconds instead of days, on as many as ten million devices ' +
