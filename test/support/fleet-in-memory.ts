@@ -184,6 +184,10 @@ export class MemoryDriver implements FleetDriver {
       .map((device) => ({ device, message: `${outcome} it` }));
   }
 
+  pause(ref: string): Promise<void> {
+    return this.#call('pause', ref, () => void this.#portion(ref));
+  }
+
   resume(ref: string): Promise<void> {
     return this.#call('resume', ref, () => void this.#portion(ref));
   }

@@ -43,7 +43,7 @@ export function memoryDriver(server: MemoryServer): FleetDriver {
     findSoftware: async ({ digest }) => server.software?.find((one) => one.digest === digest),
     ...(releases && { releases: async () => releases }),
     ...{ sendSoftware: refuse, prepare: refuse, start: refuse, progress: refuse, outcomes: refuse },
-    ...{ resume: refuse, stop: refuse, forget: refuse, stopAll: refuse },
+    ...{ pause: refuse, resume: refuse, stop: refuse, forget: refuse, stopAll: refuse },
     [Symbol.asyncDispose]: async () => {},
   };
 }

@@ -6,8 +6,9 @@ import { portionThreshold } from '../rollout/error-threshold.js';
 import type { RolloutPlan } from '../rollout/plan.js';
 import { misreportOf, type PortionSight } from '../rollout/sighting.js';
 import { namesIn, silentForMs } from './portion-devices.js';
+import { serverTrouble } from './server-trouble.js';
 
-export type Effect = 'prepare' | 'start' | 'continue' | 'stop';
+export type Effect = 'prepare' | 'start' | 'hold' | 'continue' | 'stop';
 
 /** Devices of a portion that have all ended say nothing new: it is asked for only so often, milliseconds. */
 const ENDED_EVERY_MS = 60_000;
@@ -35,6 +36,9 @@ export class PortionEffects {
       case 'start':
         await this.#driver.start(ref!, signal);
         return { type: 'started', portion: name };
+      case 'hold':
+        await this.#hold(ref!, signal);
+        return { type: 'held', portion: name };
       case 'continue':
         await this.#driver.resume(ref!, signal);
         return { type: 'started', portion: name };
@@ -56,6 +60,16 @@ export class PortionEffects {
     if (hasEnded && misreportOf(portion, sight) === undefined) this.#ended.set(name, { at: now, sight });
     else this.#ended.delete(name);
     return sight;
+  }
+
+  /** What the server has forgotten or does not want to hold is no reason to lose it: the campaign is paused all the same. */
+  async #hold(ref: string, signal: AbortSignal): Promise<void> {
+    try {
+      await this.#driver.pause(ref, signal);
+    } catch (error) {
+      const trouble = signal.aborted ? undefined : serverTrouble(error);
+      if (trouble !== 'forgotten' && trouble !== 'refuses') throw error;
+    }
   }
 
   async #prepare(portion: PortionState, signal: AbortSignal): Promise<string> {

@@ -143,6 +143,7 @@ export class CampaignRunner {
         return again(await this.#writeAndTell(step.events, signal));
       case 'prepare':
       case 'start':
+      case 'hold':
       case 'continue':
       case 'stop':
         return await this.#carryOut(step.kind, step.portion, signal);

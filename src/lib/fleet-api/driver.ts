@@ -53,6 +53,12 @@ export interface FleetDriver extends AsyncDisposable {
     signal?: AbortSignal,
   ): AsyncIterable<readonly OutcomeEntry[]>;
 
+  /**
+   * Holds a portion back as far as the server can: at least no further device is given it. `fleet serve` also holds back
+   * devices that were given it and have not begun; a hawkBit, Mender and AWS IoT do not, and those go on.
+   */
+  pause(ref: string, signal?: AbortSignal): Promise<void>;
+
   /** Lets a portion go on that the server has paused by itself; does nothing to one that is going on. */
   resume(ref: string, signal?: AbortSignal): Promise<void>;
 

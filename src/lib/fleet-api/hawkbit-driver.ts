@@ -8,7 +8,7 @@ import { readRef } from './hawkbit/portion-ref.js';
 import { preparePortion } from './hawkbit/prepare-portion.js';
 import { progressOf } from './hawkbit/progress.js';
 import { findSet, sendSet } from './hawkbit/software.js';
-import { forgetPortion, resumePortion, startPortion } from './hawkbit/start-portion.js';
+import { forgetPortion, pausePortion, resumePortion, startPortion } from './hawkbit/start-portion.js';
 import { stopAllRollouts, stopPortion } from './hawkbit/stop.js';
 
 const CAPABILITIES: DriverCapabilities = {
@@ -48,7 +48,16 @@ export function hawkbitServer(
 
 type Portions = Pick<
   FleetDriver,
-  'prepare' | 'start' | 'progress' | 'outcomes' | 'resume' | 'stop' | 'forget' | 'stopAll' | typeof Symbol.asyncDispose
+  | 'prepare'
+  | 'start'
+  | 'progress'
+  | 'outcomes'
+  | 'pause'
+  | 'resume'
+  | 'stop'
+  | 'forget'
+  | 'stopAll'
+  | typeof Symbol.asyncDispose
 >;
 
 /** What is the same wherever hawkBit's Management API is spoken. */
@@ -58,6 +67,7 @@ export function portionsOf(server: HawkbitServer): Portions {
     start: async (ref, signal) => startPortion(server, readRef(ref), signal),
     progress: async (ref, options, signal) => progressOf(server, readRef(ref), options, signal),
     outcomes: (ref, outcome, options, signal) => outcomesOf(server, readRef(ref), outcome, options, signal),
+    pause: async (ref, signal) => pausePortion(server, readRef(ref), signal),
     resume: async (ref, signal) => resumePortion(server, readRef(ref), signal),
     stop: async (ref, signal) => stopPortion(server, readRef(ref), signal),
     forget: async (ref, signal) => forgetPortion(server, readRef(ref), signal),

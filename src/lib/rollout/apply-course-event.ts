@@ -18,7 +18,7 @@ export function applyCourseEvent(state: CampaignState, event: CourseEvent, time:
       return counted(state, event);
     case 'paused': {
       const { by, cause, reason } = event;
-      return { ...state, phase: 'paused', pause: { by, cause, reason, isOverruled: false } };
+      return { ...state, phase: 'paused', pause: { by, cause, reason, isOverruled: false }, portions: holding(state) };
     }
     case 'resumed':
       return resumed(state, event, time);
@@ -43,6 +43,13 @@ export function applyCourseEvent(state: CampaignState, event: CourseEvent, time:
   }
 }
 
+/** Paused is paused: what devices have not begun yet is held back, too, as far as the server can. */
+function holding({ portions, stage }: CampaignState): PortionState[] {
+  return portions.map((portion) =>
+    portion.stage === stage && portion.status === 'started' ? { ...portion, status: 'holding' } : portion,
+  );
+}
+
 function resumed(state: CampaignState, { by }: EventOf<'resumed'>, time: number): CampaignState {
   const { cause, isOverruled } = state.pause!;
   const portions = state.portions.map((portion): PortionState => {
@@ -50,8 +57,14 @@ function resumed(state: CampaignState, { by }: EventOf<'resumed'>, time: number)
     // It gets as long again to be made ready, and what the server has stopped is told to go on.
     if (portion.status === 'prepared') return { ...portion, changedAt: time };
     if (portion.status === 'lost') return { ...portion, isContinued: true };
-    const goesOn = portion.status === 'started' && cause === 'server';
-    return goesOn ? { ...portion, status: 'continuing', changedAt: time } : portion;
+    const isHeld = portion.status === 'holding' || portion.status === 'held';
+    if (!isHeld) return portion;
+    return {
+      ...portion,
+      status: 'continuing',
+      changedAt: time,
+      isContinued: portion.isContinued || cause === 'server',
+    };
   });
   const next: CampaignState = { ...state, phase: 'running', pause: null, portions };
   if (cause !== 'gate') return next;

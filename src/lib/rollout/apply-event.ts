@@ -13,6 +13,7 @@ export const EVENT_PHASES: Readonly<Record<CampaignEventType, readonly CampaignP
   prepared: ['running', 'aborting', 'rolling-back'],
   starting: ['running', 'rolling-back'],
   started: ['running', 'rolling-back'],
+  held: ['paused'],
   stopping: ['aborting'],
   stopped: ['aborting'],
   lost: ['running', 'aborting', 'rolling-back'],
@@ -59,6 +60,7 @@ function changed(state: CampaignState, event: CampaignEvent, time: number, plan:
     case 'prepared':
     case 'starting':
     case 'started':
+    case 'held':
     case 'stopping':
     case 'stopped':
     case 'lost':

@@ -4,14 +4,17 @@ import { damagedJournal } from './damaged-journal.js';
 import type { RolloutPlan } from './plan.js';
 import { portionsOf, withPortion, withStage } from './state-changes.js';
 
-type PortionEvent = EventOf<'preparing' | 'prepared' | 'starting' | 'started' | 'stopping' | 'stopped' | 'lost'>;
+type PortionEvent = EventOf<
+  'preparing' | 'prepared' | 'starting' | 'started' | 'held' | 'stopping' | 'stopped' | 'lost'
+>;
 
 /** From which status a portion can come. */
 const BEFORE: Partial<Record<CampaignEventType, readonly PortionState['status'][]>> = {
   prepared: ['preparing'],
   starting: ['prepared'],
   started: ['starting', 'continuing'],
-  stopping: ['prepared', 'starting', 'started', 'continuing'],
+  held: ['holding'],
+  stopping: ['prepared', 'starting', 'started', 'holding', 'held', 'continuing'],
   stopped: ['stopping'],
   lost: ['preparing', 'prepared', 'starting', 'started', 'continuing', 'stopping'],
 };
@@ -36,7 +39,7 @@ export function applyPortionEvent(
     status,
     changedAt: time,
     ...(event.type === 'lost' && { lostReason: event.reason }),
-    ...(status === 'started' && { startedAt: portion.startedAt ?? time, isContinued: portion.status === 'continuing' }),
+    ...(status === 'started' && { startedAt: portion.startedAt ?? time }),
   });
   return status === 'started' ? stageStarted(next, portion.stage, time) : next;
 }

@@ -45,6 +45,8 @@ const bodies = [
   z.strictObject({ type: z.literal('prepared'), portion, ref: text(1_024) }),
   z.strictObject({ type: z.literal('starting'), portion }),
   z.strictObject({ type: z.literal('started'), portion }),
+  /** The campaign is paused, and the server holds back what it can: see `FleetDriver.pause`. */
+  z.strictObject({ type: z.literal('held'), portion }),
   z.strictObject({ type: z.literal('stopping'), portion }),
   z.strictObject({ type: z.literal('stopped'), portion }),
   /** The server has forgotten it, or will not have it: nobody knows what becomes of its devices. They count as gone. */

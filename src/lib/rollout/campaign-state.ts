@@ -69,8 +69,13 @@ export const portionState = z.strictObject({
   software: z.nullable(softwareRef),
   range: z.nullable(z.tuple([uint, uint])),
   devices: z.nullable(z.array(z.string())),
-  /** `continuing`: started, and the server is to be told to go on with it. */
-  status: z.enum(['preparing', 'prepared', 'starting', 'started', 'continuing', 'stopping', 'stopped', 'lost']),
+  /**
+   * `holding`: started, and the server is to be told to hold it back, as the campaign is paused; `held`: it was told;
+   * `continuing`: it is to be told to go on with it.
+   */
+  status: z.enum([
+    ...['preparing', 'prepared', 'starting', 'started', 'holding', 'held', 'continuing', 'stopping', 'stopped', 'lost'],
+  ] as const),
   ref: z.nullable(z.string()),
   /** When its status last changed, or a person said to try again. */
   changedAt: uint,

@@ -27,8 +27,10 @@ export function nextStep(plan: RolloutPlan, state: CampaignState, context: StepC
   }
 }
 
-/** Whoever has to decide how it goes on is told who failed. */
+/** First no further device begins; then whoever has to decide how it goes on is told who failed. */
 function pausedStep(state: CampaignState): Step {
+  const portion = state.portions.find(({ status }) => status === 'holding');
+  if (portion !== undefined) return { kind: 'hold', portion };
   const { figures, failuresNamed } = state.stages[state.stage]!;
   const isUnnamed = figures !== null && badDevices(figures) > 0 && !failuresNamed;
   return state.pause!.cause === 'gate' && isUnnamed ? { kind: 'name-failures', stage: state.stage } : { kind: 'rest' };

@@ -113,8 +113,9 @@ function misreport(portions: readonly PortionState[], seen: Sighting, context: S
 function stoppedAtServer(portions: readonly PortionState[], seen: Sighting): string | undefined {
   for (const { name, isContinued } of askable(portions)) {
     const { status, counts } = seen.portions.get(name)!;
-    // What has been given to all its devices is not stopped by being paused.
-    if (status === 'paused' && counts.waiting > 0) return `the server has paused ${name}: ${figuresText(counts)}`;
+    // What all its devices have ended is not stopped by being paused.
+    if (status === 'paused' && counts.waiting + counts.running > 0)
+      return `the server has paused ${name}: ${figuresText(counts)}`;
     if (status === 'stopped' && !isContinued) return `${name} was stopped at the server: ${figuresText(counts)}`;
   }
   return undefined;

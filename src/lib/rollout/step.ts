@@ -7,8 +7,8 @@ import type { Sighting } from './sighting.js';
 export type Step =
   /** Write down what was decided, or what is about to be done; nothing is done at the server yet. */
   | { readonly kind: 'write'; readonly events: readonly CampaignEvent[]; readonly seen?: StageSeen }
-  /** Do what the journal announces, then confirm it there: `prepared`, `started` or `stopped`. */
-  | { readonly kind: 'prepare' | 'start' | 'continue' | 'stop'; readonly portion: PortionState }
+  /** Do what the journal announces, then confirm it there: `prepared`, `started`, `held` or `stopped`. */
+  | { readonly kind: 'prepare' | 'start' | 'hold' | 'continue' | 'stop'; readonly portion: PortionState }
   /** Ask how these portions go, and with `measures` what the gates of the stage measure; then decide with it. */
   | {
       readonly kind: 'observe';

@@ -78,6 +78,25 @@ test('after a resume the same figures do not pause it again, one more failure do
   expect(campaign.events('paused').length).toBe(2);
 });
 
+test('while a campaign is paused the server holds back what it was given, and goes on with it afterwards', async () => {
+  const told: string[] = [];
+  const campaign = await drivenCampaign(campaignPlan({ sizes: [2, 3] }), {
+    fate: () => ({ outcome: 'installed', afterMs: 20_000 }),
+    around: (when, call, name) => {
+      if (when === 'before' && (call === 'pause' || call === 'resume')) told.push(`${call} ${name}`);
+    },
+  });
+  await campaign.drive(5);
+  await campaign.runner.request({ verb: 'pause' }, 'ada', NEVER);
+  expect(await campaign.drive()).toEqual({ kind: 'rest' });
+  expect(told).toEqual(['pause spring.s1.0']);
+  expect(campaign.runner.state.portions).toMatchObject([{ status: 'held' }]);
+  await campaign.runner.request({ verb: 'resume' }, 'ada', NEVER);
+  expect(await campaign.drive()).toEqual({ kind: 'over' });
+  expect(told).toEqual(['pause spring.s1.0', 'resume spring.s1.0']);
+  expect(campaign.runner.state).toMatchObject({ phase: 'finished' });
+});
+
 test('whoever stops everything takes nobody back, also where an abort was to do that; asked again it changes nothing', async () => {
   const campaign = await drivenCampaign(campaignPlan({ sizes: [2, 3], onAbort: 'rollback' }), {
     fate: () => ({ outcome: 'installed', afterMs: 3_600_000 }),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bearer } from '../../../src/lib/fleet-api/credential.js';
 import type { FleetDriver } from '../../../src/lib/fleet-api/driver.js';
 import { type FleetClient, openFleetClient } from '../../../src/lib/fleet-api/fleet-client.js';
+import { openDeviceLookup } from '../../../src/lib/server/access/device-lookup.js';
 import { startTestServer, type TestServer } from '../server/server-fixture.js';
 import { brokenClient, type DrivenFleet, drivenFleet, some } from './driven-fleet.js';
 
@@ -102,6 +103,30 @@ export function driverContract(name: string, { open, between }: DriverUnderTest)
       expect(await fleet.progress(driver, ref)).toMatchObject({ status: 'running' });
       await fleet.report('success', fleet.devices.slice(2));
       expect(some(await fleet.progress(driver, ref))).toEqual({ status: 'finished', installed: 8, failed: 2 });
+    });
+
+    test('holds back devices that have not begun, and lets them go on without holding the wait against them', async () => {
+      const fleet = await drivenFleet(server, 3);
+      const ref = await fleet.started(driver, fleet.portion());
+      const lookup = openDeviceLookup(server.running.context.database);
+      const offered = async (number: number) =>
+        (await lookup.find('DEFAULT', fleet.device(number)))?.device?.openAction !== undefined;
+      await fleet.report('proceeding', [fleet.device(1)]);
+      for (let again = 0; again < 2; again++) await driver.pause(ref);
+      expect(some(await fleet.progress(driver, ref))).toEqual({ status: 'paused', running: 3 });
+      expect([await offered(1), await offered(2), await offered(3)]).toEqual([true, false, false]);
+      await fleet.report('success', [fleet.device(1)]);
+      server.advance(7_200_000);
+      await driver.resume(ref);
+      expect([await offered(2), await offered(3)]).toEqual([true, true]);
+      expect(some(await fleet.progress(driver, ref, 3_600_000))).toEqual({
+        status: 'running',
+        running: 2,
+        installed: 1,
+      });
+      await fleet.report('success', fleet.devices.slice(1));
+      await driver.pause(ref);
+      expect(some(await fleet.progress(driver, ref))).toEqual({ status: 'finished', installed: 3 });
     });
 
     test('stops: devices are asked to let go, and nobody else gets it', async () => {

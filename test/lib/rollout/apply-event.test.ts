@@ -33,7 +33,7 @@ const preparingBack: CampaignEvent = {
   devices: some,
 };
 const prepared = (portion: string): CampaignEvent => ({ type: 'prepared', portion, ref: '7' });
-const of = (type: 'starting' | 'started' | 'stopping' | 'stopped', portion: string): CampaignEvent => ({
+const of = (type: 'starting' | 'started' | 'held' | 'stopping' | 'stopped', portion: string): CampaignEvent => ({
   type,
   portion,
 });
@@ -131,6 +131,7 @@ const right: Record<CampaignEventType, Partial<Record<CampaignPhase, readonly [C
     ],
     'rolling-back': [back.slice(0, 3), of('started', 'spring.back0')],
   },
+  held: { paused: [[], of('held', 'spring.s1.0')] },
   stopping: { aborting: [[], of('stopping', 'spring.s1.0')] },
   stopped: { aborting: [[of('stopping', 'spring.s1.0')], of('stopped', 'spring.s1.0')] },
   lost: {
@@ -183,6 +184,7 @@ const any: Record<CampaignEventType, CampaignEvent> = {
   prepared: prepared('spring.s1.0'),
   starting: of('starting', 'spring.s1.0'),
   started: of('started', 'spring.s1.0'),
+  held: of('held', 'spring.s1.0'),
   stopping: of('stopping', 'spring.s1.0'),
   stopped: of('stopped', 'spring.s1.0'),
   lost: { type: 'lost', portion: 'spring.s1.0', reason: '' },

@@ -54,6 +54,20 @@ async function assignInWindow({ client }: HawkbitServer, ref: PortionRef, signal
   await markTag(client, { id: ref.tag, name: ref.name }, 'started', signal);
 }
 
+/** Gives it to no further device for now. Devices of a window portion have all been given it. */
+export async function pausePortion(server: HawkbitServer, ref: PortionRef, signal?: AbortSignal): Promise<void> {
+  const { client } = server;
+  if (!isRollout(ref)) return;
+  const { status } = await readRollout(client, ref.rollout.id, signal);
+  if (status !== 'running') return;
+  try {
+    await doToRollout(client, ref.rollout.id, 'pause', signal);
+  } catch (error) {
+    // It has ended meanwhile, or was paused by somebody else.
+    if ((await readRollout(client, ref.rollout.id, signal)).status === 'running') throw error;
+  }
+}
+
 /** Lets a portion go on that the server has paused. */
 export async function resumePortion(server: HawkbitServer, ref: PortionRef, signal?: AbortSignal): Promise<void> {
   const { client } = server;

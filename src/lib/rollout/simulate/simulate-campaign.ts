@@ -103,6 +103,9 @@ class SimulatedCampaign {
       case 'continue':
         this.#write({ type: 'started', portion: step.portion.name });
         return undefined;
+      case 'hold':
+        this.#write({ type: 'held', portion: step.portion.name });
+        return undefined;
       case 'stop':
         this.#write({ type: 'stopped', portion: step.portion.name });
         return undefined;

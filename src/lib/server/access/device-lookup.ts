@@ -41,7 +41,8 @@ interface Row {
 
 /** The statement of the hottest path of a server, so it is compiled once. */
 export function openDeviceLookup({ sql: db }: Pick<Database, 'sql'>): DeviceLookup {
-  // An action whose set was invalidated or withdrawn is not offered any more, only its end.
+  // An action whose set was invalidated or withdrawn is not offered any more, only its end. One of a rollout that is paused is
+  // not offered as long as the device has not begun with it.
   const statement = sql<Row>`
     select t.id as tenant_id, d.id as device_id, d.token_hash, d.wants_attributes, d.is_auto_confirmed,
       a.id as action_id, a.status as action_status,
@@ -52,7 +53,9 @@ export function openDeviceLookup({ sql: db }: Pick<Database, 'sql'>): DeviceLook
     left join action a on a.id = (
       select o.id from action o join distribution_set s on s.id = o.set_id
       where o.device_id = d.id and o.is_active = 1 and (o.status = 'canceling' or (s.invalidated_at is null
-        and not exists (select 1 from release r where r.set_id = o.set_id and r.yanked_at is not null)))
+        and not exists (select 1 from release r where r.set_id = o.set_id and r.yanked_at is not null)
+        and (o.device_reported_at is not null or o.rollout_id is null
+          or not exists (select 1 from rollout p where p.id = o.rollout_id and p.status = 'paused'))))
       order by case when o.status = 'canceling' then 0 else 1 end, coalesce(o.weight, 1000) desc, o.id limit 1)
     where t.name = ${''}`.compile(db);
   return {

@@ -36,7 +36,19 @@ export async function changeRollout(
     })
     .where('id', '=', rollout.id)
     .execute();
+  if (verb === 'resume') await countSilenceFromNow(tx, rollout.id, which.now);
   return [rolloutEvent(rollout, { status, now: which.now })];
+}
+
+/** Devices that were held back while it was paused have not been silent. */
+async function countSilenceFromNow(tx: Transaction<Schema>, rolloutId: number, now: number): Promise<void> {
+  await tx
+    .updateTable('action')
+    .set({ updated_at: now })
+    .where('rollout_id', '=', rolloutId)
+    .where('is_active', '=', 1)
+    .where('device_reported_at', 'is', null)
+    .execute();
 }
 
 /**

@@ -203,6 +203,7 @@ describe('as JUnit XML', () => {
     const judged = entries.map(({ event }) => event).find((event) => event.type === 'judged')!;
     add({ type: 'approved', stage: 0, by: 'bob', remark: 'three meters in a flood' });
     add({ type: 'resumed', by: 'bob' });
+    add({ type: 'started', portion: 'meter-2.0.0.s1.0' });
     add({ type: 'passed', stage: 0, figures: judged.figures });
     const { children } = parseXml(reportJunit(await campaignReport(plan, pagesOf(more))));
     expect(outcomes(children[1]!)[0]).toBe('system-out');
