@@ -5,7 +5,7 @@ import type { OperatorPrincipal } from '../access/principal.js';
 import { audit } from '../audit/audit.js';
 import type { ServerContext } from '../context.js';
 import { conflict, ServerFailure } from '../http/server-failure.js';
-import { findCampaign } from './campaign-row.js';
+import { findCampaign, lockCampaign } from './campaign-row.js';
 import { holderColumns } from './holder.js';
 import { lastSeq } from './table-journal.js';
 
@@ -52,6 +52,9 @@ export function writeRequest(
 ): Promise<number> {
   const { tenant } = principal;
   return database.transaction(async (tx) => {
+    const { id: campaignId } = await findCampaign(tx, tenant.id, name);
+    // Whoever asks at the same time is counted, too.
+    await lockCampaign(tx, campaignId);
     const row = await findCampaign(tx, tenant.id, name);
     const phases = ALLOWED[request.verb];
     if (!phases.includes(row.phase as CampaignPhase)) {

@@ -1,6 +1,8 @@
+import type { Transaction } from 'kysely';
 import type { CampaignPhase } from '../../rollout/campaign-state.js';
 import type { CampaignView } from '../../rollout/campaign-view.js';
 import type { Queryable } from '../database/database.js';
+import type { Schema } from '../database/schema.js';
 import { notFound } from '../http/server-failure.js';
 
 /** All columns but the plan, which is large. */
@@ -20,6 +22,13 @@ export async function findCampaign(db: Queryable, tenantId: number, name: string
   const row = await campaignRows(db).where('tenant_id', '=', tenantId).where('name', '=', name).executeTakeFirst();
   if (row === undefined) throw notFound('such campaign');
   return row;
+}
+
+/** Those of other processes who change the campaign wait until this transaction has ended. SQLite has one writer anyway. */
+export async function lockCampaign(tx: Transaction<Schema>, campaignId: number): Promise<void> {
+  const campaign = tx.selectFrom('campaign').select('id').where('id', '=', campaignId);
+  const isShared = tx.getExecutor().adapter.supportsMultipleConnections;
+  await (isShared ? campaign.forUpdate() : campaign).executeTakeFirstOrThrow();
 }
 
 /** In which nothing happens until somebody asks for it. */

@@ -7,6 +7,7 @@ import { chunksOf } from '../database/chunks.js';
 import type { Queryable } from '../database/database.js';
 import type { Schema } from '../database/schema.js';
 import { campaignEvent } from './campaign-events.js';
+import { lockCampaign } from './campaign-row.js';
 
 /** Entries of a page. */
 const PAGE = 200;
@@ -126,10 +127,7 @@ export async function insertEntries(
 ): Promise<void> {
   const [first] = entries;
   if (first === undefined) return;
-  // Writers of other processes wait here. SQLite has one writer anyway.
-  const owner = tx.selectFrom('campaign').select('id').where('id', '=', campaignId);
-  const isShared = tx.getExecutor().adapter.supportsMultipleConnections;
-  await (isShared ? owner.forUpdate() : owner).executeTakeFirstOrThrow();
+  await lockCampaign(tx, campaignId);
   const last = await tx
     .selectFrom('campaign_entry')
     .select(['seq', 'hash'])
