@@ -1,4 +1,5 @@
 import { OtaError } from '../core/errors.js';
+import { clipText } from '../core/text.js';
 import type { FleetDevice, FleetDriver } from '../fleet-api/driver.js';
 import type { AuthenticPackage } from '../package/authenticate.js';
 import { requirePolicy } from '../package/verify.js';
@@ -133,7 +134,7 @@ function defaultName(product: string, version: string): string {
 
 function busyWith({ assigned }: FleetDevice, digest: string): string | undefined {
   if (assigned?.digest === digest) return 'are on their way to it already';
-  return `are on their way to ${assigned!.name} ${assigned!.version}`.slice(0, 512);
+  return clipText(`are on their way to ${assigned!.name} ${assigned!.version}`, 512);
 }
 
 function requireCandidates(candidates: readonly Candidate[], devices: number, left: LeftOutList): void {

@@ -1,3 +1,4 @@
+import { clipText } from '../core/text.js';
 import type { FleetDriver } from '../fleet-api/driver.js';
 import type { JournalEntry } from '../rollout/campaign-event.js';
 import type { CampaignState, PortionState } from '../rollout/campaign-state.js';
@@ -86,7 +87,7 @@ export class GaugeReader {
     const asked =
       gate.type === 'probe' ? this.#gauges.probe?.(gate, signal) : this.#gauges.command?.(gate, subject, signal);
     const result = (await asked) ?? { outcome: 'failed' as const, said: `a ${gate.type} is not asked here` };
-    return { ...result, said: result.said.slice(0, 1_000).toWellFormed() };
+    return { ...result, said: clipText(result.said, 1_000) };
   }
 
   /** Devices that have the update, from when it was given to the first of them; never what they told before. */

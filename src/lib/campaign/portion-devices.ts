@@ -1,3 +1,4 @@
+import { clipText } from '../core/text.js';
 import type { DeviceOutcome, FleetDriver } from '../fleet-api/driver.js';
 import type { FailedDevice } from '../rollout/campaign-event.js';
 import type { CampaignState, PortionState } from '../rollout/campaign-state.js';
@@ -51,7 +52,7 @@ export async function failuresOf(
   for (const outcome of outcomes) {
     for await (const { device, message } of lastAttempts(question, stage, outcome)) {
       if (devices.length === MAX_NAMED) break;
-      devices.push({ device, outcome, message: message.slice(0, 1_000).toWellFormed() });
+      devices.push({ device, outcome, message: clipText(message, 1_000) });
     }
   }
   return { devices, more: Math.max(0, bad - devices.length) };

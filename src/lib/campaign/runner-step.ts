@@ -1,3 +1,4 @@
+import { clipText } from '../core/text.js';
 import type { FleetDriver } from '../fleet-api/driver.js';
 import type { Pacing } from '../net/pacing.js';
 import type { JournalEntry } from '../rollout/campaign-event.js';
@@ -34,5 +35,5 @@ export function again(entries: readonly JournalEntry[]): RunnerStep {
 
 /** What servers and devices say, as long as a journal keeps it. */
 export function told(text: string): string {
-  return text.slice(0, 2_000).toWellFormed();
+  return clipText(text, 2_000);
 }

@@ -14,3 +14,11 @@ const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Default_Ignorable_Code_Poin
 export function escapeText(text: string): string {
   return text.replace(INVISIBLE, (character) => `\\u{${character.codePointAt(0)!.toString(16)}}`);
 }
+
+/**
+ * The beginning of a text, `maxLength` UTF-16 code units at most. A half of a character, cut or sent by somebody, becomes
+ * U+FFFD: it has no canonical JSON (RFC 8785), and what cannot be written into a journal would stop a campaign.
+ */
+export function clipText(text: string, maxLength: number): string {
+  return text.slice(0, maxLength).toWellFormed();
+}

@@ -1,3 +1,4 @@
+import { clipText } from '../core/text.js';
 import type { CampaignEvent } from './campaign-event.js';
 import type { CampaignState, PortionState, RollbackState } from './campaign-state.js';
 import type { StageFigures } from './observation.js';
@@ -83,5 +84,5 @@ function doubt(portion: PortionState, reason: string, { now, misreportedSince }:
 }
 
 function lose({ name }: PortionState, reason: string): Step {
-  return { kind: 'write', events: [{ type: 'lost', portion: name, reason: reason.slice(0, 2_048) }] };
+  return { kind: 'write', events: [{ type: 'lost', portion: name, reason: clipText(reason, 2_048) }] };
 }

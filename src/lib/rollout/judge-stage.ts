@@ -1,3 +1,4 @@
+import { clipText } from '../core/text.js';
 import type { GateSpec } from './gate-spec.js';
 import { judgeAsked } from './gates/asked-gate.js';
 import { judgeCompleted } from './gates/completed-gate.js';
@@ -76,6 +77,5 @@ function reasonOf(decision: Decision, verdicts: readonly GateVerdict[]): string 
 }
 
 function clipped(reason: string): string {
-  // Half of a character could not be written into a journal.
-  return reason.length > MAX_REASON_LENGTH ? `${reason.slice(0, MAX_REASON_LENGTH - 1).toWellFormed()}…` : reason;
+  return reason.length > MAX_REASON_LENGTH ? `${clipText(reason, MAX_REASON_LENGTH - 1)}…` : reason;
 }

@@ -1,3 +1,4 @@
+import { clipText } from '../core/text.js';
 import { backStep } from './back-step.js';
 import type { CampaignState } from './campaign-state.js';
 import { countStep } from './count-step.js';
@@ -62,6 +63,6 @@ function stoppingStep(plan: RolloutPlan, state: CampaignState, { seen }: StepCon
   ) {
     return { kind: 'name-failures', stage: state.stage };
   }
-  const reason = `${state.abort!.reason}; ${outcomeText(plan, state)}`.slice(0, 2_048);
+  const reason = clipText(`${state.abort!.reason}; ${outcomeText(plan, state)}`, 2_048);
   return { kind: 'write', events: [{ type: 'ended', phase: 'aborted', reason }] };
 }

@@ -1,3 +1,4 @@
+import { clipText } from '../core/text.js';
 import type { CampaignEvent, EventOf } from './campaign-event.js';
 import type { RolloutPlan, SoftwareRef } from './plan.js';
 
@@ -52,7 +53,7 @@ export function returnEvents(plan: RolloutPlan, candidates: ReturnCandidates, by
   const named = candidates.elsewhere.slice(0, MOST_NAMED).join(', ');
   const more = length > MOST_NAMED ? ` and ${(length - MOST_NAMED).toLocaleString('en-US')} more` : '';
   const text = `left alone, as they were given something else since they had the update: ${named}${more}`;
-  return [{ type: 'noted', text: text.slice(0, 2_048).toWellFormed() }, planReturn(plan, candidates, by)];
+  return [{ type: 'noted', text: clipText(text, 2_048) }, planReturn(plan, candidates, by)];
 }
 
 function listIn(lists: Map<string, string[]>, key: string): string[] {

@@ -1,3 +1,4 @@
+import { clipText } from '../core/text.js';
 import type { CampaignEvent, PauseCause } from './campaign-event.js';
 import type { CampaignState, PortionState } from './campaign-state.js';
 import { countStep } from './count-step.js';
@@ -133,7 +134,7 @@ function pause(by: string, cause: PauseCause, reason: string): Step {
 }
 
 function pausing(by: string, cause: PauseCause, reason: string): CampaignEvent {
-  return { type: 'paused', by, cause, reason: reason.slice(0, 2_048) };
+  return { type: 'paused', by, cause, reason: clipText(reason, 2_048) };
 }
 
 /**

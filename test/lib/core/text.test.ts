@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { escapeText } from '../../../src/lib/core/text.js';
+import { canonicalJson } from '../../../src/lib/core/canonical-json.js';
+import { clipText, escapeText } from '../../../src/lib/core/text.js';
 
 describe('escapeText', () => {
   test.each([
@@ -43,3 +44,14 @@ function obeyed(point: number): boolean {
     point === 0xfeff
   );
 }
+
+test('what is clipped has a canonical form, wherever it is cut and whatever it was', () => {
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), fc.nat(40), (text, maxLength) => {
+      const clipped = clipText(`\ud83d${text}`, maxLength);
+      expect(clipped.length).toBeLessThanOrEqual(maxLength);
+      expect(JSON.parse(canonicalJson(clipped).toString())).toBe(clipped);
+    }),
+  );
+  expect(clipText('ab😀', 3)).toBe('ab\ufffd');
+});

@@ -1,3 +1,4 @@
+import { clipText } from '../../core/text.js';
 import type { DriverRelease, DriverSoftware, FleetDevice } from '../../fleet-api/driver.js';
 import type { AuthenticPackage } from '../../package/authenticate.js';
 import { factsTold, type ToldFacts } from '../../package/device-attributes.js';
@@ -106,5 +107,5 @@ function runningOf({ digest, version, sequence }: DriverRelease): NonNullable<De
 /** The name of the file says nothing to who reads a plan of thousands of devices. */
 function withoutName(message: string, name: string): string {
   const text = message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
-  return text.slice(0, 512);
+  return clipText(text, 512);
 }

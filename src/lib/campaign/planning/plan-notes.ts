@@ -1,4 +1,4 @@
-import { escapeText } from '../../core/text.js';
+import { clipText, escapeText } from '../../core/text.js';
 import type { FleetDriver } from '../../fleet-api/driver.js';
 import type { AuthenticPackage } from '../../package/authenticate.js';
 import type { WantedStage } from '../../rollout/assemble-plan.js';
@@ -6,6 +6,9 @@ import type { Candidate } from '../../rollout/place-devices.js';
 import type { RolloutPlan } from '../../rollout/plan.js';
 import type { CohortFacts } from './device-cohorts.js';
 import { COUNTER_RAISED } from './way-back.js';
+
+/** As long as a plan takes. */
+const MAX_NOTE_LENGTH = 1_024;
 
 /** What whoever reads a plan should know before it starts, a sentence each. */
 export function planNotes({
@@ -45,7 +48,7 @@ export function planNotes({
   }
   for (const [reason, number] of [...stuck].filter(([, number]) => number > 0)) {
     const what = onAbort === 'rollback' ? 'a rollback leaves them where they are' : 'they could not be rolled back';
-    notes.push(`${devices(number)} cannot go back: ${reason}; ${what}`.slice(0, 1_024));
+    notes.push(`${devices(number)} cannot go back: ${reason}; ${what}`);
   }
   if (fullFallbacks > 0) {
     notes.push(`a full image goes to ${devices(fullFallbacks)}, because no delta of the package fits what they run`);
@@ -58,7 +61,7 @@ export function planNotes({
       `${escapeText(driver.address)} does not cut packages and tells no attributes of devices: each is counted with the whole file, ` +
         'and whether it takes the package is known when it answers',
     );
-    return notes.map(clipped);
+    return notes.map(clippedNote);
   }
   const silent = count(({ delivery }) => delivery === 'unknown');
   if (silent > 0) {
@@ -66,11 +69,11 @@ export function planNotes({
       `what ${devices(silent)} run is not known: counted with the whole file, and whether they take it is known when they answer`,
     );
   }
-  return notes.map(clipped);
+  return notes.map(clippedNote);
 }
 
-function clipped(note: string): string {
-  return note.slice(0, 1_024);
+function clippedNote(note: string): string {
+  return clipText(note, MAX_NOTE_LENGTH);
 }
 
 function devices(count: number): string {

@@ -1,6 +1,6 @@
 import lessThan from 'semver/functions/lt.js';
 import valid from 'semver/functions/valid.js';
-import { escapeText } from '../../core/text.js';
+import { clipText, escapeText } from '../../core/text.js';
 import type { DriverRelease, DriverSoftware } from '../../fleet-api/driver.js';
 import type { Metadata } from '../../package/metadata.js';
 
@@ -27,7 +27,7 @@ export function cannotReturn(
   },
 ): string | null {
   if (previous === null) return 'the server has nothing that it could give them back';
-  const from = escapeText(previous.version).slice(0, 128);
+  const from = clipText(escapeText(previous.version), 128);
   if (rollback?.allowed !== true) return `the package does not allow going back from ${version}`;
   const { minVersion } = rollback;
   if (minVersion !== undefined && valid(previous.version) !== null && lessThan(previous.version, minVersion)) {
