@@ -3,7 +3,7 @@ import { canonicalJson } from '../../src/lib/core/canonical-json.js';
 import { OtaError } from '../../src/lib/core/errors.js';
 import { memoryAccess } from '../../src/lib/core/file-access.js';
 import type { JsonValue } from '../../src/lib/core/strict-json.js';
-import { encodeBsdf2 } from '../../src/lib/delta/bsdf2-encoder.js';
+import { encodeBsdf2 } from '../../src/lib/delta/bsdiff/bsdf2-encoder.js';
 import { type BootReport, bootDevice, type FirmwareBehaviour } from '../../src/lib/device/boot.js';
 import type { BootControl } from '../../src/lib/device/boot-control.js';
 import { type ConfirmReport, confirmTrial } from '../../src/lib/device/confirm.js';

@@ -1,12 +1,12 @@
 import { throwIfAborted } from '../core/abort.js';
 import { addBytes } from './add-bytes.js';
-import { DecodedStream } from './decoded-stream.js';
+import { requireTargetSize } from './bsdiff/patch-header.js';
+import { TripleReader } from './bsdiff/triples.js';
+import { DecodedStream } from './coders/decoded-stream.js';
 import type { ApplyDeltaOptions } from './formats.js';
 import { inspectPatch } from './inspect-patch.js';
 import { OLD_PAGE_BYTES, OldImage } from './old-image.js';
 import { invalidPatch } from './patch-error.js';
-import { requireTargetSize } from './patch-header.js';
-import { TripleReader } from './triples.js';
 
 const OUTPUT_BYTES = 256 * 1024;
 

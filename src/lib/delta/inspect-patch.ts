@@ -1,6 +1,6 @@
 import type { RandomAccess } from '../core/random-access.js';
+import { HEADER_BYTES, parseHeader } from './bsdiff/patch-header.js';
 import type { DeltaFormat, PatchLayout } from './formats.js';
-import { HEADER_BYTES, parseHeader } from './patch-header.js';
 
 /**
  * Reads what the header of a patch says; its streams are not decoded.

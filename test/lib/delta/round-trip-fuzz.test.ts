@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { encodeBsdf2 } from '../../../src/lib/delta/bsdf2-encoder.js';
+import { encodeBsdf2 } from '../../../src/lib/delta/bsdiff/bsdf2-encoder.js';
 import { outcomeOf } from './forged-patch.js';
 
 /** Images as they are: parts that stay, move, change a little, vanish or are new. */

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
-import { memoryAccess } from '../../../src/lib/core/file-access.js';
-import { applyMemoryBytes } from '../../../src/lib/delta/apply-memory.js';
-import { encodeBsdf2 } from '../../../src/lib/delta/bsdf2-encoder.js';
-import { inspectPatch } from '../../../src/lib/delta/inspect-patch.js';
-import { realFirmware } from '../../support/firmware.js';
-import { outcomeOf } from './forged-patch.js';
+import { memoryAccess } from '../../../../src/lib/core/file-access.js';
+import { applyMemoryBytes } from '../../../../src/lib/delta/apply-memory.js';
+import { encodeBsdf2 } from '../../../../src/lib/delta/bsdiff/bsdf2-encoder.js';
+import { inspectPatch } from '../../../../src/lib/delta/inspect-patch.js';
+import { realFirmware } from '../../../support/firmware.js';
+import { outcomeOf } from '../forged-patch.js';
 
 const encode = async (old: Uint8Array, target: Uint8Array) =>
   Buffer.concat(await encodeBsdf2(Buffer.from(old), Buffer.from(target), () => undefined));

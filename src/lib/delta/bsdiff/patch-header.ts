@@ -1,5 +1,5 @@
-import type { DeltaFormat, PatchLayout, PatchStream, StreamCompression, StreamName } from './formats.js';
-import { invalidPatch } from './patch-error.js';
+import type { DeltaFormat, PatchLayout, PatchStream, StreamCompression, StreamName } from '../formats.js';
+import { invalidPatch } from '../patch-error.js';
 import { readSigned64, writeSigned64 } from './signed64.js';
 
 /** Size of the header that both formats share, bytes. */

@@ -1,10 +1,10 @@
-import type { RandomAccess } from '../core/random-access.js';
+import type { RandomAccess } from '../../core/random-access.js';
+import type { PatchStream } from '../formats.js';
+import { invalidPatch } from '../patch-error.js';
+import { readExactly } from '../read-exactly.js';
 import { BitReader } from './bzip2-bits.js';
 import { Bzip2Error, decodeBlock } from './bzip2-block.js';
 import { RunExpander } from './bzip2-runs.js';
-import type { PatchStream } from './formats.js';
-import { invalidPatch } from './patch-error.js';
-import { readExactly } from './read-exactly.js';
 
 const BLOCK_MAGIC = [0x314159, 0x265359] as const;
 const END_MAGIC = [0x177245, 0x385090] as const;

@@ -1,6 +1,6 @@
-import type { RandomAccess } from '../core/random-access.js';
-import type { PatchStream } from './formats.js';
-import { readExactly } from './read-exactly.js';
+import type { RandomAccess } from '../../core/random-access.js';
+import type { PatchStream } from '../formats.js';
+import { readExactly } from '../read-exactly.js';
 
 const READ_BYTES = 64 * 1024;
 

@@ -1,4 +1,4 @@
-import { commonLength, MatchFinder } from './match-finder.js';
+import { commonLength, MatchFinder } from '../match/match-finder.js';
 import type { Triple } from './triples.js';
 
 /** A match must be better than going on as before by more than this many bytes; bsdiff has 8, brotli gains from 6. */

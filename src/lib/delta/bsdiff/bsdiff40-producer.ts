@@ -4,11 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { abortError, throwIfAborted } from '../core/abort.js';
-import { entryPoint } from '../core/entry-point.js';
-import { OtaError } from '../core/errors.js';
-import { chunksOf, openFile } from '../core/file-access.js';
-import { escapeText } from '../core/text.js';
+import { abortError, throwIfAborted } from '../../core/abort.js';
+import { entryPoint } from '../../core/entry-point.js';
+import { OtaError } from '../../core/errors.js';
+import { chunksOf, openFile } from '../../core/file-access.js';
+import { escapeText } from '../../core/text.js';
 import type { ProducerJob } from './bsdf2-producer.js';
 import type { Bsdiff40Message } from './bsdiff40.child.js';
 
@@ -41,7 +41,10 @@ async function runChild(
   targetName: string,
   { signal, onProgress }: Pick<ProducerJob, 'signal' | 'onProgress'>,
 ): Promise<void> {
-  const child = fork(fileURLToPath(entryPoint('delta/bsdiff40.child')), paths, { execArgv: [], stdio: 'ignore' });
+  const child = fork(fileURLToPath(entryPoint('delta/bsdiff/bsdiff40.child')), paths, {
+    execArgv: [],
+    stdio: 'ignore',
+  });
   const ended = Promise.withResolvers<string>();
   const onAbort = () => child.kill('SIGKILL'); // it holds nothing that would need to be tidied up
   signal?.addEventListener('abort', onAbort, { once: true });

@@ -1,10 +1,10 @@
 import { pipeline } from 'node:stream';
 import { createBrotliDecompress } from 'node:zlib';
-import { OtaError } from '../core/errors.js';
-import type { RandomAccess } from '../core/random-access.js';
-import type { PatchStream } from './formats.js';
+import { OtaError } from '../../core/errors.js';
+import type { RandomAccess } from '../../core/random-access.js';
+import type { PatchStream } from '../formats.js';
+import { invalidPatch } from '../patch-error.js';
 import { patchBytes } from './patch-bytes.js';
-import { invalidPatch } from './patch-error.js';
 
 const DECODER_OPTIONS = {
   chunkSize: 64 * 1024,

@@ -3,11 +3,11 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { writeRealFirmware } from '../../support/firmware.js';
-import { type TestFolder, testFolder } from '../../support/folder.js';
+import { writeRealFirmware } from '../../../support/firmware.js';
+import { type TestFolder, testFolder } from '../../../support/folder.js';
 
 const run = promisify(execFile);
-const root = join(import.meta.dirname, '../../..');
+const root = join(import.meta.dirname, '../../../..');
 
 /** The built product in a folder of its own, beside a library that calls itself bsdiff-node, or none. */
 async function installation(library?: string): Promise<TestFolder> {

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import Bzip2 from '@foxglove/wasm-bz2';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { memoryAccess } from '../../../src/lib/core/file-access.js';
-import { bzip2Stream } from '../../../src/lib/delta/bzip2-stream.js';
+import { memoryAccess } from '../../../../src/lib/core/file-access.js';
+import { bzip2Stream } from '../../../../src/lib/delta/coders/bzip2-stream.js';
 
-const folder = join(import.meta.dirname, '../../fixtures/patches/bzip2');
+const folder = join(import.meta.dirname, '../../../fixtures/patches/bzip2');
 const fixtures = readdirSync(folder);
 const fixture = (name: string) => readFileSync(join(folder, name));
 const LARGEST_BYTES = 46_000_000;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { suffixArray } from '../../../src/lib/delta/suffix-array.js';
+import { suffixArray } from '../../../../src/lib/delta/match/suffix-array.js';
 
 function sortedNaively(text: Uint8Array): number[] {
   const suffixes = Array.from(text.keys());

@@ -1,5 +1,5 @@
-import type { DecodedStream } from './decoded-stream.js';
-import { endlessPatch, invalidPatch } from './patch-error.js';
+import type { DecodedStream } from '../coders/decoded-stream.js';
+import { endlessPatch, invalidPatch } from '../patch-error.js';
 import { readSigned64 } from './signed64.js';
 
 /** One instruction of bsdiff. */

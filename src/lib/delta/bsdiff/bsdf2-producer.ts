@@ -1,10 +1,10 @@
 import { Worker } from 'node:worker_threads';
-import { abortError, throwIfAborted } from '../core/abort.js';
-import { entryPoint } from '../core/entry-point.js';
-import { OtaError } from '../core/errors.js';
-import type { RandomAccess } from '../core/random-access.js';
+import { abortError, throwIfAborted } from '../../core/abort.js';
+import { entryPoint } from '../../core/entry-point.js';
+import { OtaError } from '../../core/errors.js';
+import type { RandomAccess } from '../../core/random-access.js';
+import { readExactly } from '../read-exactly.js';
 import type { Bsdf2WorkerData, Bsdf2WorkerMessage } from './bsdf2.worker.js';
-import { readExactly } from './read-exactly.js';
 
 /** What a producer gets to work with. */
 export interface ProducerJob {
@@ -27,7 +27,7 @@ export async function produceBsdf2({ base, target, signal, onProgress }: Produce
   try {
     const workerData: Bsdf2WorkerData = { old: await wholeImage(base), target: await wholeImage(target) };
     const transferList = [workerData.old, workerData.target];
-    return await patchFrom(new Worker(entryPoint('delta/bsdf2.worker'), { workerData, transferList }), {
+    return await patchFrom(new Worker(entryPoint('delta/bsdiff/bsdf2.worker'), { workerData, transferList }), {
       signal,
       onProgress,
     });

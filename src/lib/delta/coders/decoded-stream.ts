@@ -1,9 +1,9 @@
-import type { RandomAccess } from '../core/random-access.js';
+import type { RandomAccess } from '../../core/random-access.js';
+import type { PatchStream, StreamCompression } from '../formats.js';
+import { invalidPatch } from '../patch-error.js';
 import { brotliStream } from './brotli-stream.js';
 import { bzip2Stream } from './bzip2-stream.js';
-import type { PatchStream, StreamCompression } from './formats.js';
 import { patchBytes } from './patch-bytes.js';
-import { invalidPatch } from './patch-error.js';
 
 type Decoder = (patch: RandomAccess, stream: PatchStream) => AsyncGenerator<Uint8Array, void, undefined>;
 
