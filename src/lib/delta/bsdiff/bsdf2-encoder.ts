@@ -1,7 +1,9 @@
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { constants, createBrotliCompress } from 'node:zlib';
-import { diffTriples } from './diff-triples.js';
+import { imageInMemory } from '../image/image-bytes.js';
+import { findCovers } from '../match/find-covers.js';
+import { coverTriples } from './cover-triples.js';
 import { bsdf2Header } from './patch-header.js';
 import { writeSigned64 } from './signed64.js';
 import { TRIPLE_BYTES, type Triple } from './triples.js';
@@ -27,7 +29,10 @@ export async function encodeBsdf2(
   target: Buffer,
   onProgress: (doneFraction: number) => void,
 ): Promise<Uint8Array[]> {
-  const triples = diffTriples(old, target, (done) => onProgress(done * MATCHING_SHARE));
+  const covers = findCovers(imageInMemory(old), imageInMemory(target), {
+    onProgress: (done) => onProgress(done * MATCHING_SHARE),
+  });
+  const triples = coverTriples(covers, target.length);
   let packed = 0;
   const total = target.length + triples.length * TRIPLE_BYTES;
   const onPacked = (bytes: number) => {

@@ -1,5 +1,20 @@
-import { commonLength, MatchFinder } from '../match/match-finder.js';
-import type { Triple } from './triples.js';
+import type { ImageBytes } from '../image/image-bytes.js';
+import { wholeImage } from '../image/whole-image.js';
+import { coverList } from './cover-list.js';
+import type { Covers } from './covers.js';
+import { commonLength, MatchFinder } from './match-finder.js';
+
+/** Masks, in a copy of a piece of an image, the fields whose values change when code only moves. */
+export type Normalise = (bytes: Uint8Array, fileAt: number) => void;
+
+export interface FindCoversOptions {
+  /** Where the images are code: what masks references in either; matches are then searched in masked copies. */
+  normalise?: { old: Normalise; target: Normalise };
+  /** What may be used beyond the runtime, bytes. */
+  memoryBytes?: number;
+  /** Called with the share that is done, 0 to 1, never falling. */
+  onProgress?: (doneFraction: number) => void;
+}
 
 /** A match must be better than going on as before by more than this many bytes; bsdiff has 8, brotli gains from 6. */
 const SWITCH_GAIN_BYTES = 6;
@@ -10,19 +25,20 @@ const LONG_MATCH_BYTES = 1024;
 const UNDECIDED_STEPS = 128;
 
 /**
- * Describes the new image by triples over the old one, as bsdiff does.
+ * Finds which parts of the new image come from which of the old one, as bsdiff does.
  *
  * It walks the new image and looks for places where some other part of the old
  * image agrees for clearly longer than the part that lines up now. From such an
  * exact match it extends both ways for as long as at least half of the bytes
  * agree, since code that only moved differs in a few bytes everywhere.
  *
- * @param onProgress called with the share of the new image that is done
- * @returns triples that make the whole new image; none for an empty one
  * @see Colin Percival: Naive differences of executable code (2003)
  */
-export function diffTriples(old: Buffer, target: Buffer, onProgress: (doneFraction: number) => void): Triple[] {
-  const triples: Triple[] = [];
+export function findCovers(oldImage: ImageBytes, targetImage: ImageBytes, options: FindCoversOptions = {}): Covers {
+  const { onProgress = () => undefined } = options;
+  const old = wholeImage(oldImage);
+  const target = wholeImage(targetImage);
+  const list = coverList();
   const finder = new MatchFinder(old, target);
   onProgress(0);
   /** Up to where the new image is covered by triples, and which place of the old one that lines up with. */
@@ -71,16 +87,12 @@ export function diffTriples(old: Buffer, target: Buffer, onProgress: (doneFracti
       forward += kept - overlap;
       backward -= kept;
     }
-    triples.push({
-      add: forward,
-      copy: scan - backward - (covered + forward),
-      seek: scan < target.length ? position - backward - (coveredOld + forward) : 0,
-    });
+    if (forward > 0) list.add(covered, coveredOld, forward);
     covered = scan - backward;
     coveredOld = position - backward;
     onProgress(scan / target.length);
   }
-  return triples;
+  return list.covers();
 }
 
 /** How far the alignment is worth keeping: to where the agreeing bytes exceed the others most. */
