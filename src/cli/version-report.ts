@@ -25,6 +25,6 @@ export function versionText({ name, version, node, platform, formats }: VersionR
   return [
     `${name} ${version}`,
     `Node.js ${node} on ${platform}`,
-    `package format ${formats.package}, delta formats ${formats.delta.join(' and ')}`,
+    `package format ${formats.package}, delta formats ${formats.delta.join(', ')}`,
   ].join('\n');
 }

@@ -1,10 +1,11 @@
 import { sha256Hex } from '../core/sha256.js';
-import { DELTA_FORMATS, type DeltaFormat } from '../delta/formats.js';
 import { payloadFileName } from '../package/metadata.js';
 import type { AttackCase, CaseFile, Expectation } from './attack-case.js';
 import { type Forge, flipBit } from './forge.js';
 import {
   BASE_BYTES,
+  BSDIFF_FORMATS,
+  type BsdiffFormat,
   controlStream,
   type ForgedPatch,
   largeWindowBrotli,
@@ -26,11 +27,11 @@ const INT64_MAX = 2n ** 63n - 1n;
 type PatchAttack = readonly [string, Expectation, string, ForgedPatch];
 
 /**
- * Rows 22 and 25 to 32, and their controls: hostile patches in both formats, correctly hashed and
+ * Rows 22 and 25 to 32, and their controls: hostile patches in the formats of bsdiff, correctly hashed and
  * signed, against a stand-in base image of 4 KiB.
  */
 export function* badPatches(forge: Forge): Generator<AttackCase> {
-  for (const format of DELTA_FORMATS) {
+  for (const format of BSDIFF_FORMATS) {
     for (const [row, attacks] of attacksByRow()) {
       for (const [name, code, change, patch] of attacks) yield patchCase(forge, row, format, name, code, change, patch);
     }
@@ -191,7 +192,7 @@ function otherOutput(): PatchAttack {
 function patchCase(
   forge: Forge,
   row: number,
-  format: DeltaFormat,
+  format: BsdiffFormat,
   name: string,
   code: Expectation,
   change: string,

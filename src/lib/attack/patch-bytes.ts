@@ -1,7 +1,11 @@
 import { createHash } from 'node:crypto';
 import { brotliCompressSync, constants } from 'node:zlib';
-import type { DeltaFormat } from '../delta/formats.js';
 import { frozenBzip2 } from './frozen-bzip2.js';
+
+/** The formats whose streams are bsdiff's triples. */
+export const BSDIFF_FORMATS = ['bsdf2', 'bsdiff40'] as const;
+
+export type BsdiffFormat = (typeof BSDIFF_FORMATS)[number];
 
 /** One instruction of bsdiff; the numbers may be impossible. */
 export interface ForgedTriple {
@@ -54,7 +58,7 @@ export function controlStream(triples: readonly ForgedTriple[]): Buffer {
 }
 
 /** The patch in one of the two formats. Compressed streams are made by brotli, or come frozen for bzip2. */
-export function patchBytes(format: DeltaFormat, patch: ForgedPatch): Buffer {
+export function patchBytes(format: BsdiffFormat, patch: ForgedPatch): Buffer {
   const compress = format === 'bsdf2' ? brotli : frozenBzip2;
   const { control, diff, extra } = patch;
   const honest = { control: compress(control), diff: compress(diff), extra: compress(extra) };

@@ -48,7 +48,7 @@ interface Entry {
 }
 
 const ROOT_NAME = /^root\.([1-9][0-9]{0,8})\.json$/;
-const PAYLOAD_NAME = /^[a-z0-9][a-z0-9-]*-(?:full|[0-9a-f]{8})\.[a-z0-9]+$/;
+const PAYLOAD_NAME = /^[a-z0-9][a-z0-9-]*-(?:full|[0-9a-f]{8})\.[a-z0-9-]+$/;
 
 /**
  * Reads the framing of a package: order, names, headers, padding, end.

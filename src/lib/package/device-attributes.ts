@@ -34,7 +34,14 @@ const listOf = <T extends z.ZodMiniType<unknown, string>>(item: T) =>
     ),
     z.array(item),
   );
-const formats = listOf(z.enum(PAYLOAD_FORMATS));
+/** A later updater also names formats that this release does not know: packages cannot hold those. */
+const formats = z.pipe(
+  z.pipe(
+    listOf(z.string()),
+    z.transform((names) => PAYLOAD_FORMATS.filter((format) => names.includes(format))),
+  ),
+  z.array(z.enum(PAYLOAD_FORMATS)).check(z.minLength(1)),
+);
 const spares = listOf(sha256);
 
 const COMPONENT = /^ota\.([a-z0-9][a-z0-9-]{0,31})\.(sha256|version|slotBytes|spares)$/;

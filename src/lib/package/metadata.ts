@@ -5,6 +5,7 @@ import { canonicalJson } from '../core/canonical-json.js';
 import { OtaError } from '../core/errors.js';
 import { checkSchema } from '../core/schema.js';
 import { parseStrictJson } from '../core/strict-json.js';
+import { DELTA_FORMATS } from '../delta/formats.js';
 import { PRODUCT_NAME } from '../trust/role-name.js';
 import { CONTAINER_LIMITS } from './container.js';
 import { MAX_ENTRY_BYTES } from './ustar.js';
@@ -13,7 +14,7 @@ import { MAX_ENTRY_BYTES } from './ustar.js';
 export const PACKAGE_SPEC = 'ota-fleet/1';
 
 /** `full` is the image itself, the others are patches against a base image. */
-export const PAYLOAD_FORMATS = ['full', 'bsdiff40', 'bsdf2'] as const;
+export const PAYLOAD_FORMATS = ['full', ...DELTA_FORMATS] as const;
 
 /** Sizes of the chunks whose hashes metadata carries, bytes: powers of two. */
 export const MIN_CHUNK_BYTES = 4096;
