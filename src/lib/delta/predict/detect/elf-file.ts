@@ -1,0 +1,131 @@
+import type { Machine } from '../address-space.js';
+import type { ImageFields } from './image-fields.js';
+import { type LoadedFile, type LoadedRange, mergedRanges, UNLOADED_ADDRESS } from './loaded-file.js';
+
+/** More program headers than this are no executable of the field. */
+const MAX_PROGRAM_HEADERS = 64;
+/** More sections than this are not read (a module built with a section for each function has some thousand). */
+const MAX_SECTIONS = 8192;
+const PT_LOAD = 1;
+const ET_REL = 1;
+const SHT_PROGBITS = 1;
+const SHT_SYMTAB = 2;
+const SHT_RELA = 4;
+const SHF_ALLOC = 2;
+
+/** `e_machine` of the System V ABI and its supplements. */
+const ELF_MACHINES: ReadonlyMap<number, Machine> = new Map([
+  [40, 'thumb'],
+  [62, 'x86-64'],
+  [94, 'xtensa'],
+  [183, 'aarch64'],
+  [243, 'riscv'],
+]);
+
+interface Header {
+  readonly at: number;
+  readonly wide: boolean;
+  readonly relocatable: boolean;
+  readonly machine: Machine;
+}
+
+interface Section {
+  readonly type: number;
+  readonly flags: number;
+  readonly fileAt: number;
+  readonly size: number;
+  readonly info: number;
+}
+
+/**
+ * Reads the headers of a little-endian ELF file.
+ *
+ * The loaded segments of an executable are one unit. A relocatable object (`.o`, `.ko`) has a unit
+ * for each section of code or data, at address 0, together with its relocations.
+ *
+ * @param at first byte of the file in the image
+ * @returns undefined when it is none, or one whose headers contradict the image
+ */
+export function elfFile(fields: ImageFields, at: number): LoadedFile | undefined {
+  if (fields.u32(at) !== 0x464c457f || fields.u8(at + 5) !== 1) return undefined;
+  const bits = fields.u8(at + 4);
+  const type = fields.u16(at + 16);
+  if ((bits !== 1 && bits !== 2) || !(type >= 1 && type <= 3)) return undefined;
+  const machine = ELF_MACHINES.get(fields.u16(at + 18)) ?? 'none';
+  const header: Header = { at, wide: bits === 2, relocatable: type === ET_REL, machine };
+  return header.relocatable ? objectFile(fields, header) : executable(fields, header);
+}
+
+function executable(fields: ImageFields, header: Header): LoadedFile | undefined {
+  const { at, wide } = header;
+  const tableAt = at + (wide ? fields.i64(at + 32) : fields.u32(at + 28));
+  const entryBytes = fields.u16(at + (wide ? 54 : 42));
+  const count = fields.u16(at + (wide ? 56 : 44));
+  if (entryBytes !== (wide ? 56 : 32) || !(count >= 1 && count <= MAX_PROGRAM_HEADERS)) return undefined;
+  const ranges: LoadedRange[] = [];
+  let endAt = tableAt + count * entryBytes;
+  for (let entryAt = tableAt; entryAt < tableAt + count * entryBytes; entryAt += entryBytes) {
+    if (fields.u32(entryAt) !== PT_LOAD) continue;
+    const fileAt = at + (wide ? fields.i64(entryAt + 8) : fields.u32(entryAt + 4));
+    const address = wide ? fields.i64(entryAt + 16) : fields.u32(entryAt + 8);
+    const size = wide ? fields.i64(entryAt + 32) : fields.u32(entryAt + 16);
+    if (!isInside(fields, at, fileAt, size) || !Number.isSafeInteger(address + size)) return undefined;
+    if (size > 0) ranges.push({ fileAt, address, size });
+    endAt = Math.max(endAt, fileAt + size);
+  }
+  if (ranges.length === 0 || !(endAt <= fields.image.size)) return undefined;
+  // the per-cpu segment of a kernel lies at address 0, where any small number would look like a pointer
+  const isKernel = ranges.some((range) => range.address < 0);
+  const loaded = mergedRanges(ranges.filter((range) => !isKernel || range.address < 0));
+  const symbols = sections(fields, header).filter((section) => section.type === SHT_SYMTAB && section.fileAt >= endAt);
+  const unloaded = symbols.map(({ fileAt, size }) => ({ fileAt, address: UNLOADED_ADDRESS + (fileAt - at), size }));
+  for (const { fileAt, size } of unloaded) endAt = Math.max(endAt, fileAt + size);
+  return { machine: header.machine, endAt, units: [mergedRanges([...loaded, ...unloaded])] };
+}
+
+function objectFile(fields: ImageFields, header: Header): LoadedFile | undefined {
+  const all = sections(fields, header);
+  const units: LoadedRange[][] = [];
+  let endAt = header.at;
+  for (const [index, section] of all.entries()) {
+    endAt = Math.max(endAt, section.fileAt + section.size);
+    if (section.type !== SHT_PROGBITS || (section.flags & SHF_ALLOC) === 0 || section.size === 0) continue;
+    const relocations = all.find((other) => other.type === SHT_RELA && other.info === index && other.size > 0);
+    units.push([
+      { fileAt: section.fileAt, address: 0, size: section.size },
+      ...(relocations === undefined
+        ? []
+        : [{ fileAt: relocations.fileAt, address: UNLOADED_ADDRESS, size: relocations.size }]),
+    ]);
+  }
+  return units.length === 0 ? undefined : { machine: header.machine, endAt, units };
+}
+
+/** The sections that have bytes in the file; none when the table contradicts the image. */
+function sections(fields: ImageFields, { at, wide }: Header): Section[] {
+  const tableAt = at + (wide ? fields.i64(at + 40) : fields.u32(at + 32));
+  const entryBytes = fields.u16(at + (wide ? 58 : 46));
+  const count = fields.u16(at + (wide ? 60 : 48));
+  if (entryBytes !== (wide ? 64 : 40) || !(count <= MAX_SECTIONS)) return [];
+  if (!isInside(fields, at, tableAt, count * entryBytes)) return [];
+  const found: Section[] = [];
+  for (let entryAt = tableAt; entryAt < tableAt + count * entryBytes; entryAt += entryBytes) {
+    const type = fields.u32(entryAt + 4);
+    const fileAt = at + (wide ? fields.i64(entryAt + 24) : fields.u32(entryAt + 16));
+    const size = wide ? fields.i64(entryAt + 32) : fields.u32(entryAt + 20);
+    const isStored = type !== 0 && type !== 8;
+    if (isStored && !isInside(fields, at, fileAt, size)) return [];
+    found.push({
+      type,
+      flags: fields.u32(entryAt + 8),
+      fileAt: isStored ? fileAt : at,
+      size: isStored ? size : 0,
+      info: fields.u32(entryAt + (wide ? 44 : 28)),
+    });
+  }
+  return found;
+}
+
+function isInside(fields: ImageFields, at: number, fileAt: number, size: number): boolean {
+  return fileAt >= at && size >= 0 && fileAt + size <= fields.image.size;
+}
