@@ -60,7 +60,7 @@ describe.each(['ota', 'fleet'] as const)('%s', (executable) => {
       version,
       node: process.versions.node,
       platform: `${process.platform}-${process.arch}`,
-      formats: { package: 'ota-fleet/1', delta: ['bsdf2', 'bsdiff40'] },
+      formats: { package: 'ota-fleet/1', delta: ['otad', 'otad-repack', 'otad-inplace', 'bsdf2', 'bsdiff40'] },
     });
     expect(status).toBe(0);
   });

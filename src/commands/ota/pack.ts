@@ -3,7 +3,7 @@ import { openComponents } from '../../cli/pack-input.js';
 import { askForMissing } from '../../cli/pack-questions.js';
 import { openSigners, signerFlags } from '../../cli/signing.js';
 import { trialFields, trialFlags } from '../../cli/trial-flags.js';
-import { DELTA_FORMATS } from '../../lib/delta/formats.js';
+import { BSDIFF_FORMATS } from '../../lib/delta/formats.js';
 import { httpPolicyFromEnvironment } from '../../lib/net/http-policy.js';
 import { readContainerRoots } from '../../lib/package/container-roots.js';
 import { readPreviousMetadata } from '../../lib/package/inspect.js';
@@ -53,7 +53,7 @@ export default class Pack extends BaseCommand {
     to: Flags.string({ ...image, char: 't', summary: 'New image. Repeatable, one for each component.' }),
     full: Flags.boolean({ summary: 'Carry the full images too.', default: false, helpGroup: 'IMAGES' }),
     format: Flags.option({
-      options: DELTA_FORMATS,
+      options: BSDIFF_FORMATS,
       default: 'bsdf2' as const,
       summary: 'Format of the deltas.',
       helpGroup: 'IMAGES',

@@ -96,8 +96,6 @@ function fetchFrom(
     installed: new Map(installed),
     noFullFallback: input.noFullFallback,
     formats: device.formats,
-    memoryBytes: device.memoryBytes,
-    freeBytes: device.freeBytes,
   });
   const chosen = selected.filter(
     ({ entry: { component, target } }) =>

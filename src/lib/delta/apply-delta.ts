@@ -1,101 +1,33 @@
-import { throwIfAborted } from '../core/abort.js';
-import { addBytes } from './add-bytes.js';
+import { applyBsdiff } from './bsdiff/apply-bsdiff.js';
 import { requireTargetSize } from './bsdiff/patch-header.js';
-import { TripleReader } from './bsdiff/triples.js';
-import { DecodedStream } from './coders/decoded-stream.js';
 import type { ApplyDeltaOptions } from './formats.js';
 import { inspectPatch } from './inspect-patch.js';
-import { OLD_PAGE_BYTES, OldImage } from './old-image.js';
-import { invalidPatch } from './patch-error.js';
-
-const OUTPUT_BYTES = 256 * 1024;
+import { applyOtad } from './otad/apply-otad.js';
+import { isOtad } from './otad/otad-layout.js';
 
 /**
  * Rebuilds the new image from the old one and a patch, in order.
  *
  * Memory does not depend on the size of either image. The last bytes are
  * yielded only after every stream of the patch was found to end with the
- * image; what is yielded is not yet known to be right, so check its SHA-256
- * before it is used.
+ * image; what is yielded of bsdiff's formats is not yet known to be right, so
+ * check its SHA-256 before it is used. Of otad only verified chunks are.
  *
  * @yields the image in pieces of at most 256 KiB, `targetSize` bytes in all;
  *   a piece is valid until the next one is asked for
  * @throws OtaError PATCH_INVALID: the patch is for another size, a length or
- *   position is impossible, a stream is damaged, too short or too long;
- *   LIMIT_EXCEEDED: more triples than the image can need; INTERRUPTED
+ *   position is impossible, a stream is damaged, too short or too long, a chunk has another hash;
+ *   LIMIT_EXCEEDED: more instructions than the image can need; INTERRUPTED
  */
 export async function* applyDelta(options: ApplyDeltaOptions): AsyncGenerator<Uint8Array, void, undefined> {
   const { format, patch, targetSize } = options;
-  const layout = await inspectPatch(format, patch);
-  requireTargetSize(layout, targetSize, patch.name);
-  const control = new DecodedStream(patch, layout.control);
-  const diff = new DecodedStream(patch, layout.diff);
-  const extra = new DecodedStream(patch, layout.extra);
-  try {
-    yield* rebuild(options, control, diff, extra);
-  } finally {
-    await Promise.all([control.close(), diff.close(), extra.close()]);
+  if (isOtad(format)) {
+    const layout = await inspectPatch(format, patch);
+    requireTargetSize(layout, targetSize, patch.name);
+    yield* applyOtad(layout, options);
+  } else {
+    const layout = await inspectPatch(format, patch);
+    requireTargetSize(layout, targetSize, patch.name);
+    yield* applyBsdiff(layout, options);
   }
-}
-
-async function* rebuild(
-  { patch, base, targetSize, signal }: ApplyDeltaOptions,
-  control: DecodedStream,
-  diff: DecodedStream,
-  extra: DecodedStream,
-): AsyncGenerator<Uint8Array, void, undefined> {
-  const old = new OldImage(base);
-  const triples = new TripleReader(control, targetSize, patch.name);
-  const out = new Uint8Array(Math.min(OUTPUT_BYTES, targetSize));
-  let filled = 0;
-  let oldPosition = 0;
-
-  while (!triples.done) {
-    throwIfAborted(signal);
-    const loading = triples.load();
-    if (loading !== undefined) await loading;
-    const { add, copy, seek } = triples.next();
-    // bsdiff never reads outside the old image; bspatch would take such bytes as zero
-    if (add > 0 && (oldPosition < 0 || oldPosition + add > old.size)) {
-      throw invalidPatch(
-        patch.name,
-        `a control triple adds ${add} bytes at position ${oldPosition} of the old image, which has ${old.size}`,
-      );
-    }
-    for (let left = add; left > 0; ) {
-      if (filled === out.length) {
-        yield out;
-        throwIfAborted(signal);
-        filled = 0;
-      }
-      if (diff.available === 0) await diff.fill();
-      const page = old.heldPage(oldPosition) ?? (await old.loadPage(oldPosition));
-      const pageAt = oldPosition % OLD_PAGE_BYTES;
-      const length = Math.min(left, out.length - filled, diff.available, page.length - pageAt);
-      addBytes(out, filled, diff.chunk, diff.at, page, pageAt, length);
-      filled += length;
-      diff.at += length;
-      oldPosition += length;
-      left -= length;
-    }
-    for (let left = copy; left > 0; ) {
-      if (filled === out.length) {
-        yield out;
-        throwIfAborted(signal);
-        filled = 0;
-      }
-      const length = Math.min(left, out.length - filled);
-      await extra.take(out.subarray(filled, filled + length));
-      filled += length;
-      left -= length;
-    }
-    oldPosition += seek;
-    if (!Number.isSafeInteger(oldPosition)) {
-      throw invalidPatch(patch.name, 'the control triples seek beyond 2^53 bytes from the old image');
-    }
-  }
-  await control.requireEnd();
-  await diff.requireEnd();
-  await extra.requireEnd();
-  if (filled > 0) yield out.subarray(0, filled);
 }

@@ -16,7 +16,7 @@ const PREFIX_BYTES = 4;
  */
 export async function applyMemoryBytes(patch: RandomAccess, layout: PatchLayout, baseSize: number): Promise<number> {
   let bytes = Math.min(OLD_IMAGE_BUFFER_BYTES, baseSize) + Math.min(OUTPUT_BUFFER_BYTES, layout.targetSize);
-  for (const stream of [layout.control, layout.diff, layout.extra]) {
+  for (const stream of layout.streams) {
     const prefix = new Uint8Array(PREFIX_BYTES);
     await patch.read(prefix, stream.offset);
     bytes += STREAM_BUFFER_BYTES + decoderBytes(stream, prefix);

@@ -1,16 +1,24 @@
 import { throwIfAborted } from '../core/abort.js';
 import { openAtomicFile } from '../core/atomic-file.js';
+import { OtaError } from '../core/errors.js';
 import { openFile } from '../core/file-access.js';
 import { applyMemoryBytes } from './apply-memory.js';
-import { type ProducerJob, produceBsdf2 } from './bsdiff/bsdf2-producer.js';
+import { produceBsdf2 } from './bsdiff/bsdf2-producer.js';
 import { produceBsdiff40 } from './bsdiff/bsdiff40-producer.js';
 import { type CreateDeltaOptions, type CreatedDelta, type DeltaFormat, MAX_IMAGE_BYTES } from './formats.js';
 import { inspectPatch } from './inspect-patch.js';
+import { isOtad } from './otad/otad-layout.js';
+import { produceOtad } from './otad/otad-producer.js';
 import { provePatch } from './prove-patch.js';
+import type { ProducerJob } from './worker-patch.js';
 
 type Producer = (job: ProducerJob) => AsyncIterable<Uint8Array> | Promise<Iterable<Uint8Array>>;
 
-const PRODUCERS: Record<DeltaFormat, Producer> = { bsdf2: produceBsdf2, bsdiff40: produceBsdiff40 };
+const PRODUCERS: Partial<Record<DeltaFormat, Producer>> = {
+  otad: produceOtad,
+  bsdf2: produceBsdf2,
+  bsdiff40: produceBsdiff40,
+};
 
 /** Share of the time that making the patch takes; proving it takes the rest. */
 const PRODUCING_SHARE = 0.98;
@@ -26,13 +34,15 @@ const PRODUCING_SHARE = 0.98;
  *   `bsdiff40`; INTERRUPTED, TERMINATED
  */
 export async function createDelta(options: CreateDeltaOptions): Promise<CreatedDelta> {
-  const { format, outPath, signal, onProgress = () => undefined } = options;
-  await using base = await openFile(options.basePath, { maxBytes: MAX_IMAGE_BYTES });
-  await using target = await openFile(options.targetPath, { maxBytes: MAX_IMAGE_BYTES });
+  const { format, basePath, targetPath, outPath, signal, onProgress = () => undefined, ...choices } = options;
+  const produce = PRODUCERS[format];
+  if (produce === undefined) throw new OtaError('USAGE', `Patches of format ${format} cannot be made yet`);
+  await using base = await openFile(basePath, { maxBytes: MAX_IMAGE_BYTES });
+  await using target = await openFile(targetPath, { maxBytes: MAX_IMAGE_BYTES });
   await using out = await openAtomicFile(outPath, { signal });
 
   const onProduced = (done: number) => onProgress(done * PRODUCING_SHARE);
-  for await (const piece of await PRODUCERS[format]({ base, target, signal, onProgress: onProduced })) {
+  for await (const piece of await produce({ base, target, choices, signal, onProgress: onProduced })) {
     await out.write(piece);
   }
 
@@ -44,5 +54,5 @@ export async function createDelta(options: CreateDeltaOptions): Promise<CreatedD
   throwIfAborted(signal);
   const memoryBytes = await applyMemoryBytes(patch, layout, base.size);
   const { size } = await out.commit();
-  return { size, applyMemoryBytes: memoryBytes };
+  return { size, applyMemoryBytes: memoryBytes, storageBytes: isOtad(format) ? 0 : size };
 }

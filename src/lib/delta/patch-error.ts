@@ -14,3 +14,15 @@ export function invalidPatch(patchName: string, fact: string, options?: ErrorOpt
 export function endlessPatch(patchName: string, fact: string): OtaError {
   return new OtaError('LIMIT_EXCEEDED', `${patchName}: ${fact}`, SUGGESTIONS);
 }
+
+/** A chunk of the new image came out wrong. */
+export function damagedChunk(patchName: string, baseName: string, number: number, from: number, to: number): OtaError {
+  return new OtaError(
+    'PATCH_INVALID',
+    `${patchName}: chunk ${number} of the new image (bytes ${from} to ${to}) came out with a wrong hash: ${baseName} is another base than the patch was made for, or the patch is damaged`,
+    [
+      'Compare the SHA-256 of the base with the one that `ota inspect PACKAGE` shows.',
+      'If they agree, download the package again.',
+    ],
+  );
+}

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import type { PatchMessage } from '../worker-patch.js';
 import { encodeBsdf2 } from './bsdf2-encoder.js';
 
 /** What the producer hands over, without copying. */
@@ -6,9 +7,6 @@ export interface Bsdf2WorkerData {
   old: ArrayBuffer;
   target: ArrayBuffer;
 }
-
-/** What comes back: the share done, then the patch. */
-export type Bsdf2WorkerMessage = { doneFraction: number } | { patch: Uint8Array[] };
 
 const PROGRESS_STEP = 0.002;
 
@@ -21,6 +19,6 @@ const encoding = encodeBsdf2(Buffer.from(old), Buffer.from(target), (doneFractio
 });
 void encoding.then((patch) => post({ patch })); // a failure ends the worker and reaches the producer as its error
 
-function post(message: Bsdf2WorkerMessage): void {
+function post(message: PatchMessage): void {
   parentPort?.postMessage(message);
 }

@@ -9,7 +9,7 @@ import { entryPoint } from '../../core/entry-point.js';
 import { OtaError } from '../../core/errors.js';
 import { chunksOf, openFile } from '../../core/file-access.js';
 import { escapeText } from '../../core/text.js';
-import type { ProducerJob } from './bsdf2-producer.js';
+import type { ProducerJob } from '../worker-patch.js';
 import type { Bsdiff40Message } from './bsdiff40.child.js';
 
 /**

@@ -1,4 +1,11 @@
-import type { DeltaFormat, PatchLayout, PatchStream, StreamCompression, StreamName } from '../formats.js';
+import type {
+  BsdiffFormat,
+  BsdiffLayout,
+  PatchLayout,
+  PatchStream,
+  StreamCompression,
+  StreamName,
+} from '../formats.js';
 import { invalidPatch } from '../patch-error.js';
 import { readSigned64, writeSigned64 } from './signed64.js';
 
@@ -29,7 +36,7 @@ const STREAM_NAMES: readonly StreamName[] = ['control', 'diff', 'extra'];
  *   length that is negative, beyond 2^53 − 1 or beyond the patch
  * @see bsdiff 4.3, bspatch.c; AOSP external/bsdiff, patch_reader.cc
  */
-export function parseHeader(format: DeltaFormat, header: Uint8Array, patchSize: number, name: string): PatchLayout {
+export function parseHeader(format: BsdiffFormat, header: Uint8Array, patchSize: number, name: string): BsdiffLayout {
   if (header.length < HEADER_BYTES) {
     throw invalidPatch(name, `the patch is ${patchSize} bytes long, a header alone takes ${HEADER_BYTES}`);
   }
@@ -51,7 +58,7 @@ export function parseHeader(format: DeltaFormat, header: Uint8Array, patchSize: 
     offset += size;
     return { name: stream, compression: compressions[index]!, offset: offset - size, size };
   }) as [PatchStream, PatchStream, PatchStream];
-  return { format, targetSize, control, diff, extra };
+  return { format, targetSize, streams: [control, diff, extra], control, diff, extra };
 }
 
 /** The header of a `bsdf2` patch whose three streams are brotli. */
@@ -64,7 +71,7 @@ export function bsdf2Header(controlSize: number, diffSize: number, targetSize: n
   return header;
 }
 
-function readMagic(format: DeltaFormat, header: Uint8Array, name: string): StreamCompression[] {
+function readMagic(format: BsdiffFormat, header: Uint8Array, name: string): StreamCompression[] {
   const magic = format === 'bsdf2' ? BSDF2_MAGIC : BSDIFF40_MAGIC;
   const got = Buffer.from(header.subarray(0, magic.length));
   if (!got.equals(magic)) {

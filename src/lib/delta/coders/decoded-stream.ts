@@ -7,7 +7,11 @@ import { patchBytes } from './patch-bytes.js';
 
 type Decoder = (patch: RandomAccess, stream: PatchStream) => AsyncGenerator<Uint8Array, void, undefined>;
 
-const DECODERS: Record<StreamCompression, Decoder> = { none: patchBytes, bzip2: bzip2Stream, brotli: brotliStream };
+const DECODERS: Partial<Record<StreamCompression, Decoder>> = {
+  none: patchBytes,
+  bzip2: bzip2Stream,
+  brotli: brotliStream,
+};
 
 /**
  * A cursor over one decoded stream of a patch: one chunk is held, the next is
@@ -25,7 +29,14 @@ export class DecodedStream {
   constructor(patch: RandomAccess, stream: PatchStream) {
     this.#patchName = patch.name;
     this.#streamName = stream.name;
-    this.#chunks = DECODERS[stream.compression](patch, stream);
+    const decoder = DECODERS[stream.compression];
+    if (decoder === undefined) {
+      throw invalidPatch(
+        patch.name,
+        `the ${stream.name} stream is ${stream.compression} data, which is not known here`,
+      );
+    }
+    this.#chunks = decoder(patch, stream);
   }
 
   get available(): number {

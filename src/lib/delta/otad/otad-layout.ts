@@ -1,0 +1,36 @@
+import type { RandomAccess } from '../../core/random-access.js';
+import type { DeltaFormat, PatchLayout, PatchStream } from '../formats.js';
+import { invalidPatch } from '../patch-error.js';
+import { type OtadHeader, readHeader } from './header.js';
+
+export type OtadFormat = Extract<DeltaFormat, `otad${string}`>;
+
+/** What the header of an otad patch says, and where its body lies. */
+export interface OtadLayout extends PatchLayout {
+  format: OtadFormat;
+  header: OtadHeader;
+  body: PatchStream;
+}
+
+export function isOtad(format: DeltaFormat): format is OtadFormat {
+  return format.startsWith('otad');
+}
+
+/**
+ * Reads the header of an otad patch and lays out its body.
+ *
+ * @throws OtaError PATCH_INVALID: see {@link readHeader}; a patch of another of the three names
+ */
+export async function otadLayout(format: OtadFormat, patch: RandomAccess): Promise<OtadLayout> {
+  const header = await readHeader(patch);
+  const named: OtadFormat = header.repacked ? 'otad-repack' : header.reordered ? 'otad-inplace' : 'otad';
+  if (named !== format) throw invalidPatch(patch.name, `it is a patch of format ${named}, expected ${format}`);
+  const body: PatchStream = {
+    name: 'body',
+    compression: header.coder,
+    offset: header.size,
+    size: patch.size - header.size,
+    decodedBytes: header.bodyBytes,
+  };
+  return { format, targetSize: header.targetSize, streams: [body], header, body };
+}
