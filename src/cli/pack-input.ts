@@ -3,9 +3,11 @@ import { OtaError } from '../lib/core/errors.js';
 import { ResourceStack } from '../lib/core/resource-stack.js';
 import { type LocalInput, openLocalInput } from '../lib/net/local-input.js';
 import { byComponent, parseComponentSpec } from '../lib/package/component-spec.js';
+import type { ImageHints } from '../lib/package/create-candidate.js';
 import type { PackageInput } from '../lib/package/open-package.js';
 import type { ComponentInput, ImageInput } from '../lib/package/pack-payloads.js';
 import { MAX_ENTRY_BYTES } from '../lib/package/ustar.js';
+import { parseAddress, parseMachine } from './delta-choices.js';
 
 /** The component that is meant where `pack` is given no name. */
 const DEFAULT_COMPONENT = 'app';
@@ -16,6 +18,8 @@ export interface ComponentFlags {
   to: readonly string[];
   'to-version': readonly string[];
   'slot-size': readonly string[];
+  machine: readonly string[];
+  'base-address': readonly string[];
   full: boolean;
   /** Version of the release: that of every component without one of its own. */
   version: string;
@@ -36,7 +40,15 @@ export async function openComponents(flags: ComponentFlags, input: PackageInput)
   const versions = byComponent(flags['to-version'], DEFAULT_COMPONENT, '--to-version');
   const slots = byComponent(flags['slot-size'], DEFAULT_COMPONENT, '--slot-size');
   const bases = basesByComponent(flags);
-  for (const [option, named] of Object.entries({ '--from': bases, '--to-version': versions, '--slot-size': slots })) {
+  const machines = byComponent(flags.machine, DEFAULT_COMPONENT, '--machine');
+  const addresses = byComponent(flags['base-address'], DEFAULT_COMPONENT, '--base-address');
+  for (const [option, named] of Object.entries({
+    '--from': bases,
+    '--to-version': versions,
+    '--slot-size': slots,
+    '--machine': machines,
+    '--base-address': addresses,
+  })) {
     const stray = [...named.keys()].find((component) => !targets.has(component));
     if (stray === undefined) continue;
     throw new OtaError('USAGE', `${option} names component ${stray}, which has no --to`, [
@@ -58,11 +70,20 @@ export async function openComponents(flags: ComponentFlags, input: PackageInput)
       target: { ...(await local(spec)), version: versions.get(component) ?? flags.version },
       bases: images,
       full: flags.full,
+      hints: imageHints(machines.get(component), addresses.get(component)),
       ...(slot === undefined ? {} : { slotBytes: parseByteSize(slot) }),
     });
   }
   const kept = open.move();
   return { components, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+}
+
+/** @throws OtaError USAGE */
+export function imageHints(machine: string | undefined, address: string | undefined): ImageHints {
+  return {
+    ...(machine !== undefined && { machine: parseMachine(machine) }),
+    ...(address !== undefined && { baseAddress: parseAddress(address) }),
+  };
 }
 
 /** A base as it was typed. */

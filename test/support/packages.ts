@@ -5,7 +5,8 @@ import { memoryAccess } from '../../src/lib/core/file-access.js';
 import type { JsonValue } from '../../src/lib/core/strict-json.js';
 import { packageDigest } from '../../src/lib/package/authenticate.js';
 import type { ContainerPayload, ContainerRoot } from '../../src/lib/package/container.js';
-import type { Metadata, PayloadEntry } from '../../src/lib/package/metadata.js';
+import type { DeltaSettings } from '../../src/lib/package/delta-settings.js';
+import { type Metadata, PAYLOAD_FORMATS, type PayloadEntry } from '../../src/lib/package/metadata.js';
 import { containerBytes } from '../../src/lib/package/write-container.js';
 import {
   createSignature,
@@ -15,6 +16,14 @@ import {
 } from '../../src/lib/trust/dsse.js';
 import { enrolSpki } from '../../src/lib/trust/public-key.js';
 import { keySigner, type Signer } from '../../src/lib/trust/signer.js';
+
+/** Deltas of the format that takes no time to make for small images. */
+export const BSDF2_DELTAS: DeltaSettings = {
+  format: 'bsdf2',
+  deviceFormats: PAYLOAD_FORMATS,
+  repack: false,
+  effort: 'best',
+};
 
 const PKCS8_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 

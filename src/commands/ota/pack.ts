@@ -1,9 +1,11 @@
 import { Flags } from '@oclif/core';
+import { deltaSettings, requireFullAccepted } from '../../cli/delta-choices.js';
+import { BASE_ADDRESS_SUMMARY, deltaFlags, MACHINE_SUMMARY } from '../../cli/delta-flags.js';
 import { openComponents } from '../../cli/pack-input.js';
 import { askForMissing } from '../../cli/pack-questions.js';
 import { openSigners, signerFlags } from '../../cli/signing.js';
 import { trialFields, trialFlags } from '../../cli/trial-flags.js';
-import { BSDIFF_FORMATS } from '../../lib/delta/formats.js';
+import { DELTA_FORMATS } from '../../lib/delta/formats.js';
 import { httpPolicyFromEnvironment } from '../../lib/net/http-policy.js';
 import { readContainerRoots } from '../../lib/package/container-roots.js';
 import { readPreviousMetadata } from '../../lib/package/inspect.js';
@@ -18,6 +20,7 @@ import { packText } from '../../lib/ui/package-text.js';
 import type { Progress } from '../../lib/ui/progress.js';
 
 const image = { helpValue: '[COMPONENT=]IMAGE', multiple: true, multipleNonGreedy: true, helpGroup: 'IMAGES' } as const;
+const deltaHint = { multiple: true, multipleNonGreedy: true, helpGroup: 'DELTAS' } as const;
 const repeatable = { multiple: true, multipleNonGreedy: true } as const;
 
 export default class Pack extends BaseCommand {
@@ -27,11 +30,14 @@ export default class Pack extends BaseCommand {
     'Makes a delta from every --from to the --to of its component (and the full image with --full, or where there ' +
     'is no --from), signs the metadata that holds all hashes, and writes one package. The same inputs give the ' +
     'same bytes. What is missing is asked for on a terminal, never in a pipeline.\n\n' +
+    'A delta has the format that makes it smallest, of those in --device-formats; where the full image is no larger, ' +
+    'that is packed instead. Making one needs memory of several times the old image: with --max-memory a cheaper ' +
+    'matcher is chosen, and what needs more all the same is refused before anything is made.\n\n' +
     'Images are paths, - for stdin, or http(s) addresses; name the component where a release has several ' +
     '(--to modem=modem.bin), the default is "app".\n\n' +
-    'Exits 2 for wrong or missing options, 3 when signing fails, 4 when a field of the metadata file is wrong, 5 when the image ' +
+    'Exits 2 for wrong, missing or contradicting options, 3 when signing fails, 4 when a field of the metadata file is wrong, 5 when the image ' +
     'does not fit the slot or the previous package forbids the release, 6 when the output cannot be written, 8 when ' +
-    'it exists, 9 when a size budget is exceeded.';
+    'it exists, 9 when a size budget is exceeded or memory does not suffice.';
 
   static override examples = [
     {
@@ -46,6 +52,12 @@ export default class Pack extends BaseCommand {
         '<%= config.bin %> <%= command.id %> --metadata release.json --from v2.bin --to v3.bin --max-size 300KB ' +
         '--previous meter-2.0.0.ota --check-reproducible --out meter-3.0.0.ota --json',
     },
+    {
+      description: 'For devices whose updater applies full images and deltas of Android only:',
+      command:
+        '<%= config.bin %> <%= command.id %> --metadata release.json --from v2.bin --to v3.bin ' +
+        '--device-formats full,bsdf2 --out meter-3.0.0.ota',
+    },
   ];
 
   static override flags = {
@@ -53,11 +65,14 @@ export default class Pack extends BaseCommand {
     to: Flags.string({ ...image, char: 't', summary: 'New image. Repeatable, one for each component.' }),
     full: Flags.boolean({ summary: 'Carry the full images too.', default: false, helpGroup: 'IMAGES' }),
     format: Flags.option({
-      options: BSDIFF_FORMATS,
-      default: 'bsdf2' as const,
-      summary: 'Format of the deltas.',
-      helpGroup: 'IMAGES',
+      options: ['auto', ...DELTA_FORMATS] as const,
+      default: 'auto' as const,
+      summary: 'Format of the deltas; auto takes the smallest that the devices apply.',
+      helpGroup: 'DELTAS',
     })(),
+    ...deltaFlags,
+    machine: Flags.string({ ...deltaHint, summary: MACHINE_SUMMARY, helpValue: '[COMPONENT=]NAME' }),
+    'base-address': Flags.string({ ...deltaHint, summary: BASE_ADDRESS_SUMMARY, helpValue: '[COMPONENT=]ADDRESS' }),
     'from-version': Flags.string({
       ...repeatable,
       summary: 'Version of each --from, in the same order.',
@@ -155,6 +170,8 @@ export default class Pack extends BaseCommand {
     const { flags } = await this.parse(Pack);
     const { signal, onArrival } = this;
     const dryRun = flags['dry-run'];
+    const deltas = deltaSettings(flags, (flag) => this.isTyped(flag, flags[flag as keyof typeof flags]));
+    requireFullAccepted(flags, deltas);
     const draft = await releaseDraft(flags.metadata, {
       product: flags.product,
       version: flags.version,
@@ -180,6 +197,8 @@ export default class Pack extends BaseCommand {
         to,
         'to-version': flags['to-version'] ?? [],
         'slot-size': flags['slot-size'] ?? [],
+        machine: flags.machine ?? [],
+        'base-address': flags['base-address'] ?? [],
         full: flags.full,
         version: release.version,
       },
@@ -189,7 +208,7 @@ export default class Pack extends BaseCommand {
     const result = await packPackage({
       release,
       components: inputs.components,
-      format: flags.format,
+      deltas,
       signers,
       roots: await readContainerRoots(flags.root ?? []),
       outPath: out,
@@ -212,6 +231,7 @@ export default class Pack extends BaseCommand {
       previous,
       warnBytes: flags['warn-size'],
       signed,
+      choices: result.choices,
     });
     for (const warning of warnings) this.warnUser(warning);
     const report = packReport(result, dryRun, warnings);

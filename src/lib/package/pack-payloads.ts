@@ -1,13 +1,13 @@
-import { join } from 'node:path';
 import { OtaError } from '../core/errors.js';
 import { type FileAccess, openFile } from '../core/file-access.js';
 import { ResourceStack } from '../core/resource-stack.js';
 import { sha256OfAccess } from '../core/sha256.js';
-import { createDelta } from '../delta/create-delta.js';
-import type { DeltaFormat } from '../delta/formats.js';
 import type { ListedPayload } from './authenticate.js';
 import { chooseChunkBytes } from './chunking.js';
-import { type ImageDigest, type PayloadEntry, payloadFileName } from './metadata.js';
+import type { ImageHints } from './create-candidate.js';
+import type { DeltaSettings } from './delta-settings.js';
+import { type MadeDelta, makeDelta } from './make-delta.js';
+import { type ImageDigest, type PayloadEntry, type PayloadFormat, payloadFileName } from './metadata.js';
 import { hashPayload } from './payload-hash.js';
 import { MAX_ENTRY_BYTES } from './ustar.js';
 
@@ -28,10 +28,11 @@ export interface ComponentInput {
   full: boolean;
   /** What its slot holds on a device, bytes. */
   slotBytes?: number;
+  hints?: ImageHints;
 }
 
 export interface MakePayloadsOptions {
-  format: DeltaFormat;
+  deltas: DeltaSettings;
   /** An empty folder that takes the patches. */
   workDirectory: string;
   signal?: AbortSignal;
@@ -42,6 +43,20 @@ export interface MakePayloadsOptions {
 /** Payloads in the order of metadata; their files stay open until disposal. */
 export interface MadePayloads extends AsyncDisposable {
   payloads: ListedPayload[];
+  /** What was made for each base, in their order. */
+  choices: BaseChoice[];
+}
+
+/** How a device with this base gets the new image. */
+export interface BaseChoice {
+  component: string;
+  base: Omit<ImageDigest, 'version'> & { name: string; version?: string };
+  /** `full` where no delta that devices apply is smaller. */
+  format: PayloadFormat;
+  /** What it downloads, bytes. */
+  size: number;
+  /** All deltas that were made for it, the smallest first. */
+  made: MadeDelta[];
 }
 
 /**
@@ -57,16 +72,21 @@ export async function makePayloads(
 ): Promise<MadePayloads> {
   await using open = new ResourceStack();
   const payloads: ListedPayload[] = [];
-  for (const input of components) payloads.push(...(await makeComponent(input, options, open)));
+  const choices: BaseChoice[] = [];
+  for (const input of components) {
+    const made = await makeComponent(input, options, open);
+    payloads.push(...made.payloads);
+    choices.push(...made.choices);
+  }
   const kept = open.move();
-  return { payloads, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+  return { payloads, choices, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
 }
 
 async function makeComponent(
-  { component, target, bases, full, slotBytes }: ComponentInput,
-  { format, workDirectory, signal, onProgress }: MakePayloadsOptions,
+  { component, target, bases, full, slotBytes, hints }: ComponentInput,
+  { deltas, workDirectory, signal, onProgress }: MakePayloadsOptions,
   open: ResourceStack,
-): Promise<ListedPayload[]> {
+): Promise<Pick<MadePayloads, 'payloads' | 'choices'>> {
   const targetFile = open.use(await openImage(target));
   if (slotBytes !== undefined && targetFile.size > slotBytes) {
     throw new OtaError(
@@ -75,33 +95,31 @@ async function makeComponent(
     );
   }
   const targetDigest: ImageDigest = { version: target.version, ...(await digestOf(targetFile, signal)) };
-  const made: ListedPayload[] = [];
-  const seen = new Map([[targetDigest.sha256, 'the new image']]);
-  for (const base of bases) {
-    const digest = await digestOf(open.use(await openImage(base)), signal);
-    const same = seen.get(digest.sha256);
-    if (same !== undefined) {
-      throw new OtaError('USAGE', `${base.name}: is the same image as ${same}`, [
-        'Give each base once, and none that equals the target.',
-      ]);
-    }
-    seen.set(digest.sha256, base.name);
-    const baseDigest = { ...(base.version === undefined ? {} : { version: base.version }), ...digest };
-    const file = payloadFileName({ component, format, base: baseDigest });
-    const outPath = join(workDirectory, file);
-    const { size, applyMemoryBytes } = await createDelta({
-      format,
-      basePath: base.path,
+  const payloads: ListedPayload[] = [];
+  const choices: BaseChoice[] = [];
+  for (const { image, digest } of await digestBases(bases, targetDigest, open, signal)) {
+    const baseDigest = { ...(image.version === undefined ? {} : { version: image.version }), ...digest };
+    const fileName = (format: PayloadFormat) => payloadFileName({ component, format, base: baseDigest });
+    const { made, chosen } = await makeDelta({
+      ...(hints && { hints }),
+      settings: deltas,
+      basePath: image.path,
       targetPath: target.path,
-      outPath,
+      targetBytes: targetFile.size,
+      workDirectory,
+      fileName,
       signal,
-      onProgress: (fraction) => onProgress?.(file, Math.floor(fraction * targetFile.size), targetFile.size),
+      onProgress: (format, done) => onProgress?.(fileName(format), Math.floor(done * targetFile.size), targetFile.size),
     });
-    const data = open.use(await openFile(outPath));
-    const identity = { component, format, file, base: baseDigest, target: targetDigest };
-    made.push({ data, entry: await describe(identity, data, { applyMemoryBytes, storageBytes: size }, signal) });
+    const base = { name: image.name, ...baseDigest };
+    choices.push({ component, base, format: 'full', size: targetFile.size, made, ...pick(chosen) });
+    if (chosen === undefined) continue;
+    const { format, applyMemoryBytes, storageBytes } = chosen;
+    const data = open.use(await openFile(chosen.path));
+    const identity = { component, format, file: fileName(format), base: baseDigest, target: targetDigest };
+    payloads.push({ data, entry: await describe(identity, data, { applyMemoryBytes, storageBytes }, signal) });
   }
-  if (full || bases.length === 0) {
+  if (full || payloads.length < bases.length || bases.length === 0) {
     const identity = {
       component,
       format: 'full',
@@ -109,9 +127,36 @@ async function makeComponent(
       target: targetDigest,
     } as const;
     const needs = { applyMemoryBytes: chooseChunkBytes(targetFile.size), storageBytes: 0 };
-    made.push({ data: targetFile, entry: await describe(identity, targetFile, needs, signal) });
+    payloads.push({ data: targetFile, entry: await describe(identity, targetFile, needs, signal) });
   }
-  return made;
+  return { payloads, choices };
+}
+
+function pick(chosen: MadeDelta | undefined): Pick<MadeDelta, 'format' | 'size'> | undefined {
+  return chosen && { format: chosen.format, size: chosen.size };
+}
+
+/** All are read before the first delta is made: a wrong one is known after seconds. */
+async function digestBases(
+  bases: readonly ImageInput[],
+  target: ImageDigest,
+  open: ResourceStack,
+  signal: AbortSignal | undefined,
+): Promise<{ image: ImageInput; digest: Omit<ImageDigest, 'version'> }[]> {
+  const seen = new Map([[target.sha256, 'the new image']]);
+  const digested = [];
+  for (const image of bases) {
+    const digest = await digestOf(open.use(await openImage(image)), signal);
+    const same = seen.get(digest.sha256);
+    if (same !== undefined) {
+      throw new OtaError('USAGE', `${image.name}: is the same image as ${same}`, [
+        'Give each base once, and none that equals the target.',
+      ]);
+    }
+    seen.set(digest.sha256, image.name);
+    digested.push({ image, digest });
+  }
+  return digested;
 }
 
 async function openImage({ name, path }: ImageInput): Promise<FileAccess> {

@@ -1,5 +1,6 @@
 import type { ImageDigest, PayloadEntry } from './metadata.js';
 import type { PackedFile, PackResult } from './pack.js';
+import type { BaseChoice } from './pack-payloads.js';
 
 /** What `ota pack --json` prints. */
 export interface PackReport {
@@ -11,14 +12,19 @@ export interface PackReport {
   securityCounter: number;
   keyids: string[];
   files: PackedFile[];
-  payloads: (Pick<PayloadEntry, 'file' | 'component' | 'format' | 'size' | 'base' | 'applyMemoryBytes'> & {
+  payloads: (Pick<
+    PayloadEntry,
+    'file' | 'component' | 'format' | 'size' | 'base' | 'applyMemoryBytes' | 'storageBytes'
+  > & {
     target: ImageDigest;
   })[];
+  /** How a device with each base gets the new image, and which deltas were made for it. */
+  choices: BaseChoice[];
   warnings: string[];
 }
 
 export function packReport(
-  { metadata, digest, keyids, files }: PackResult,
+  { metadata, digest, keyids, choices, files }: PackResult,
   dryRun: boolean,
   warnings: string[],
 ): PackReport {
@@ -32,7 +38,7 @@ export function packReport(
     securityCounter,
     keyids,
     files,
-    payloads: payloads.map(({ file, component, format, size, base, target, applyMemoryBytes }) => ({
+    payloads: payloads.map(({ file, component, format, size, base, target, applyMemoryBytes, storageBytes }) => ({
       file,
       component,
       format,
@@ -40,7 +46,9 @@ export function packReport(
       ...(base === undefined ? {} : { base }),
       target,
       applyMemoryBytes,
+      storageBytes,
     })),
+    choices,
     warnings,
   };
 }

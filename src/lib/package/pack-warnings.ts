@@ -1,6 +1,7 @@
 import { OtaError } from '../core/errors.js';
 import type { Metadata, ReleaseFields } from './metadata.js';
 import type { PackedFile } from './pack.js';
+import type { BaseChoice } from './pack-payloads.js';
 
 /**
  * Holds a release against the one before it.
@@ -40,7 +41,14 @@ export function packWarnings(
     previous,
     warnBytes,
     signed,
-  }: { files: PackedFile[]; previous?: Metadata; warnBytes?: number; signed: boolean },
+    choices = [],
+  }: {
+    files: PackedFile[];
+    previous?: Metadata;
+    warnBytes?: number;
+    signed: boolean;
+    choices?: readonly BaseChoice[];
+  },
 ): string[] {
   const { securityCounter, payloads, sequence } = metadata;
   const raisedFrom = previous?.securityCounter ?? 0;
@@ -58,6 +66,14 @@ export function packWarnings(
   for (const { file, format, size, target } of payloads) {
     if (format !== 'full' && size >= target.size)
       warnings.push(`${file} has ${size} bytes, no less than the ${target.size} of the full image`);
+  }
+  for (const { component, base, format, size, made } of choices) {
+    if (format !== 'full') continue;
+    const [smallest] = made;
+    const delta = smallest === undefined ? 'a delta' : `a delta of ${smallest.size} bytes (${smallest.format})`;
+    warnings.push(
+      `${base.name}: ${delta} is no smaller than the full image of ${component}, ${size} bytes, which is packed instead`,
+    );
   }
   for (const { path, size } of files) {
     if (warnBytes !== undefined && size > warnBytes) warnings.push(`${path} has ${size} bytes, above ${warnBytes}`);

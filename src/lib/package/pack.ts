@@ -5,7 +5,6 @@ import { commitTogether } from '../core/commit-together.js';
 import { OtaError } from '../core/errors.js';
 import { openPrivateDirectory } from '../core/private-directory.js';
 import { ResourceStack } from '../core/resource-stack.js';
-import type { DeltaFormat } from '../delta/formats.js';
 import {
   createSignature,
   encodeSignatureEnvelope,
@@ -17,8 +16,9 @@ import type { Signer } from '../trust/signer.js';
 import { type ListedPayload, packageDigest } from './authenticate.js';
 import { authenticatedPayload } from './authenticated-payload.js';
 import { CONTAINER_LIMITS, type ContainerRoot } from './container.js';
+import type { DeltaSettings } from './delta-settings.js';
 import { checkMetadata, checkRelease, type Metadata, type ReleaseFields } from './metadata.js';
-import { type ComponentInput, type MakePayloadsOptions, makePayloads } from './pack-payloads.js';
+import { type BaseChoice, type ComponentInput, type MakePayloadsOptions, makePayloads } from './pack-payloads.js';
 import { thinCuts } from './split.js';
 import { containerBytes } from './write-container.js';
 
@@ -26,7 +26,7 @@ export interface PackRequest {
   /** What the release says of itself; `payloads` come from `components`. */
   release: ReleaseFields;
   components: readonly ComponentInput[];
-  format: DeltaFormat;
+  deltas: DeltaSettings;
   signers: readonly Signer[];
   /** Trust roots to carry, in order of version. */
   roots: readonly ContainerRoot[];
@@ -57,6 +57,8 @@ export interface PackResult {
   digest: string;
   metadata: Metadata;
   keyids: string[];
+  /** How devices get the new image, by what they run. */
+  choices: BaseChoice[];
   /** The package, then its thin cuts. */
   files: PackedFile[];
 }
@@ -115,6 +117,7 @@ export async function packPackage(request: PackRequest): Promise<PackResult> {
     digest,
     metadata,
     keyids: signatures.map(({ keyid }) => keyid),
+    choices: made.choices,
     files,
   };
 }
@@ -172,6 +175,6 @@ function thinPaths(outPath: string, payloads: readonly ListedPayload[]): { path:
   }));
 }
 
-function payloadOptions({ format, signal, onProgress }: PackRequest, workDirectory: string): MakePayloadsOptions {
-  return { format, workDirectory, signal, onProgress };
+function payloadOptions({ deltas, signal, onProgress }: PackRequest, workDirectory: string): MakePayloadsOptions {
+  return { deltas, workDirectory, signal, onProgress };
 }

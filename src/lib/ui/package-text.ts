@@ -73,13 +73,15 @@ export async function packText(report: PackReport): Promise<string> {
     ]),
     '',
     await gridText(
-      ['payload', 'size', 'of target', 'from', 'to'],
-      payloads.map(({ file, size, base, target }) => [
+      ['payload', 'size', 'of target', 'from', 'to', 'memory', 'storage'],
+      payloads.map(({ file, size, base, target, applyMemoryBytes, storageBytes }) => [
         file,
         formatByteSize(size),
         `${((100 * size) / target.size).toFixed(1)} %`,
         base === undefined ? '' : (base.version ?? base.sha256.slice(0, 8)),
         target.version,
+        formatByteSize(applyMemoryBytes),
+        storageBytes === 0 ? 'none' : formatByteSize(storageBytes),
       ]),
     ),
   ].join('\n');

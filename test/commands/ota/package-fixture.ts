@@ -8,7 +8,7 @@ import { type TestFolder, testFolder } from '../../support/folder.js';
 /** A folder with real firmware (`old.bin`, `new.bin`) and two key pairs, `a` and `b`. */
 export interface PackageFolder extends TestFolder {
   ota(...args: string[]): Promise<CliResult>;
-  /** Packs `old.bin` → `new.bin` into x.ota, signed by `a`. */
+  /** Packs `old.bin` → `new.bin` into x.ota, signed by `a`; the delta is a bsdf2 unless `--format` says otherwise. */
   pack(...args: string[]): Promise<CliResult>;
 }
 
@@ -27,7 +27,7 @@ export async function packageFolder(run: RunOta = runExecutable): Promise<Packag
     await writeFile(folder.file(`${name}.pub`), publicKeyPem(key.publicKey));
   }
   const ota = (...args: string[]) => run(args, folder.path);
-  const release = { product: 'movehub', model: 'M1', version: '3.7.0', sequence: '7', out: 'x.ota' };
+  const release = { product: 'movehub', model: 'M1', version: '3.7.0', sequence: '7', out: 'x.ota', format: 'bsdf2' };
   return {
     ...folder,
     ota,

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { describe, expect, test } from 'vitest';
 import { type PackRequest, packPackage } from '../../../src/lib/package/pack.js';
 import { testFolder } from '../../support/folder.js';
-import { testSigner } from '../../support/packages.js';
+import { BSDF2_DELTAS, testSigner } from '../../support/packages.js';
 
 const request = (path: string, outPath: string): PackRequest => ({
   release: {
@@ -14,7 +14,7 @@ const request = (path: string, outPath: string): PackRequest => ({
     securityCounter: 0,
   },
   components: [{ component: 'app', target: { name: 'app.bin', path, version: '1.0.0' }, bases: [], full: true }],
-  format: 'bsdf2',
+  deltas: BSDF2_DELTAS,
   signers: [testSigner(1)],
   roots: [],
   outPath,

@@ -9,7 +9,7 @@ import type { SimulationRequest } from '../../../src/lib/simulate/request.js';
 import { throwAwayRoot } from '../../../src/lib/simulate/throw-away-root.js';
 import { parseTrustRoot, trustRoot } from '../../../src/lib/trust/root.js';
 import { testFolder } from '../../support/folder.js';
-import { testSigner } from '../../support/packages.js';
+import { BSDF2_DELTAS, testSigner } from '../../support/packages.js';
 
 /** Two images of four small blocks, of which half is the same. */
 export function smallImages(): { old: Uint8Array; new: Uint8Array } {
@@ -59,7 +59,7 @@ export async function simulationRequest(
         full: true,
       },
     ],
-    format: 'bsdf2',
+    deltas: BSDF2_DELTAS,
     signers: [testSigner(1)],
     roots: [],
     outPath,

@@ -15,7 +15,7 @@ import { trustKeys } from '../../../src/lib/trust/trust-policy.js';
 import { DdiServer } from '../../support/ddi-server.js';
 import { testFolder } from '../../support/folder.js';
 import { leapingTime } from '../../support/leaping-time.js';
-import { packageBytes, releaseMetadata, smallPackage, testSigner } from '../../support/packages.js';
+import { BSDF2_DELTAS, packageBytes, releaseMetadata, smallPackage, testSigner } from '../../support/packages.js';
 import { serveAedes } from '../telemetry/brokers.js';
 
 const image = Buffer.alloc(20_000, 'image two ');
@@ -321,7 +321,7 @@ test('a delta is applied to the image that a device runs, the full image elsewhe
         full: true,
       },
     ],
-    { format: 'bsdf2', workDirectory: folder.path },
+    { deltas: BSDF2_DELTAS, workDirectory: folder.path },
   );
   const [delta, full] = made.payloads;
   const metadata = releaseMetadata([delta!.entry, full!.entry]);

@@ -1,8 +1,7 @@
 import type { RandomAccess } from '../../core/random-access.js';
 import type { PatchStream } from '../formats.js';
 import { invalidPatch } from '../patch-error.js';
-import { LzmaDecoder } from './lzma-decoder.js';
-import { LzmaError, type LzmaParameters } from './lzma-model.js';
+import { LzmaDecoder, LzmaError, type LzmaParameters } from './lzma-decoder.js';
 import { patchBytes } from './patch-bytes.js';
 
 /** One byte of properties, one of the dictionary's size. */
@@ -19,7 +18,7 @@ const READ_BYTES = 64 * 1024;
 /** An LZMA stream does not say how much it makes, the container does. */
 export interface LzmaPatchStream extends PatchStream {
   /** Bytes. */
-  decodedBytes: number;
+  decodedSize: number;
 }
 
 /**
@@ -63,7 +62,7 @@ async function* decode(patch: RandomAccess, stream: LzmaPatchStream): AsyncGener
   for await (const chunk of patchBytes(patch, stream)) {
     let input = chunk;
     if (decoder === undefined) {
-      const parameters = parseLzmaPrefix(input, stream.decodedBytes);
+      const parameters = parseLzmaPrefix(input, stream.decodedSize);
       if (parameters === undefined) throw new LzmaError('its properties are unknown');
       decoder = new LzmaDecoder(parameters);
       input = input.subarray(LZMA_PREFIX_BYTES);

@@ -1,5 +1,4 @@
-import { LzmaDecoder } from './lzma-decoder.js';
-import type { LzmaParameters } from './lzma-model.js';
+import { LzmaDecoder, type LzmaParameters } from './lzma-decoder.js';
 
 const READ_BYTES = 64 * 1024;
 

@@ -1,0 +1,67 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { OtaError } from '../core/errors.js';
+import type { CreatedDelta, DeltaFormat } from '../delta/formats.js';
+import { createCandidate, type ImageHints } from './create-candidate.js';
+import { candidateFormats, type DeltaSettings, isWorthMaking } from './delta-settings.js';
+
+export interface MakeDeltaJob {
+  basePath: string;
+  targetPath: string;
+  hints?: ImageHints;
+  settings: DeltaSettings;
+  targetBytes: number;
+  /** An empty folder for patches. */
+  workDirectory: string;
+  /** What the patch is called there and in messages. */
+  fileName: (format: DeltaFormat) => string;
+  signal?: AbortSignal;
+  /** @param doneFraction of the patch of this format, 0 to 1 */
+  onProgress?: (format: DeltaFormat, doneFraction: number) => void;
+}
+
+/** A delta that was made, whether or not it was chosen. */
+export interface MadeDelta extends CreatedDelta {
+  format: DeltaFormat;
+}
+
+export interface DeltaChoice {
+  /** Every delta that was made, the smallest first. */
+  made: MadeDelta[];
+  /** The one to pack and where it lies; absent where the full image is no larger than any of them. */
+  chosen?: MadeDelta & { path: string };
+}
+
+/**
+ * Makes the deltas that may be the smallest for a pair of images, and keeps the one that is.
+ *
+ * @throws OtaError USAGE as `candidateFormats`, as `createDelta`
+ */
+export async function makeDelta(job: MakeDeltaJob): Promise<DeltaChoice> {
+  const { settings, targetBytes, workDirectory, fileName } = job;
+  const made: MadeDelta[] = [];
+  for (const format of candidateFormats(settings, targetBytes)) {
+    const formats = made.map((delta) => delta.format);
+    if (!isWorthMaking(format, formats, settings)) continue;
+    const created = await createOrPassOver(job, format);
+    if (created !== undefined) made.push({ format, ...created });
+  }
+  made.sort((a, b) => a.size - b.size);
+  const [smallest, ...others] = made;
+  for (const { format } of others) await rm(join(workDirectory, fileName(format)));
+  const isFullSmaller = settings.format === 'auto' && settings.deviceFormats.includes('full');
+  if (smallest === undefined || (isFullSmaller && smallest.size >= targetBytes)) return { made };
+  return { made, chosen: { ...smallest, path: join(workDirectory, fileName(smallest.format)) } };
+}
+
+/** @returns undefined where images have nothing in them that this format is for */
+async function createOrPassOver(job: MakeDeltaJob, format: DeltaFormat): Promise<CreatedDelta | undefined> {
+  const outPath = join(job.workDirectory, job.fileName(format));
+  try {
+    return await createCandidate({ ...job, format, outPath, onProgress: (done) => job.onProgress?.(format, done) });
+  } catch (error) {
+    const isChoice = job.settings.format === 'auto' && format === 'otad-repack';
+    if (isChoice && error instanceof OtaError && error.code === 'USAGE') return undefined;
+    throw error;
+  }
+}
