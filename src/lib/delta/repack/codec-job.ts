@@ -1,0 +1,24 @@
+import type { ErrorCode } from '../../core/errors.js';
+import type { StreamProof } from './prove-stream.js';
+import type { Correction } from './recipe.js';
+
+/** What a thread of the pool is asked for. */
+export type CodecJob =
+  | { kind: 'decode'; codec: string; packed: Uint8Array; maxBytes: number }
+  | { kind: 'encode'; codec: string; settings: Uint8Array; unpacked: Uint8Array; corrections: readonly Correction[] }
+  | { kind: 'prove'; codec: string; packed: Uint8Array; unpacked: Uint8Array; likely: readonly Uint8Array[] };
+
+export type CodecResult =
+  | { kind: 'decode'; unpacked: Uint8Array; packedBytes: number }
+  | { kind: 'encode'; packed: Uint8Array }
+  | { kind: 'prove'; proof: StreamProof | undefined };
+
+/** With a code where a library is missing, without one where the stream is no good. */
+export interface CodecFailure {
+  kind: 'failure';
+  message: string;
+  code?: ErrorCode;
+  suggestions?: string[];
+}
+
+export type JobResult = CodecResult | CodecFailure;

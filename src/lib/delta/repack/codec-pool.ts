@@ -1,0 +1,79 @@
+import { availableParallelism } from 'node:os';
+import { Worker } from 'node:worker_threads';
+import { entryPoint } from '../../core/entry-point.js';
+import { OtaError } from '../../core/errors.js';
+import type { CodecJob, CodecResult, JobResult } from './codec-job.js';
+
+/** Threads that pack and unpack at the same time. */
+export const CODEC_THREADS = Math.min(2, availableParallelism());
+
+/** A stream that a codec cannot decode or encode as it was asked to. */
+export class CodecError extends Error {}
+
+interface Waiting {
+  job: CodecJob;
+  resolve: (result: CodecResult) => void;
+  reject: (error: Error) => void;
+}
+
+/**
+ * Runs codecs in threads of their own, started when the first job comes. What comes out depends on the job alone.
+ * Disposal ends the threads; jobs that are under way are rejected.
+ */
+export class CodecPool implements AsyncDisposable {
+  readonly #idle: Worker[] = [];
+  readonly #busy = new Map<Worker, Waiting>();
+  readonly #waiting: Waiting[] = [];
+
+  /** @throws CodecError when the codec fails; OtaError TOOL_MISSING when its library is missing */
+  run<Kind extends CodecResult['kind']>(job: CodecJob & { kind: Kind }): Promise<CodecResult & { kind: Kind }> {
+    const result = Promise.withResolvers<CodecResult>();
+    this.#waiting.push({ job, ...result });
+    this.#next();
+    return result.promise as Promise<CodecResult & { kind: Kind }>;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const workers = [...this.#idle.splice(0), ...this.#busy.keys()];
+    const ended = new CodecError('the threads that pack were ended');
+    for (const { reject } of [...this.#busy.values(), ...this.#waiting.splice(0)]) reject(ended);
+    this.#busy.clear();
+    await Promise.all(workers.map((worker) => worker.terminate()));
+  }
+
+  #next(): void {
+    const worker = this.#idle.pop() ?? (this.#busy.size < CODEC_THREADS ? this.#start() : undefined);
+    const next = worker && this.#waiting.shift();
+    if (worker === undefined) return;
+    if (next === undefined) this.#idle.push(worker);
+    else {
+      this.#busy.set(worker, next);
+      worker.postMessage(next.job);
+    }
+  }
+
+  #start(): Worker {
+    const worker = new Worker(entryPoint('delta/repack/codec.worker'));
+    worker.unref();
+    worker.on('message', (result: JobResult) => {
+      const waiting = this.#busy.get(worker);
+      this.#busy.delete(worker);
+      this.#idle.push(worker);
+      if (waiting !== undefined) settle(waiting, result);
+      this.#next();
+    });
+    worker.on('error', (error) => {
+      const waiting = this.#busy.get(worker);
+      this.#busy.delete(worker);
+      waiting?.reject(new CodecError('a thread that packs ended before it was done', { cause: error }));
+      if (this.#waiting.length > 0) this.#next();
+    });
+    return worker;
+  }
+}
+
+function settle({ resolve, reject }: Waiting, result: JobResult): void {
+  if (result.kind !== 'failure') resolve(result);
+  else if (result.code === undefined) reject(new CodecError(result.message));
+  else reject(new OtaError(result.code, result.message, result.suggestions));
+}

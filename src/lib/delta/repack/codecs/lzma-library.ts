@@ -1,0 +1,59 @@
+import type { LzmaFilter, LzmaLibrary } from 'lzma-native';
+import { OtaError } from '../../../core/errors.js';
+import { escapeText } from '../../../core/text.js';
+
+/** The liblzma whose output is pinned: the package carries and builds it. */
+export const LZMA_VERSION = 'liblzma 5.2.3';
+
+/**
+ * Loads liblzma, a native library that is optional.
+ *
+ * @throws OtaError TOOL_MISSING when it is not installed, does not load, or is another version
+ */
+export async function loadLzma(): Promise<LzmaLibrary> {
+  const loaded = await import('lzma-native').catch((error: unknown) => error);
+  if (loaded instanceof Error) throw missing(loaded.message.split('\n', 1)[0]!);
+  const { default: lzma } = loaded as typeof import('lzma-native');
+  const version = `liblzma ${lzma.versionString()}`;
+  if (version !== LZMA_VERSION) throw missing(`it carries ${version}, expected ${LZMA_VERSION}`);
+  return lzma;
+}
+
+/**
+ * Runs bytes through one raw encoder or decoder, on a thread of the pool.
+ *
+ * @throws Error of the library, and one that says so when more than `maxBytes` come out
+ */
+export async function runLzma(
+  coder: 'rawEncoder' | 'rawDecoder',
+  filters: LzmaFilter[],
+  bytes: Uint8Array,
+  maxBytes: number,
+): Promise<Buffer> {
+  const lzma = await loadLzma();
+  const stream = lzma.createStream(coder, { filters });
+  const finished = Promise.withResolvers<void>();
+  const pieces: Buffer[] = [];
+  let size = 0;
+  stream.on('data', (piece: Buffer) => {
+    size += piece.length;
+    if (size > maxBytes) finished.reject(new Error(`the stream unpacks to more than ${maxBytes} bytes`));
+    else pieces.push(piece);
+  });
+  stream.on('end', finished.resolve);
+  stream.on('error', finished.reject);
+  stream.end(bytes);
+  try {
+    await finished.promise;
+  } finally {
+    stream.destroy();
+  }
+  return Buffer.concat(pieces, size);
+}
+
+function missing(reason: string): OtaError {
+  return new OtaError('TOOL_MISSING', `The optional library lzma-native is not usable here: ${escapeText(reason)}`, [
+    'Run `npm install lzma-native@8.0.6` where ota-fleet is installed.',
+    'Or use a patch of format otad, which needs no such library.',
+  ]);
+}
