@@ -135,7 +135,7 @@ async function measureCell(
     const paths = { basePath: base.path, targetPath: target.path, outPath };
     const created = await createCandidate({ ...paths, format, settings, ...(hints && { hints }), signal, onProgress });
     await rm(outPath);
-    return { format, accepted, ...created, seconds: (now() - began) / 1000 };
+    return { format, accepted, ...created, seconds: Math.round(now() - began) / 1000 };
   } catch (error) {
     if (signal.aborted) throw abortError(signal);
     if (!(error instanceof OtaError) || !CELL_FAILURES.has(error.code)) throw error;

@@ -5,7 +5,7 @@ import type { MatrixCell, MatrixReport, MatrixRow } from '../package/matrix-repo
 const WIDTH = 760;
 const LEFT = 108;
 const RIGHT = 150;
-const TOP = 74;
+const TOP = 82;
 const BOTTOM = 34;
 const BAR = 16;
 const BAR_STEP = 21;
@@ -60,9 +60,14 @@ export function matrixSvg(report: MatrixReport): Markup {
 <text class="heading" x="12" y="26">${title}</text>
 <text class="soft" x="12" y="46">What a device downloads, by what it runs. The full image has ${formatByteSize(target.size)}. ✓ is what it gets.</text>
 ${ticks(scaleEnd).map((bytes) => markup`<line class="grid" x1="${x(bytes).toFixed(1)}" x2="${x(bytes).toFixed(1)}" y1="${TOP - 8}" y2="${floor}"/><text class="soft" x="${x(bytes).toFixed(1)}" y="${floor + 18}" text-anchor="middle">${formatByteSize(bytes)}</text>`)}
+${isBudgetInside ? budgetLine(budgetBytes, x(budgetBytes), floor) : undefined}
 ${groups}
-${isBudgetInside ? markup`<line class="budget" x1="${x(budgetBytes).toFixed(1)}" x2="${x(budgetBytes).toFixed(1)}" y1="${TOP - 8}" y2="${floor}"/><text class="over" x="${x(budgetBytes).toFixed(1)}" y="${TOP - 12}" text-anchor="middle">budget ${formatByteSize(budgetBytes)}</text>` : undefined}
 </svg>`;
+}
+
+function budgetLine(bytes: number, x: number, floor: number): Markup {
+  const at = x.toFixed(1);
+  return markup`<line class="budget" x1="${at}" x2="${at}" y1="${TOP - 8}" y2="${floor}"/><text class="over" x="${at}" y="${TOP - 13}" text-anchor="middle">budget ${formatByteSize(bytes)}</text>`;
 }
 
 function group(row: MatrixRow, cells: readonly MatrixCell[], y: number, x: (bytes: number) => number): Markup {

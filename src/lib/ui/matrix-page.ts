@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { formatByteSize } from '../core/byte-size.js';
 import { Markup, markup } from '../core/markup.js';
-import type { MatrixReport, MatrixRow } from '../package/matrix-report.js';
+import type { MatrixCell, MatrixReport, MatrixRow, MeasuredCell } from '../package/matrix-report.js';
 import { matrixSvg } from './matrix-chart.js';
 
 const STYLE = `
@@ -9,15 +9,16 @@ const STYLE = `
 @media (prefers-color-scheme:dark){:root{--page:#14171a;--ink:#e9ebee;--soft:#a3abb5;--line:#353b42;--bad:#ff6b81}}
 body{margin:0;background:var(--page);color:var(--ink);font:16px/1.5 system-ui,sans-serif}
 main{max-width:56rem;margin:0 auto;padding:1.5rem clamp(.9rem,3vw,2.5rem) 4rem}
-h1{font-size:1.5rem;line-height:1.2;margin:0 0 1rem;overflow-wrap:anywhere}
+h1{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .matrix{display:block;width:100%;height:auto}
 .scroll{overflow-x:auto;margin-top:1.5rem}
 table{border-collapse:collapse;width:100%;font-size:.9rem;font-variant-numeric:tabular-nums}
 caption{text-align:left;color:var(--soft);padding-bottom:.4rem}
-th,td{text-align:right;padding:.3rem 0 .3rem 1rem;border-bottom:1px solid var(--line);white-space:nowrap}
-th:first-child,td:first-child,th:nth-child(2),td:nth-child(2){text-align:left;padding-left:0;padding-right:1rem;white-space:normal;overflow-wrap:anywhere}
-thead th,tbody td:nth-child(2){color:var(--soft);font-weight:500}
-.chosen td{font-weight:700}
+th,td{text-align:right;padding:.3rem 0 .3rem 1rem;border-bottom:1px solid var(--line);white-space:nowrap;vertical-align:top;font-weight:400}
+.name,.format,.why{text-align:left;padding-left:0;white-space:normal;overflow-wrap:anywhere}
+.format{padding-right:1rem}
+thead th,td.format{color:var(--soft)}
+.chosen td{font-weight:700;color:var(--ink)}
 .over{color:var(--bad);font-weight:700}
 `;
 
@@ -46,7 +47,7 @@ export function matrixHtml(report: MatrixReport): string {
 ${picture}
 <div class="scroll"><table>
 <caption>Sizes, time to make, and what applying needs. The chosen format is bold.</caption>
-<thead><tr><th scope="col">From</th><th scope="col">Format</th><th scope="col">Size</th><th scope="col">Of full</th><th scope="col">Time</th><th scope="col">Memory</th><th scope="col">Storage</th></tr></thead>
+<thead><tr><th scope="col" class="name">From</th><th scope="col" class="format">Format</th><th scope="col">Size</th><th scope="col">Of full</th><th scope="col">Time</th><th scope="col">Memory</th><th scope="col">Storage</th></tr></thead>
 <tbody>
 ${report.rows.flatMap((row) => cellRows(row, report.target.size))}
 </tbody>
@@ -59,22 +60,28 @@ ${report.rows.flatMap((row) => cellRows(row, report.target.size))}
 
 function cellRows({ base, cells, chosen, isOverBudget }: MatrixRow, fullBytes: number): Markup[] {
   const over = isOverBudget ? markup` <span class="over">over budget</span>` : undefined;
+  const name = markup`<th scope="rowgroup" class="name" rowspan="${cells.length}">${base.name}${over}</th>`;
   return cells.map((cell, at) => {
-    const name = at === 0 ? markup`${base.name}${over}` : undefined;
-    if ('why' in cell) {
-      return markup`<tr><td>${name}</td><td>${cell.format}</td><td colspan="5">not made: ${cell.why.message}</td></tr>
-`;
-    }
-    const { format, size, seconds, applyMemoryBytes, storageBytes } = cell;
-    const words = [
-      formatByteSize(size),
-      `${((100 * size) / fullBytes).toFixed(1)} %`,
-      format === 'full' ? '' : `${seconds.toFixed(1)} s`,
-      formatByteSize(applyMemoryBytes),
-      storageBytes === 0 ? 'none' : formatByteSize(storageBytes),
-    ];
-    const isChosen = format === chosen?.format;
-    return markup`<tr class="${isChosen ? 'chosen' : 'other'}"><td>${name}</td><td>${format}${cell.accepted ? '' : ' (not applied)'}</td>${words.map((word) => markup`<td>${word}</td>`)}</tr>
+    const isChosen = cell.format === chosen?.format;
+    const format = markup`<td class="format">${cell.format}${cell.accepted ? '' : ' (not applied)'}</td>`;
+    const numbers =
+      'why' in cell
+        ? markup`<td class="why" colspan="5">not made: ${cell.why.message}</td>`
+        : markup`${numbersOf(cell, fullBytes).map((word) => markup`<td>${word}</td>`)}`;
+    return markup`<tr class="${isChosen ? 'chosen' : 'other'}">${at === 0 ? name : undefined}${format}${numbers}</tr>
 `;
   });
+}
+
+function numbersOf(
+  { format, size, seconds, applyMemoryBytes, storageBytes }: MeasuredCell & Pick<MatrixCell, 'format'>,
+  fullBytes: number,
+): string[] {
+  return [
+    formatByteSize(size),
+    `${((100 * size) / fullBytes).toFixed(1)} %`,
+    format === 'full' ? '' : `${seconds.toFixed(1)} s`,
+    formatByteSize(applyMemoryBytes),
+    storageBytes === 0 ? 'none' : formatByteSize(storageBytes),
+  ];
 }
