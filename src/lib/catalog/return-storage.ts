@@ -96,6 +96,8 @@ function fetchFrom(
     installed: new Map(installed),
     noFullFallback: input.noFullFallback,
     formats: device.formats,
+    memoryBytes: device.memoryBytes,
+    freeBytes: device.freeBytes,
   });
   const chosen = selected.filter(
     ({ entry: { component, target } }) =>

@@ -41,6 +41,8 @@ export function judgePackage(metadata: Metadata, device: DeviceState, input: Pol
     ),
     noFullFallback: input.noFullFallback,
     formats: device.formats,
+    memoryBytes: device.memoryBytes,
+    freeBytes: device.freeBytes,
   });
   const base: PolicyCheck = {
     name: 'base',

@@ -18,6 +18,9 @@ export interface SelectOptions {
   noFullFallback?: boolean;
   /** Formats that the updater can apply; absent: all. */
   formats?: readonly PayloadFormat[];
+  /** What applying may use, bytes; absent: not known. */
+  memoryBytes?: number;
+  freeBytes?: number;
 }
 
 /** The payload that brings one component to its target. */
@@ -28,8 +31,11 @@ export interface SelectedPayload {
 }
 
 /**
- * Chooses for each component the delta whose base is installed, the smallest if
- * several formats match, else the full image: all components or none.
+ * Chooses for each component the delta whose base is installed, of several formats the smallest that
+ * memory and storage are enough for, else the full image: all components or none.
+ *
+ * Where they are enough for nothing, the smallest delta is chosen nevertheless: whoever judges
+ * resources then says what is short.
  *
  * @returns the selection in the order of metadata, or every reason why there is none:
  *   BASE_MISMATCH, FULL_FALLBACK_FORBIDDEN
@@ -40,10 +46,15 @@ export function selectPayloads(
 ): { selected: SelectedPayload[]; failures: OtaError[] } {
   const selected: SelectedPayload[] = [];
   const failures: OtaError[] = [];
+  let { freeBytes } = options;
   for (const component of targetsOf(metadata).keys()) {
-    const choice = selectPayload(component, metadata, options);
-    if (choice instanceof OtaError) failures.push(choice);
-    else selected.push(choice);
+    const choice = selectPayload(component, metadata, { ...options, freeBytes });
+    if (choice instanceof OtaError) {
+      failures.push(choice);
+      continue;
+    }
+    selected.push(choice);
+    if (freeBytes !== undefined) freeBytes -= choice.entry.storageBytes; // patches lie there side by side
   }
   return { selected, failures };
 }
@@ -53,14 +64,19 @@ function selectPayload(component: string, metadata: Metadata, options: SelectOpt
   const all = metadata.payloads.filter((entry) => entry.component === component);
   const usable = all.filter((entry) => contained.has(entry.file) && (formats?.includes(entry.format) ?? true));
   const image = installed.get(component);
-  const delta = usable
+  const deltas = usable
     .filter((entry) => entry.base !== undefined && entry.base.sha256 === image?.sha256)
-    .sort((a, b) => a.size - b.size)[0];
+    .sort((a, b) => a.size - b.size || a.applyMemoryBytes - b.applyMemoryBytes);
+  const delta = deltas.find((entry) => fits(entry, options));
   if (delta !== undefined) return { entry: delta, fullFallback: false };
 
   const full = usable.find((entry) => entry.format === 'full');
   const fullFallback = all.some((entry) => entry.format !== 'full');
-  if (full !== undefined && !(fullFallback && noFullFallback)) return { entry: full, fullFallback };
+  const isFullTaken = full !== undefined && !(fullFallback && noFullFallback);
+  if (deltas[0] !== undefined && !(isFullTaken && fits(full, options))) {
+    return { entry: deltas[0], fullFallback: false };
+  }
+  if (isFullTaken) return { entry: full, fullFallback };
   const why = image === undefined ? `no base for component ${component}` : describeMismatch(image, usable);
   if (full !== undefined) {
     return new OtaError('FULL_FALLBACK_FORBIDDEN', `${why}, and falling back to its full image is forbidden`, [
@@ -70,6 +86,13 @@ function selectPayload(component: string, metadata: Metadata, options: SelectOpt
   return new OtaError('BASE_MISMATCH', `${why}, and there is no full image of ${component} to fall back to`, [
     'Run `ota inspect` on the package to see the versions it applies to.',
   ]);
+}
+
+function fits(
+  { applyMemoryBytes, storageBytes }: PayloadEntry,
+  { memoryBytes = Number.POSITIVE_INFINITY, freeBytes = Number.POSITIVE_INFINITY }: SelectOptions,
+): boolean {
+  return applyMemoryBytes <= memoryBytes && storageBytes <= freeBytes;
 }
 
 function describeMismatch(image: InstalledImage, usable: PayloadEntry[]): string {

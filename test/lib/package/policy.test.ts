@@ -92,8 +92,14 @@ describe('judgePackage', () => {
       {},
       { components: { app: { sha256: installed, slotBytes: 9_999 } } },
     ],
-    ['too little memory', 'DOES_NOT_FIT', {}, { memoryBytes: 4999 }],
-    ['too little storage', 'DOES_NOT_FIT', {}, { freeBytes: 899 }],
+    ['too little memory for delta and full image', 'DOES_NOT_FIT', {}, { memoryBytes: 4095 }],
+    [
+      'too little storage, and the full image forbidden',
+      'DOES_NOT_FIT',
+      {},
+      { freeBytes: 899 },
+      { noFullFallback: true },
+    ],
     [
       'an unmet dependency',
       'DEPENDENCY_UNMET',
@@ -171,6 +177,40 @@ describe('judgePackage', () => {
   test('takes the full image where the updater does not know the format of the delta', () => {
     const verdict = judge(metadata(), device({ formats: ['full'] }));
     expect(verdict.selected).toMatchObject([{ entry: { format: 'full' }, fullFallback: true }]);
+  });
+
+  describe('of several deltas for its base, the device takes', () => {
+    const smaller: PayloadEntry = {
+      ...delta,
+      format: 'bsdiff40',
+      file: 'app-11111111.bsdiff40',
+      size: 500,
+      storageBytes: 0,
+    };
+    smaller.applyMemoryBytes = 9000;
+    const both = [delta, smaller, full];
+
+    test.each<[string, string, Partial<DeviceState>, PayloadEntry[]?]>([
+      ['the smallest', 'app-11111111.bsdiff40', {}],
+      ['the smallest it knows', 'app-11111111.bsdf2', { formats: ['full', 'bsdf2'] }],
+      ['the smallest it has the memory for', 'app-11111111.bsdf2', { memoryBytes: 8999 }],
+      ['the smallest it has the storage for', 'app-11111111.bsdiff40', { freeBytes: 899 }],
+      ['the full image where it has the memory for no delta', 'app-full.full', { memoryBytes: 4999 }],
+      ['the full image where it has the storage for none', 'app-full.full', { freeBytes: 899 }, [delta, full]],
+    ])('%s', (_, file, state, payloads = both) => {
+      const verdict = judge(metadata({}, payloads), device(state));
+      expect(verdict.checks.flatMap(({ failures }) => failures)).toEqual([]);
+      expect(verdict.selected.map(({ entry }) => entry.file)).toEqual([file]);
+    });
+
+    test('what leaves room for the other components', () => {
+      const modem = both.map((entry) => ({ ...entry, component: 'modem', file: entry.file.replace('app', 'modem') }));
+      const image = { version: '1.0.0', sha256: installed };
+      const state = device({ components: { app: image, modem: image }, freeBytes: 1000, memoryBytes: 8000 });
+      const verdict = judge(metadata({}, [...both, ...modem]), state);
+      expect(verdict.checks.flatMap(({ failures }) => failures)).toEqual([]);
+      expect(verdict.selected.map(({ entry }) => entry.file)).toEqual(['app-11111111.bsdf2', 'modem-full.full']);
+    });
   });
 
   describe('after a fast-forward attack', () => {

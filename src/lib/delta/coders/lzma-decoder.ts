@@ -1,58 +1,39 @@
 import { copyMatch } from './lzma-copy.js';
+import {
+  DISTANCE_ALIGN,
+  DISTANCE_SLOTS,
+  INPUT_BYTES,
+  IS_LONG_REPEAT_0,
+  IS_MATCH,
+  IS_REPEAT,
+  IS_REPEAT_0,
+  IS_REPEAT_1,
+  IS_REPEAT_2,
+  LITERAL_CODER,
+  LITERALS,
+  LONG_LENGTHS,
+  LzmaError,
+  type LzmaParameters,
+  MATCH_LENGTH,
+  MIDDLE_LENGTHS,
+  NEAR_DISTANCES,
+  probabilityCount,
+  REPEAT_LENGTH,
+  requireLzmaParameters,
+  SHORT_LENGTHS,
+  SHORTEST_MATCH,
+} from './lzma-model.js';
 import { RANGE_START_BYTES, RangeDecoder } from './lzma-range.js';
 
 /** No symbol takes more bytes of input: 22 modelled bits of at most 6.05 bits each, and 26 direct ones. */
 const SYMBOL_BYTES = 20;
-const INPUT_BYTES = 64 * 1024;
 const NONE = new Uint8Array(0);
 
 /** What the state was made by: 0 to 6 a literal, 7 to 11 a match. */
 const FIRST_MATCH_STATE = 7;
 const AFTER_LITERAL = Uint8Array.of(0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 4, 5);
 
-const SHORTEST_MATCH = 2;
 const END_MARKER = 0xffff_ffff;
-
-// Where the probabilities lie. A tree's root is its index 1, so that its index 0 is unused.
-const IS_MATCH = 0; // by state and position
-const IS_REPEAT = IS_MATCH + 12 * 16; // by state
-const IS_REPEAT_0 = IS_REPEAT + 12;
-const IS_REPEAT_1 = IS_REPEAT_0 + 12;
-const IS_REPEAT_2 = IS_REPEAT_1 + 12;
-const IS_LONG_REPEAT_0 = IS_REPEAT_2 + 12; // by state and position
-const MATCH_LENGTH = IS_LONG_REPEAT_0 + 12 * 16;
-const SHORT_LENGTHS = 2; // after two choices; by position, as are the middle ones
-const MIDDLE_LENGTHS = SHORT_LENGTHS + 16 * 8;
-const LONG_LENGTHS = MIDDLE_LENGTHS + 16 * 8;
-const REPEAT_LENGTH = MATCH_LENGTH + LONG_LENGTHS + 256;
-const DISTANCE_SLOTS = REPEAT_LENGTH + LONG_LENGTHS + 256; // by length
-const NEAR_DISTANCES = DISTANCE_SLOTS + 4 * 64;
-const DISTANCE_ALIGN = NEAR_DISTANCES + 128;
-const LITERALS = DISTANCE_ALIGN + 16;
-const LITERAL_CODER = 0x300;
-
-/** Data that no LZMA encoder makes; the message says what is wrong. */
-export class LzmaError extends Error {
-  override readonly name = 'LzmaError';
-}
-
-export interface LzmaParameters {
-  /** Literal context bits, 0 to 8. */
-  lc: number;
-  /** Literal position bits, 0 to 4. */
-  lp: number;
-  /** Position bits, 0 to 4. */
-  pb: number;
-  /** How far back a match may reach, bytes, 1 to 2^31 − 1. */
-  dictionaryBytes: number;
-  /** What the stream makes in all, bytes, at most 2^31 − 1. */
-  decodedBytes: number;
-}
-
-/** What a decoder holds, bytes. */
-export function lzmaDecoderBytes({ lc, lp, dictionaryBytes, decodedBytes }: LzmaParameters): number {
-  return Math.min(dictionaryBytes, decodedBytes) + 2 * (LITERALS + (LITERAL_CODER << (lc + lp))) + INPUT_BYTES;
-}
 
 /**
  * Decodes one raw LZMA1 stream whose decoded size is known. Input arrives in pieces of any size, output is taken in
@@ -80,16 +61,12 @@ export class LzmaDecoder {
   #distance3 = 1;
 
   constructor(parameters: LzmaParameters) {
-    const { lc, lp, pb, dictionaryBytes, decodedBytes } = parameters;
-    requireWithin('lc', lc, 0, 8);
-    requireWithin('lp', lp, 0, 4);
-    requireWithin('pb', pb, 0, 4);
-    requireWithin('dictionaryBytes', dictionaryBytes, 1, 2 ** 31 - 1);
-    requireWithin('decodedBytes', decodedBytes, 0, 2 ** 31 - 1);
+    requireLzmaParameters(parameters);
+    const { dictionaryBytes, decodedBytes } = parameters;
     this.#parameters = parameters;
     this.#window = new Uint8Array(Math.min(dictionaryBytes, decodedBytes));
     const input = new Uint8Array(INPUT_BYTES + SYMBOL_BYTES);
-    this.#coder = new RangeDecoder(input, LITERALS + (LITERAL_CODER << (lc + lp)));
+    this.#coder = new RangeDecoder(input, probabilityCount(parameters));
   }
 
   /** Decoded bytes that {@link read} has not given yet. */
@@ -287,11 +264,6 @@ export class LzmaDecoder {
       throw new LzmaError('it goes on after its last byte');
     }
   }
-}
-
-function requireWithin(name: string, value: number, least: number, most: number): void {
-  if (Number.isInteger(value) && value >= least && value <= most) return;
-  throw new RangeError(`${name} is ${value}, expected ${least} to ${most}`);
 }
 
 function tooShort(): LzmaError {

@@ -1,7 +1,8 @@
 import type { RandomAccess } from '../../core/random-access.js';
 import type { PatchStream } from '../formats.js';
 import { invalidPatch } from '../patch-error.js';
-import { LzmaDecoder, LzmaError, type LzmaParameters } from './lzma-decoder.js';
+import { LzmaDecoder } from './lzma-decoder.js';
+import { LzmaError, type LzmaParameters } from './lzma-model.js';
 import { patchBytes } from './patch-bytes.js';
 
 /** One byte of properties, one of the dictionary's size. */
@@ -18,7 +19,7 @@ const READ_BYTES = 64 * 1024;
 /** An LZMA stream does not say how much it makes, the container does. */
 export interface LzmaPatchStream extends PatchStream {
   /** Bytes. */
-  decodedSize: number;
+  decodedBytes: number;
 }
 
 /**
@@ -62,7 +63,7 @@ async function* decode(patch: RandomAccess, stream: LzmaPatchStream): AsyncGener
   for await (const chunk of patchBytes(patch, stream)) {
     let input = chunk;
     if (decoder === undefined) {
-      const parameters = parseLzmaPrefix(input, stream.decodedSize);
+      const parameters = parseLzmaPrefix(input, stream.decodedBytes);
       if (parameters === undefined) throw new LzmaError('its properties are unknown');
       decoder = new LzmaDecoder(parameters);
       input = input.subarray(LZMA_PREFIX_BYTES);

@@ -1,4 +1,5 @@
-import { LzmaDecoder, type LzmaParameters } from './lzma-decoder.js';
+import { LzmaDecoder } from './lzma-decoder.js';
+import type { LzmaParameters } from './lzma-model.js';
 
 const READ_BYTES = 64 * 1024;
 

@@ -2,12 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  LzmaDecoder,
-  LzmaError,
-  type LzmaParameters,
-  lzmaDecoderBytes,
-} from '../../../../src/lib/delta/coders/lzma-decoder.js';
+import { LzmaDecoder } from '../../../../src/lib/delta/coders/lzma-decoder.js';
+import { LzmaError, type LzmaParameters, lzmaDecoderBytes } from '../../../../src/lib/delta/coders/lzma-model.js';
 import { trimLzma } from '../../../../src/lib/delta/coders/lzma-trim.js';
 import { realFirmware } from '../../../support/firmware.js';
 import { liblzmaEncode } from '../../../support/liblzma.js';

@@ -14,9 +14,9 @@ beforeAll(async () => {
   packed = Buffer.concat([Buffer.of(93, 16), trimLzma(await liblzmaEncode(image, parameters), parameters)]);
 });
 
-async function decode(bytes: Uint8Array, decodedSize = image.length): Promise<Buffer> {
+async function decode(bytes: Uint8Array, decodedBytes = image.length): Promise<Buffer> {
   const around = Buffer.concat([Buffer.from('before'), bytes, Buffer.from('after')]);
-  const stream = { name: 'diff', compression: 'none', offset: 6, size: bytes.length, decodedSize } as const;
+  const stream = { name: 'diff', compression: 'none', offset: 6, size: bytes.length, decodedBytes } as const;
   const chunks: Buffer[] = [];
   for await (const chunk of lzmaStream(memoryAccess(around, 'app.patch'), stream)) {
     expect(chunk.length).toBeLessThanOrEqual(64 * 1024);

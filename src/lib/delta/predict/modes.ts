@@ -1,0 +1,25 @@
+import { findAArch64 } from './aarch64.js';
+import type { Machine } from './address-space.js';
+import { findPointers32, findPointers64, findRelative32 } from './pointers.js';
+import type { ReferenceFinder } from './reference-form.js';
+import { findThumb } from './thumb.js';
+
+/** What is found in the code of a machine, and how wide its pointers are. */
+const MACHINE_CODE: Record<Machine, { code?: ReferenceFinder; pointers: ReferenceFinder }> = {
+  none: { pointers: findPointers32 },
+  thumb: { code: findThumb, pointers: findPointers32 },
+  arm: { pointers: findPointers32 },
+  aarch64: { code: findAArch64, pointers: findPointers64 },
+  'x86-64': { pointers: findPointers64 },
+  riscv: { pointers: findPointers32 },
+  xtensa: { pointers: findPointers32 },
+};
+
+/**
+ * The modes of a machine, by their numbers in a patch: 0 nothing, 1 code, 2 absolute pointers,
+ * 3 words relative to themselves.
+ */
+export function modesOf(machine: Machine): readonly (ReferenceFinder | undefined)[] {
+  const { code, pointers } = MACHINE_CODE[machine];
+  return [undefined, code, pointers, findRelative32];
+}

@@ -1,0 +1,70 @@
+import { createRequire } from 'node:module';
+import type { Duplex } from 'node:stream';
+import fc from 'fast-check';
+import {
+  type DecisionKind,
+  DecisionList,
+  LITERAL,
+  MATCH,
+  REPEAT_0,
+  SHORT_REPEAT,
+} from '../../../../../src/lib/delta/repack/lzma-parse/lzma-decisions.js';
+
+const lzma = createRequire(import.meta.url)('lzma-native') as {
+  FILTER_LZMA1: string;
+  createStream(coder: 'rawEncoder', options: { filters: { id: string; options: Record<string, number> }[] }): Duplex;
+};
+
+/** A raw LZMA1 stream with an end marker, as liblzma writes it. */
+export async function compressByLiblzma(content: Uint8Array, options: Record<string, number>): Promise<Buffer> {
+  const encoder = lzma.createStream('rawEncoder', {
+    filters: [{ id: lzma.FILTER_LZMA1, options: { dictSize: 1 << 20, ...options } }],
+  });
+  encoder.end(content);
+  const pieces: Buffer[] = [];
+  for await (const piece of encoder) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+/** Bytes with the repetitions of a program: words of a small vocabulary, tables, runs of zeros. */
+export function programLike(size: number): Buffer {
+  const bytes = Buffer.alloc(size);
+  let seed = 1;
+  const next = (below: number) => {
+    seed = (Math.imul(seed, 1103515245) + 12345) >>> 0;
+    return (seed >>> 8) % below;
+  };
+  for (let at = 0; at < size; ) {
+    const length = 1 + next(12);
+    const word = next(next(4) === 0 ? 3000 : 60);
+    for (let i = 0; i < length && at < size; i++) bytes[at++] = Math.imul(word + 1, i + 3) >> 1;
+    if (next(30) === 0) at += next(100);
+  }
+  return bytes;
+}
+
+/** Content, and decisions that say it: not what any encoder would choose. */
+export function randomParse(): fc.Arbitrary<{ content: Buffer; decisions: DecisionList }> {
+  const step = fc.tuple(fc.nat(9), fc.nat(255), fc.integer({ min: 2, max: 273 }), fc.nat());
+  return fc.array(step, { minLength: 1, maxLength: 300 }).map((steps) => {
+    const bytes: number[] = [];
+    const decisions = new DecisionList(1);
+    const recent = [0, 0, 0, 0];
+    for (const [choice, byte, length, place] of steps) {
+      const kind = (choice > 6 ? LITERAL : choice) as DecisionKind;
+      const distance = kind === MATCH ? place % Math.max(1, bytes.length) : recent[Math.max(0, kind - REPEAT_0)]!;
+      if (kind === LITERAL || distance >= bytes.length) {
+        decisions.push(LITERAL, 1, 0);
+        bytes.push(byte);
+        continue;
+      }
+      if (kind === MATCH) recent.splice(3, 1);
+      else recent.splice(Math.max(0, kind - REPEAT_0), 1);
+      recent.unshift(distance);
+      const copied = kind === SHORT_REPEAT ? 1 : length;
+      decisions.push(kind, copied, distance);
+      for (let i = 0; i < copied; i++) bytes.push(bytes[bytes.length - distance - 1]!);
+    }
+    return { content: Buffer.from(bytes), decisions };
+  });
+}
