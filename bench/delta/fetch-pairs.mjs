@@ -65,7 +65,9 @@ function fromDebian(name, packages, path) {
     try {
       apt('download', one);
       run('sh', ['-c', `dpkg-deb -x *.deb root && rm *.deb`]);
-      const file = run('sh', ['-c', `ls root/${path}*`]).toString().trim();
+      const file = run('sh', ['-c', `ls root/${path}*`])
+        .toString()
+        .trim();
       copyFileSync(join(work, file), join(out, `${name}.${side}`));
       console.log(`${name}.${side}`);
     } catch {
@@ -81,7 +83,10 @@ function unpackedKernel() {
     const image = readFileSync(join(out, `bzimage-x64.${side}`));
     const start = (image[0x1f1] + 1) * 512 + image.readUInt32LE(0x248);
     const payload = image.subarray(start, start + image.readUInt32LE(0x24c) - 4); // the size of the kernel follows it
-    writeFileSync(join(out, `vmlinux-x64.${side}`), execFileSync('xz', ['-dc'], { input: payload, maxBuffer: 2 ** 30 }));
+    writeFileSync(
+      join(out, `vmlinux-x64.${side}`),
+      execFileSync('xz', ['-dc'], { input: payload, maxBuffer: 2 ** 30 }),
+    );
     console.log(`vmlinux-x64.${side}`);
   }
 }

@@ -44,8 +44,7 @@ function bars(pair, engines) {
   const entries = Object.entries(engines).flatMap(([name, { bytes, family, machine }]) =>
     bytes === undefined ? [] : [{ name, bytes, family: machine ? 'aware' : family }],
   );
-  const smallest = (family) =>
-    entries.filter((entry) => entry.family === family).sort((a, b) => a.bytes - b.bytes)[0];
+  const smallest = (family) => entries.filter((entry) => entry.family === family).sort((a, b) => a.bytes - b.bytes)[0];
   const general = smallest('peer');
   if (general === undefined) return [];
   const families = ['ours', 'aware', 'peer'].flatMap((family) => smallest(family) ?? []);

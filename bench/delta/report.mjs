@@ -12,8 +12,10 @@ const engines = [...new Set(pairs.flatMap(([, { engines }]) => Object.keys(engin
 
 writeFileSync(join(docs, 'images/delta-sizes.svg'), sizePlot(results));
 const page = join(docs, 'benchmarks.md');
-const [before, , after] = readFileSync(page, 'utf8').split(/(?<=<!-- delta:begin -->\n)[^]*?(?=<!-- delta:end -->)/);
-writeFileSync(page, `${before}\n${[sizes(), costs('diff'), costs('apply')].join('\n')}\n${after ?? ''}`);
+const text = readFileSync(page, 'utf8');
+const [begin, end] = ['<!-- delta:begin -->', '<!-- delta:end -->'].map((marker) => text.indexOf(marker));
+const tables = [sizes(), costs('diff'), costs('apply')].join('\n');
+writeFileSync(page, `${text.slice(0, begin)}<!-- delta:begin -->\n\n${tables}\n${text.slice(end)}`);
 
 function sizes() {
   const rows = pairs.map(([pair, { engines: measured, targetBytes }]) => [

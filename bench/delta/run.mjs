@@ -8,7 +8,16 @@
 //   results  JSON that is read, extended by what was measured and written again; report.mjs makes the page of it
 // Needs Debian's package time; of bsdiff, xdelta3, zstd and rdiff whatever is to be compared.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -88,6 +97,7 @@ function cost({ cpuMs, peakMiB }) {
 
 function row(name, { bytes, diff, apply, failed }) {
   if (failed !== undefined) return `  ${name.padEnd(22)} failed: ${failed}`;
-  const costs = (what) => (what ? `${what.cpuSeconds.toFixed(2).padStart(8)} s ${String(what.peakMiB).padStart(5)} MiB` : '');
+  const costs = (what) =>
+    what ? `${what.cpuSeconds.toFixed(2).padStart(8)} s ${String(what.peakMiB).padStart(5)} MiB` : '';
   return `  ${name.padEnd(22)} ${String(bytes).padStart(10)}  diff ${costs(diff)}  apply ${costs(apply)}`;
 }

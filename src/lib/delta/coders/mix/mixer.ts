@@ -1,0 +1,132 @@
+import { LOGISTIC_ZERO, SQUASH, STRETCH } from './logistic.js';
+import type { BitCoder } from './range-coder.js';
+
+/** A probability of 22 bits above a count of 10 bits: nothing seen yet, one half. */
+const FRESH = 2 ** 31;
+/** Where a probability stops averaging and starts to forget: contexts of firmware change as the image goes on. */
+const COUNT_LIMIT = 16;
+/** 4096 / (n + 1.5): how far the (n+1)th observation moves a probability. */
+const RATES = Int32Array.from({ length: COUNT_LIMIT + 1 }, (_, n) => Math.floor(8192 / (2 * n + 3)));
+const FIRST_WEIGHT = 19661; // 0.3
+const MAX_WEIGHT = 2 ** 19 - 1;
+const LEARNING_RATE = 4;
+/** Cells of an adaptive curve from probability to probability. */
+const CURVE_CELLS = 33;
+
+/** Counters that all decisions share: 32 bits each, found by hashes of contexts. */
+export class CounterTable {
+  readonly cells: Uint32Array;
+  /** Hashes are shifted right by this. */
+  readonly shift: number;
+
+  /** @param bits log2 of the number of cells, 10 to 24 */
+  constructor(bits: number) {
+    this.cells = new Uint32Array(2 ** bits).fill(FRESH);
+    this.shift = 32 - bits;
+  }
+}
+
+/**
+ * One kind of binary decision: several predictions, each from the history of one context, are mixed in the
+ * logistic domain by weights that learn, and the result is corrected by a curve that learns.
+ *
+ * All arithmetic is in integers of 32 bits.
+ *
+ * @see M. Mahoney: Adaptive weighing of context models for lossless data compression (2005), sections 2 and 3
+ */
+export class Mixer {
+  /** Hashes of the contexts of the next decision; the caller fills them. */
+  readonly hashes: Int32Array;
+  /** Further predictions in the logistic domain, −2047 to 2047; the caller fills them. */
+  readonly opinions: Int32Array;
+  readonly #coder: BitCoder;
+  readonly #table: CounterTable;
+  readonly #found: Int32Array;
+  readonly #inputs: Int32Array;
+  readonly #weights: Int32Array;
+  readonly #curves: Int32Array;
+
+  constructor(
+    coder: BitCoder,
+    table: CounterTable,
+    { contexts, opinions = 0, sets, curves }: { contexts: number; opinions?: number; sets: number; curves: number },
+  ) {
+    this.#coder = coder;
+    this.#table = table;
+    this.hashes = new Int32Array(contexts);
+    this.opinions = new Int32Array(opinions);
+    this.#found = new Int32Array(contexts);
+    this.#inputs = new Int32Array(contexts + opinions);
+    this.#weights = new Int32Array(sets * (contexts + opinions)).fill(FIRST_WEIGHT);
+    this.#curves = new Int32Array(curves * CURVE_CELLS);
+    for (let i = 0; i < this.#curves.length; i++) {
+      this.#curves[i] = SQUASH[Math.min(4095, (i % CURVE_CELLS) * 128)]! * 16;
+    }
+  }
+
+  /**
+   * Codes one decision by the hashes and opinions that are set.
+   *
+   * @param set   which weights to use
+   * @param curve which curve to use
+   */
+  code(bit: number, set: number, curve: number): number {
+    const { cells, shift } = this.#table;
+    const hashes = this.hashes;
+    const opinions = this.opinions;
+    const found = this.#found;
+    const inputs = this.#inputs;
+    const weights = this.#weights;
+    const contexts = hashes.length;
+    const first = set * inputs.length;
+    let sum = 0;
+    for (let i = 0; i < contexts; i++) {
+      const at = hashes[i]! >>> shift;
+      const cell = cells[at]!;
+      found[i] = at;
+      const input = (cell & 1023) === 0 ? 0 : STRETCH[cell >>> 20]!;
+      inputs[i] = input;
+      sum += (weights[first + i]! * input) >> 8;
+    }
+    for (let i = contexts; i < inputs.length; i++) {
+      const input = opinions[i - contexts]!;
+      inputs[i] = input;
+      sum += (weights[first + i]! * input) >> 8;
+    }
+    const mixed = Math.max(-2047, Math.min(2047, sum >> 8)) + LOGISTIC_ZERO;
+    const probability = SQUASH[mixed]!;
+
+    const curves = this.#curves;
+    const low = curve * CURVE_CELLS + (mixed >> 7);
+    const part = mixed & 127;
+    const corrected = (curves[low]! * (128 - part) + curves[low + 1]! * part) >> 11;
+    const final = Math.max(1, Math.min(4095, (probability + corrected + 1) >> 1));
+    const coded = this.#coder.code(final, bit);
+
+    const error = ((coded << 12) - probability) * LEARNING_RATE;
+    for (let i = 0; i < inputs.length; i++) {
+      const weight = weights[first + i]! + ((inputs[i]! * error + 8192) >> 14);
+      weights[first + i] = Math.max(-MAX_WEIGHT, Math.min(MAX_WEIGHT, weight));
+    }
+    const near = low + (part >> 6);
+    curves[near] = curves[near]! + (((coded === 1 ? 65535 : 0) - curves[near]!) >> 6);
+    const target = coded === 1 ? 4194303 : 0;
+    for (let i = 0; i < contexts; i++) {
+      const at = found[i]!;
+      const cell = cells[at]!;
+      const count = cell & 1023;
+      const average = cell >>> 10;
+      const next = average + ((((target - average) >> 4) * RATES[count]!) >> 8);
+      cells[at] = next * 1024 + (count < COUNT_LIMIT ? count + 1 : count);
+    }
+    return coded;
+  }
+}
+
+/** Mixes two numbers to a hash of 32 bits. */
+export function hash(a: number, b: number): number {
+  let x = Math.imul(a, 0x9e3779b1) ^ Math.imul(b + 0x7f4a7c15, 0x85ebca6b);
+  x ^= x >>> 15;
+  x = Math.imul(x, 0x2c1b3c6d);
+  return x ^ (x >>> 12);
+}
