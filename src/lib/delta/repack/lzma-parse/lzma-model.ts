@@ -1,6 +1,14 @@
 import type { BitCoder } from './bit-coder.js';
 import { PROBABILITY_START, reverseTreeBits, treeBits } from './bit-coder.js';
-import { type DecisionKind, LITERAL, MATCH, REPEAT_0, SHORT_REPEAT } from './lzma-decisions.js';
+import {
+  type DecisionKind,
+  LITERAL,
+  type LzmaDecision,
+  MATCH,
+  REPEAT_0,
+  RecentDistances,
+  SHORT_REPEAT,
+} from './lzma-decision.js';
 
 /** lc, lp and pb of the format: bits of the last byte, and of the position, that are context. */
 export interface LzmaProperties {
@@ -32,15 +40,14 @@ const LITERALS = REPEAT_LENGTH + LENGTH_CONTEXTS;
  * The state and the probabilities of LZMA (LZMA SDK, lzma-specification.txt), walked one decision
  * at a time by an encoder or a decoder.
  */
-export class LzmaModel {
+export class LzmaModel implements LzmaDecision {
   /** What was coded last. */
   kind: DecisionKind = LITERAL;
   /** Bytes. */
   length = 0;
   /** Bytes back, less one. */
   distance = 0;
-  /** The last four distances, less one each, latest first. */
-  readonly recent = [0, 0, 0, 0];
+  readonly #recent = new RecentDistances();
   readonly #properties: LzmaProperties;
   readonly #probabilities: Uint16Array;
   #state = 0;
@@ -90,7 +97,7 @@ export class LzmaModel {
     let i = 7;
     if (this.#state >= 7) {
       // after a match: the byte that would have continued it is context, as long as it agrees
-      const expected = content[at - this.recent[0]! - 1] ?? 0;
+      const expected = content[at - this.#recent.repeated(SHORT_REPEAT) - 1] ?? 0;
       for (let agrees = true; i >= 0 && agrees; i--) {
         const expectedBit = (expected >> i) & 1;
         const bit = coder.bit(probabilities, base + ((1 + expectedBit) << 8) + node, (byte >> i) & 1);
@@ -109,7 +116,7 @@ export class LzmaModel {
   #match(coder: BitCoder, positionState: number, length: number, distance: number): void {
     this.length = this.#codeLength(coder, MATCH_LENGTH, positionState, length);
     this.distance = this.#codeDistance(coder, Math.min(this.length - 2, 3), distance);
-    this.#remember(3, this.distance);
+    this.#recent.remember(MATCH, this.distance);
     this.#state = this.#state < 7 ? 7 : 10;
     this.kind = MATCH;
   }
@@ -128,25 +135,18 @@ export class LzmaModel {
         this.#state = state < 7 ? 9 : 11;
         this.kind = SHORT_REPEAT;
         this.length = 1;
-        this.distance = this.recent[0]!;
+        this.distance = this.#recent.repeated(SHORT_REPEAT);
         return;
       }
     } else {
       index += coder.bit(probabilities, IS_REPEAT_G1 + state, Number(kind > REPEAT_0 + 1));
       if (index === 2) index += coder.bit(probabilities, IS_REPEAT_G2 + state, Number(kind > REPEAT_0 + 2));
-      this.#remember(index, this.recent[index]!);
     }
     this.length = this.#codeLength(coder, REPEAT_LENGTH, positionState, length);
-    this.distance = this.recent[0]!;
     this.#state = state < 7 ? 8 : 11;
     this.kind = (REPEAT_0 + index) as DecisionKind;
-  }
-
-  /** Puts a distance first; those before `index` move back by one. */
-  #remember(index: number, distance: number): void {
-    const recent = this.recent;
-    for (let i = index; i > 0; i--) recent[i] = recent[i - 1]!;
-    recent[0] = distance;
+    this.distance = this.#recent.repeated(this.kind);
+    this.#recent.remember(this.kind, this.distance);
   }
 
   #codeLength(coder: BitCoder, at: number, positionState: number, length: number): number {

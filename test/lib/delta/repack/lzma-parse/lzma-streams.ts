@@ -1,14 +1,15 @@
 import { createRequire } from 'node:module';
 import type { Duplex } from 'node:stream';
 import fc from 'fast-check';
+import type { DecisionSource } from '../../../../../src/lib/delta/repack/lzma-parse/encode-lzma.js';
 import {
   type DecisionKind,
-  DecisionList,
   LITERAL,
+  type LzmaDecision,
   MATCH,
-  REPEAT_0,
+  RecentDistances,
   SHORT_REPEAT,
-} from '../../../../../src/lib/delta/repack/lzma-parse/lzma-decisions.js';
+} from '../../../../../src/lib/delta/repack/lzma-parse/lzma-decision.js';
 
 const lzma = createRequire(import.meta.url)('lzma-native') as {
   FILTER_LZMA1: string;
@@ -44,27 +45,34 @@ export function programLike(size: number): Buffer {
 }
 
 /** Content, and decisions that say it: not what any encoder would choose. */
-export function randomParse(): fc.Arbitrary<{ content: Buffer; decisions: DecisionList }> {
+export interface Parse {
+  content: Buffer;
+  decisions: LzmaDecision[];
+}
+
+export function randomParse(): fc.Arbitrary<Parse> {
   const step = fc.tuple(fc.nat(9), fc.nat(255), fc.integer({ min: 2, max: 273 }), fc.nat());
   return fc.array(step, { minLength: 1, maxLength: 300 }).map((steps) => {
     const bytes: number[] = [];
-    const decisions = new DecisionList(1);
-    const recent = [0, 0, 0, 0];
-    for (const [choice, byte, length, place] of steps) {
+    const recent = new RecentDistances();
+    const decisions = steps.map(([choice, byte, length, place]): LzmaDecision => {
       const kind = (choice > 6 ? LITERAL : choice) as DecisionKind;
-      const distance = kind === MATCH ? place % Math.max(1, bytes.length) : recent[Math.max(0, kind - REPEAT_0)]!;
+      const distance = kind === MATCH ? place % Math.max(1, bytes.length) : recent.repeated(kind);
       if (kind === LITERAL || distance >= bytes.length) {
-        decisions.push(LITERAL, 1, 0);
         bytes.push(byte);
-        continue;
+        return { kind: LITERAL, length: 1, distance: 0 };
       }
-      if (kind === MATCH) recent.splice(3, 1);
-      else recent.splice(Math.max(0, kind - REPEAT_0), 1);
-      recent.unshift(distance);
+      recent.remember(kind, distance);
       const copied = kind === SHORT_REPEAT ? 1 : length;
-      decisions.push(kind, copied, distance);
       for (let i = 0; i < copied; i++) bytes.push(bytes[bytes.length - distance - 1]!);
-    }
+      return { kind, length: copied, distance };
+    });
     return { content: Buffer.from(bytes), decisions };
   });
+}
+
+/** Decisions one after the other. */
+export function sourceOf(decisions: readonly LzmaDecision[]): DecisionSource {
+  const iterator = decisions.values();
+  return () => iterator.next().value!;
 }
