@@ -5,6 +5,7 @@ import type { RecipeCodec } from './recipe.js';
 import type { StreamFinder } from './stream-finder.js';
 
 const CODECS: Record<string, () => Promise<Codec>> = {
+  'lzma-parse': async () => (await import('./codecs/lzma-parse.js')).lzmaParse,
   xz: async () => (await import('./codecs/xz.js')).xz,
 };
 

@@ -1,6 +1,5 @@
-import { createRequire } from 'node:module';
-import type { Duplex } from 'node:stream';
 import fc from 'fast-check';
+import lzma from 'lzma-native';
 import type { DecisionSource } from '../../../../../src/lib/delta/repack/lzma-parse/encode-lzma.js';
 import {
   type DecisionKind,
@@ -10,11 +9,6 @@ import {
   RecentDistances,
   SHORT_REPEAT,
 } from '../../../../../src/lib/delta/repack/lzma-parse/lzma-decision.js';
-
-const lzma = createRequire(import.meta.url)('lzma-native') as {
-  FILTER_LZMA1: string;
-  createStream(coder: 'rawEncoder', options: { filters: { id: string; options: Record<string, number> }[] }): Duplex;
-};
 
 /** A raw LZMA1 stream with an end marker, as liblzma writes it. */
 export async function compressByLiblzma(content: Uint8Array, options: Record<string, number>): Promise<Buffer> {
