@@ -10,7 +10,10 @@ const CODECS: Record<string, () => Promise<Codec>> = {
 };
 
 /** Containers first: they know where their streams end. */
-const FINDERS: (() => Promise<StreamFinder>)[] = [async () => (await import('./finders/bzimage.js')).bzimage];
+const FINDERS: (() => Promise<StreamFinder>)[] = [
+  async () => (await import('./finders/bzimage.js')).bzimage,
+  async () => (await import('./finders/uefi.js')).uefi,
+];
 
 /** @returns undefined for a name that is none of ours */
 export async function findCodec(name: string): Promise<Codec | undefined> {
