@@ -1,8 +1,7 @@
 import type { ImageBytes } from '../image/image-bytes.js';
 import type { AddressSpaces, Machine, Segment } from './address-space.js';
 import { baseAddress } from './detect/base-address.js';
-import { embeddedFiles } from './detect/embedded-files.js';
-import type { LoadedFile } from './detect/loaded-file.js';
+import { type EmbeddedFile, embeddedFiles } from './detect/embedded-files.js';
 import { machineByOpcodes } from './detect/opcode-votes.js';
 
 export interface DetectOptions {
@@ -14,6 +13,10 @@ export interface DetectOptions {
 
 /** Stretches between executables that are shorter hold no code of their own. */
 const MIN_FLAT_BYTES = 64 * 1024;
+/** The same within an executable. */
+const MIN_OUTER_BYTES = 256;
+/** Executables that are a smaller part of the image are taken for data: a kernel carries some of a page each. */
+const MIN_FILES_SHARE = 1 / 256;
 
 /**
  * Finds out for which machine two images are and to which addresses their parts are loaded: from
@@ -22,7 +25,7 @@ const MIN_FLAT_BYTES = 64 * 1024;
  * What it finds decides only how small a patch becomes, never whether it is right.
  */
 export function detectSpaces(old: ImageBytes, target: ImageBytes, options: DetectOptions = {}): AddressSpaces {
-  const files = { old: embeddedFiles(old), new: embeddedFiles(target) };
+  const files = { old: worthwhileFiles(old), new: worthwhileFiles(target) };
   const machine = options.machine ?? machineOf(target, files.new);
   if (machine === 'none') return { machine, old: [], new: [] };
   const isFlat = loadedBytes(files.new) < target.size / 2;
@@ -34,8 +37,13 @@ export function detectSpaces(old: ImageBytes, target: ImageBytes, options: Detec
   };
 }
 
+function worthwhileFiles(image: ImageBytes): EmbeddedFile[] {
+  const files = embeddedFiles(image);
+  return loadedBytes(files) >= image.size * MIN_FILES_SHARE ? files : [];
+}
+
 /** The machine of most bytes of executables; that of the instructions where executables are a small part of the image. */
-function machineOf(image: ImageBytes, files: readonly LoadedFile[]): Machine {
+function machineOf(image: ImageBytes, files: readonly EmbeddedFile[]): Machine {
   const bytes = new Map<Machine, number>();
   for (const file of files) bytes.set(file.machine, (bytes.get(file.machine) ?? 0) + loadedBytes([file]));
   const ofFiles = [...bytes].sort((a, b) => b[1] - a[1])[0]?.[0] ?? 'none';
@@ -44,9 +52,9 @@ function machineOf(image: ImageBytes, files: readonly LoadedFile[]): Machine {
   return ofOpcodes === 'none' ? ofFiles : ofOpcodes;
 }
 
-function loadedBytes(files: readonly LoadedFile[]): number {
+function loadedBytes(files: readonly EmbeddedFile[]): number {
   let bytes = 0;
-  for (const { units } of files) for (const range of units.flat()) bytes += range.size;
+  for (const { units, isNested } of files) if (!isNested) for (const range of units.flat()) bytes += range.size;
   return bytes;
 }
 
@@ -63,23 +71,40 @@ function basesOf(
 }
 
 /** The units of the executables, and as one more what lies between them. */
-function segments(image: ImageBytes, machine: Machine, files: readonly LoadedFile[], base: number): Segment[] {
-  const ranges: Segment[] = [];
+function segments(image: ImageBytes, machine: Machine, files: readonly EmbeddedFile[], base: number): Segment[] {
+  const outer: Segment[] = [];
+  const nested: Segment[] = [];
   let unit = 1;
   for (const file of files) {
     if (file.machine !== machine) continue;
-    for (const loaded of file.units) {
-      for (const range of loaded) ranges.push({ ...range, unit });
+    for (const ranges of file.units) {
+      for (const range of ranges) (file.isNested ? nested : outer).push({ ...range, unit });
       unit++;
     }
   }
-  ranges.sort((a, b) => a.fileAt - b.fileAt);
-  let flatAt = 0;
-  for (const { fileAt, size } of [...ranges, { fileAt: image.size, size: 0 }]) {
-    if (fileAt - flatAt >= MIN_FLAT_BYTES || (fileAt > flatAt && ranges.length === 0)) {
-      ranges.push({ fileAt: flatAt, address: base + flatAt, size: fileAt - flatAt, unit: 0 });
+  const flat = image.size === 0 ? [] : [{ fileAt: 0, address: base, size: image.size, unit: 0 }];
+  return overlaid(overlaid(flat, outer, MIN_FLAT_BYTES), nested, MIN_OUTER_BYTES);
+}
+
+/**
+ * What some segments leave of others, and themselves; all lists are sorted and do not overlap.
+ *
+ * @param minBytes shorter pieces are left out
+ */
+function overlaid(under: readonly Segment[], over: readonly Segment[], minBytes: number): Segment[] {
+  if (over.length === 0) return [...under];
+  const pieces: Segment[] = [...over];
+  let next = 0;
+  for (const { fileAt, address, size, unit } of under) {
+    let from = fileAt;
+    while (from < fileAt + size) {
+      while (next < over.length && over[next]!.fileAt + over[next]!.size <= from) next++;
+      const cover = over[next] ?? { fileAt: Number.MAX_SAFE_INTEGER, size: 0 };
+      const to = Math.min(fileAt + size, Math.max(from, cover.fileAt));
+      if (to - from >= minBytes)
+        pieces.push({ fileAt: from, address: address + (from - fileAt), size: to - from, unit });
+      from = Math.max(to, Math.min(fileAt + size, cover.fileAt + cover.size));
     }
-    flatAt = fileAt + size;
   }
-  return ranges.sort((a, b) => a.fileAt - b.fileAt);
+  return pieces.sort((a, b) => a.fileAt - b.fileAt);
 }

@@ -2,7 +2,9 @@ import { findAArch64 } from './aarch64.js';
 import type { Machine } from './address-space.js';
 import { findPointers32, findPointers64, findRelative32 } from './pointers.js';
 import type { ReferenceFinder } from './reference-form.js';
+import { findRelocations } from './relocations.js';
 import { findThumb } from './thumb.js';
+import { findX86 } from './x86-64.js';
 
 /** What is found in the code of a machine, and how wide its pointers are. */
 const MACHINE_CODE: Record<Machine, { code?: ReferenceFinder; pointers: ReferenceFinder }> = {
@@ -10,16 +12,16 @@ const MACHINE_CODE: Record<Machine, { code?: ReferenceFinder; pointers: Referenc
   thumb: { code: findThumb, pointers: findPointers32 },
   arm: { pointers: findPointers32 },
   aarch64: { code: findAArch64, pointers: findPointers64 },
-  'x86-64': { pointers: findPointers64 },
+  'x86-64': { code: findX86, pointers: findPointers64 },
   riscv: { pointers: findPointers32 },
   xtensa: { pointers: findPointers32 },
 };
 
 /**
  * The modes of a machine, by their numbers in a patch: 0 nothing, 1 code, 2 absolute pointers,
- * 3 words relative to themselves.
+ * 3 words relative to themselves, 4 relocations of object files.
  */
 export function modesOf(machine: Machine): readonly (ReferenceFinder | undefined)[] {
   const { code, pointers } = MACHINE_CODE[machine];
-  return [undefined, code, pointers, findRelative32];
+  return [undefined, code, pointers, findRelative32, findRelocations];
 }

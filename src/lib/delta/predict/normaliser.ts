@@ -2,7 +2,8 @@ import type { Machine, Segment } from './address-space.js';
 import { UNLOADED_ADDRESS } from './detect/loaded-file.js';
 import { maskAArch64 } from './normalise/mask-aarch64.js';
 import { maskThumb } from './normalise/mask-thumb.js';
-import type { Masker, PointerRange } from './normalise/masker.js';
+import { maskX86 } from './normalise/mask-x86-64.js';
+import type { AddressRange, Masker } from './normalise/masker.js';
 
 /**
  * Bytes before and after that decide what becomes of a byte: views that are to be masked alike
@@ -21,10 +22,8 @@ export type Normalise = (bytes: Uint8Array, fileAt: number) => void;
 const MASKERS: Partial<Record<Machine, Masker>> = {
   thumb: maskThumb,
   aarch64: maskAArch64,
+  'x86-64': maskX86,
 };
-
-/** Numbers below this are rather counts than addresses. */
-const LOWEST_POINTER = 4096;
 
 /**
  * Makes code that has only moved look the same in both images, so that it is found.
@@ -35,7 +34,7 @@ const LOWEST_POINTER = 4096;
 export function normaliser(machine: Machine, segments: readonly Segment[]): Normalise | undefined {
   const mask = MASKERS[machine];
   if (mask === undefined || segments.length === 0) return undefined;
-  const ranges = pointerRanges(segments);
+  const ranges = addressRanges(segments);
   return (bytes, fileAt) => {
     const end = fileAt + bytes.length;
     for (let i = firstEndingAfter(segments, fileAt); i < segments.length; i++) {
@@ -60,13 +59,13 @@ function firstEndingAfter(segments: readonly Segment[], place: number): number {
   return low;
 }
 
-function pointerRanges(segments: readonly Segment[]): Map<number, PointerRange> {
-  const ranges = new Map<number, PointerRange>();
+function addressRanges(segments: readonly Segment[]): Map<number, AddressRange> {
+  const ranges = new Map<number, AddressRange>();
   for (const { unit, address, size } of segments) {
     const { low, high } = ranges.get(unit) ?? { low: Number.MAX_SAFE_INTEGER, high: Number.MIN_SAFE_INTEGER };
     const isLoaded = address < UNLOADED_ADDRESS;
     ranges.set(unit, {
-      low: isLoaded ? Math.min(low, address < 0 ? address : Math.max(address, LOWEST_POINTER)) : low,
+      low: isLoaded ? Math.min(low, address) : low,
       high: isLoaded ? Math.max(high, address + size) : high,
     });
   }

@@ -4,7 +4,7 @@ import type { Machine } from '../../../../src/lib/delta/predict/address-space.js
 import { NORMALISER_CONTEXT_BYTES, normaliser } from '../../../../src/lib/delta/predict/normaliser.js';
 import { realFirmware } from '../../../support/firmware.js';
 
-const MACHINES_THAT_MASK: readonly Machine[] = ['thumb', 'aarch64'];
+const MACHINES_THAT_MASK: readonly Machine[] = ['thumb', 'aarch64', 'x86-64'];
 
 describe('normaliser', () => {
   test.each(MACHINES_THAT_MASK)('masks %s alike wherever a view begins and ends', (machine) => {
@@ -36,13 +36,13 @@ describe('normaliser', () => {
     );
   });
 
-  test('makes calls and pointers of real firmware at other addresses look the same', async () => {
+  test('masks the calls of real firmware and little else', async () => {
     const { old } = await realFirmware('movehub');
     const segment = { fileAt: 0, address: 0x0800_5000, size: old.length, unit: 0 };
     const masked = Uint8Array.from(old);
     normaliser('thumb', [segment])!(masked, 0);
     const changed = masked.reduce((count, byte, i) => count + (byte === old[i] ? 0 : 1), 0);
-    expect(changed).toBeGreaterThan(old.length / 10);
-    expect(changed).toBeLessThan(old.length / 3);
+    expect(changed).toBeGreaterThan(old.length / 20);
+    expect(changed).toBeLessThan(old.length / 5);
   });
 });

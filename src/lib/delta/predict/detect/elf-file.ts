@@ -10,8 +10,7 @@ const PT_LOAD = 1;
 const ET_REL = 1;
 const SHT_PROGBITS = 1;
 const SHT_SYMTAB = 2;
-const SHT_RELA = 4;
-const SHF_ALLOC = 2;
+const SHF_EXECINSTR = 4;
 
 /** `e_machine` of the System V ABI and its supplements. */
 const ELF_MACHINES: ReadonlyMap<number, Machine> = new Map([
@@ -34,14 +33,13 @@ interface Section {
   readonly flags: number;
   readonly fileAt: number;
   readonly size: number;
-  readonly info: number;
 }
 
 /**
  * Reads the headers of a little-endian ELF file.
  *
- * The loaded segments of an executable are one unit. A relocatable object (`.o`, `.ko`) has a unit
- * for each section of code or data, at address 0, together with its relocations.
+ * The loaded segments of an executable are one unit. A relocatable object (`.o`, `.ko`) is one range
+ * whose code begins at address 0.
  *
  * @param at first byte of the file in the image
  * @returns undefined when it is none, or one whose headers contradict the image
@@ -83,47 +81,48 @@ function executable(fields: ImageFields, header: Header): LoadedFile | undefined
   return { machine: header.machine, endAt, units: [mergedRanges([...loaded, ...unloaded])] };
 }
 
+/** One range: most addresses in an object file are places in its code, and its headers hold places in the file. */
 function objectFile(fields: ImageFields, header: Header): LoadedFile | undefined {
+  const { at } = header;
   const all = sections(fields, header);
-  const units: LoadedRange[][] = [];
-  let endAt = header.at;
-  for (const [index, section] of all.entries()) {
-    endAt = Math.max(endAt, section.fileAt + section.size);
-    if (section.type !== SHT_PROGBITS || (section.flags & SHF_ALLOC) === 0 || section.size === 0) continue;
-    const relocations = all.find((other) => other.type === SHT_RELA && other.info === index && other.size > 0);
-    units.push([
-      { fileAt: section.fileAt, address: 0, size: section.size },
-      ...(relocations === undefined
-        ? []
-        : [{ fileAt: relocations.fileAt, address: UNLOADED_ADDRESS, size: relocations.size }]),
-    ]);
-  }
-  return units.length === 0 ? undefined : { machine: header.machine, endAt, units };
+  const code = all.find((section) => section.type === SHT_PROGBITS && (section.flags & SHF_EXECINSTR) !== 0);
+  if (code === undefined) return undefined;
+  const endAt = all.reduce(
+    (end, section) => Math.max(end, section.fileAt + section.size),
+    sectionTable(fields, header).endAt,
+  );
+  return { machine: header.machine, endAt, units: [[{ fileAt: at, address: at - code.fileAt, size: endAt - at }]] };
 }
 
 /** The sections that have bytes in the file; none when the table contradicts the image. */
-function sections(fields: ImageFields, { at, wide }: Header): Section[] {
-  const tableAt = at + (wide ? fields.i64(at + 40) : fields.u32(at + 32));
-  const entryBytes = fields.u16(at + (wide ? 58 : 46));
-  const count = fields.u16(at + (wide ? 60 : 48));
-  if (entryBytes !== (wide ? 64 : 40) || !(count <= MAX_SECTIONS)) return [];
-  if (!isInside(fields, at, tableAt, count * entryBytes)) return [];
+function sections(fields: ImageFields, header: Header): Section[] {
+  const { at, wide } = header;
+  const { tableAt, entryBytes, endAt } = sectionTable(fields, header);
   const found: Section[] = [];
-  for (let entryAt = tableAt; entryAt < tableAt + count * entryBytes; entryAt += entryBytes) {
+  for (let entryAt = tableAt; entryAt < endAt; entryAt += entryBytes) {
     const type = fields.u32(entryAt + 4);
     const fileAt = at + (wide ? fields.i64(entryAt + 24) : fields.u32(entryAt + 16));
     const size = wide ? fields.i64(entryAt + 32) : fields.u32(entryAt + 20);
     const isStored = type !== 0 && type !== 8;
     if (isStored && !isInside(fields, at, fileAt, size)) return [];
-    found.push({
-      type,
-      flags: fields.u32(entryAt + 8),
-      fileAt: isStored ? fileAt : at,
-      size: isStored ? size : 0,
-      info: fields.u32(entryAt + (wide ? 44 : 28)),
-    });
+    if (isStored) found.push({ type, flags: fields.u32(entryAt + 8), fileAt, size });
   }
   return found;
+}
+
+/** Where the table of sections is; empty when there is none inside the image. */
+function sectionTable(
+  fields: ImageFields,
+  { at, wide }: Header,
+): { tableAt: number; entryBytes: number; endAt: number } {
+  const tableAt = at + (wide ? fields.i64(at + 40) : fields.u32(at + 32));
+  const entryBytes = fields.u16(at + (wide ? 58 : 46));
+  const count = fields.u16(at + (wide ? 60 : 48));
+  const isTable =
+    entryBytes === (wide ? 64 : 40) && count <= MAX_SECTIONS && isInside(fields, at, tableAt, count * entryBytes);
+  return isTable
+    ? { tableAt, entryBytes, endAt: tableAt + count * entryBytes }
+    : { tableAt: at, entryBytes, endAt: at };
 }
 
 function isInside(fields: ImageFields, at: number, fileAt: number, size: number): boolean {

@@ -8,7 +8,7 @@ import { peFile } from './pe-file.js';
 /** Files found in one image, at most: a root file system of 1 GB has some thousand. */
 const MAX_FILES = 8192;
 /** Smaller ones are not worth their line in a patch. */
-const MIN_FILE_BYTES = 4096;
+const MIN_FILE_BYTES = 1024;
 /** cpio archives align files to 4 bytes, file systems to more. */
 const ELF_ALIGNMENT_BYTES = 4;
 /** UEFI volumes align executables to 4 bytes, file systems to more. */
@@ -16,21 +16,50 @@ const PE_ALIGNMENT_BYTES = 4;
 /** Flash is erased in such blocks. */
 const ESP_ALIGNMENT_BYTES = 4096;
 
-/** Finds executables anywhere in an image, in order; none begins inside another. */
-export function embeddedFiles(image: ImageBytes): LoadedFile[] {
+/** Files inside another are taken out of it when they are at least this share of it. */
+const NESTED_SHARE = 1 / 8;
+
+/** An executable and where in the image it begins. */
+export interface EmbeddedFile extends LoadedFile {
+  readonly fileAt: number;
+  /** Whether it lies in another one. */
+  readonly isNested: boolean;
+}
+
+/**
+ * Finds executables anywhere in an image, in order.
+ *
+ * Files may hold other files, as GRUB does its modules; an inner file comes after the outer one.
+ */
+export function embeddedFiles(image: ImageBytes): EmbeddedFile[] {
   const fields = new ImageFields(image);
-  const files: LoadedFile[] = [];
-  let freeFrom = 0;
-  for (let viewAt = 0; viewAt < image.size && files.length < MAX_FILES; viewAt += MAX_VIEW_BYTES) {
+  const files: EmbeddedFile[] = [];
+  const nested: EmbeddedFile[] = [];
+  let [outerEnd, nestedEnd] = [0, 0];
+  const finishOuter = () => {
+    const outer = files.at(-1);
+    const nestedBytes = nested.reduce((bytes, file) => bytes + file.endAt - file.fileAt, 0);
+    if (outer !== undefined && nestedBytes >= (outer.endAt - outer.fileAt) * NESTED_SHARE) files.push(...nested);
+    nested.length = 0;
+  };
+  for (let viewAt = 0; viewAt < image.size; viewAt += MAX_VIEW_BYTES) {
     const bytes = image.view(viewAt, Math.min(MAX_VIEW_BYTES, image.size - viewAt));
     for (const at of candidates(bytes, viewAt)) {
-      if (at < freeFrom || files.length >= MAX_FILES) continue;
+      if (at < nestedEnd || files.length + nested.length >= MAX_FILES) continue;
       const file = elfFile(fields, at) ?? peFile(fields, at) ?? espImage(fields, at);
       if (file === undefined || file.machine === 'none' || file.endAt - at < MIN_FILE_BYTES) continue;
-      files.push(file);
-      freeFrom = file.endAt;
+      if (at < outerEnd) {
+        if (file.endAt > outerEnd) continue;
+        nested.push({ ...file, fileAt: at, isNested: true });
+        nestedEnd = file.endAt;
+      } else {
+        finishOuter();
+        files.push({ ...file, fileAt: at, isNested: false });
+        outerEnd = file.endAt;
+      }
     }
   }
+  finishOuter();
   return files;
 }
 

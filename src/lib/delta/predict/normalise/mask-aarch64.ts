@@ -1,10 +1,10 @@
-import { type Masker, maskPointers64 } from './masker.js';
+import type { Masker } from './masker.js';
 
 /** How far after an ADRP the other half of its address is masked, bytes. */
 export const PAIR_REACH_BYTES = 32;
 
-/** A64: B, BL, ADR, ADRP and the ADD, LDR or STR that completes it; pointers. */
-export const maskAArch64: Masker = (bytes, from, to, address, range) => {
+/** A64: B, BL, ADR, ADRP and the ADD, LDR or STR that completes it. */
+export const maskAArch64: Masker = (bytes, from, to, address) => {
   const pageAt = new Int32Array(32).fill(-PAIR_REACH_BYTES - 1);
   for (let at = from + (-address & 3); at + 4 <= to; at += 4) {
     const top = bytes[at + 3]!;
@@ -24,5 +24,4 @@ export const maskAArch64: Masker = (bytes, from, to, address, range) => {
       bytes[at + 2] = bytes[at + 2]! & 0xc0;
     }
   }
-  maskPointers64(bytes, from, to, address, range);
 };

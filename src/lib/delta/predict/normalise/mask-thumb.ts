@@ -1,9 +1,8 @@
-import { type Masker, maskPointers32 } from './masker.js';
+import type { Masker } from './masker.js';
 
-/** Thumb-2: BL and B.W; pointers. */
-export const maskThumb: Masker = (bytes, from, to, address, range) => {
+/** Thumb-2: BL and B.W. */
+export const maskThumb: Masker = (bytes, from, to, address) => {
   const start = from + (address & 1);
-  maskPointers32(bytes, from, to, address, range);
   if (to - start < 4) return;
   // only the upper byte of each half tells; halves are taken as they were before they were masked
   let first = bytes[start + 1]!;
