@@ -17,6 +17,8 @@ export type CodecResult =
 export interface CodecFailure {
   kind: 'failure';
   message: string;
+  /** Set where the stream was good as far as its bytes went. */
+  endsEarly?: boolean;
   code?: ErrorCode;
   suggestions?: string[];
 }

@@ -8,7 +8,15 @@ import type { CodecJob, CodecResult, JobResult } from './codec-job.js';
 export const CODEC_THREADS = Math.min(2, availableParallelism());
 
 /** A stream that a codec cannot decode or encode as it was asked to. */
-export class CodecError extends Error {}
+export class CodecError extends Error {
+  /** The stream was good as far as its bytes went. */
+  readonly endsEarly: boolean;
+
+  constructor(message: string, options?: ErrorOptions & { endsEarly?: boolean }) {
+    super(message, options);
+    this.endsEarly = options?.endsEarly === true;
+  }
+}
 
 interface Waiting {
   job: CodecJob;
@@ -48,17 +56,18 @@ export class CodecPool implements AsyncDisposable {
     if (next === undefined) this.#idle.push(worker);
     else {
       this.#busy.set(worker, next);
+      worker.ref();
       worker.postMessage(next.job);
     }
   }
 
   #start(): Worker {
     const worker = new Worker(entryPoint('delta/repack/codec.worker'));
-    worker.unref();
     worker.on('message', (result: JobResult) => {
       const waiting = this.#busy.get(worker);
       this.#busy.delete(worker);
       this.#idle.push(worker);
+      worker.unref(); // an idle thread must not keep the process alive
       if (waiting !== undefined) settle(waiting, result);
       this.#next();
     });
@@ -74,6 +83,6 @@ export class CodecPool implements AsyncDisposable {
 
 function settle({ resolve, reject }: Waiting, result: JobResult): void {
   if (result.kind !== 'failure') resolve(result);
-  else if (result.code === undefined) reject(new CodecError(result.message));
+  else if (result.code === undefined) reject(new CodecError(result.message, result));
   else reject(new OtaError(result.code, result.message, result.suggestions));
 }

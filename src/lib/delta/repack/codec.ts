@@ -19,7 +19,8 @@ export interface Codec {
    *
    * @param packed   the stream, perhaps followed by other bytes
    * @param maxBytes the most that it may unpack to; more is a failure, before it is allocated
-   * @throws anything when this is no such stream, it is damaged, or too large
+   * @throws EndsEarly when the stream is good but goes on after `packed`, anything else when this is no such stream,
+   *   it is damaged, or too large
    */
   decode(packed: Uint8Array, maxBytes: number): Promise<DecodedStreamBytes>;
 
@@ -56,6 +57,9 @@ export interface DecodedStreamBytes {
   /** How many bytes of `packed` the stream takes. */
   packedBytes: number;
 }
+
+/** A stream that is good as far as its bytes go. */
+export class EndsEarly extends Error {}
 
 /** Longest settings of one stream, bytes. */
 export const MAX_SETTINGS_BYTES = 4096;

@@ -1,5 +1,6 @@
 import { parentPort } from 'node:worker_threads';
 import { OtaError } from '../../core/errors.js';
+import { EndsEarly } from './codec.js';
 import type { CodecFailure, CodecJob, CodecResult, JobResult } from './codec-job.js';
 import { findCodec } from './codecs.js';
 import { applyCorrections } from './corrections.js';
@@ -28,7 +29,7 @@ async function run(job: CodecJob): Promise<CodecResult> {
 
 function failure(error: unknown): CodecFailure {
   const message = error instanceof Error ? error.message : String(error);
-  if (!(error instanceof OtaError)) return { kind: 'failure', message };
+  if (!(error instanceof OtaError)) return { kind: 'failure', message, endsEarly: error instanceof EndsEarly };
   return { kind: 'failure', message, code: error.code, suggestions: error.suggestions };
 }
 

@@ -1,3 +1,4 @@
+import { EndsEarly } from '../codec.js';
 import { xzCheck, xzCheckBytes, xzCrc32 } from './xz-check.js';
 
 /** What the frame of an xz stream says. */
@@ -53,7 +54,7 @@ export function readXzStream(bytes: Uint8Array): XzStream {
   const blocks: XzBlock[] = [];
   let at = STREAM_HEADER_BYTES;
   for (let header = bytes[at]; header !== 0; header = bytes[at]) {
-    if (header === undefined) throw new Error('the stream ends early');
+    if (header === undefined) throw new EndsEarly('the stream ends early');
     const next = readBlockHeader(bytes.subarray(at, at + (header + 1) * 4), check);
     if (frame !== undefined && !isAlike(frame, next)) throw new Error('the blocks of the stream are not alike');
     frame = next;
@@ -148,7 +149,7 @@ function walkLzma2(bytes: Uint8Array, start: number): XzBlock {
   let unpackedBytes = 0;
   for (let at = start; ; ) {
     const control = bytes[at];
-    if (control === undefined) throw new Error('the stream ends early');
+    if (control === undefined) throw new EndsEarly('the stream ends early');
     if (control === 0) return { at: start, packedBytes: at + 1 - start, unpackedBytes };
     const size = (i: number) => ((bytes[at + i]! << 8) | bytes[at + i + 1]!) + 1;
     if (control >= 0x80) {
