@@ -1,4 +1,5 @@
-import { Expectation, type History } from './match-model.js';
+import { ByteCoder } from './byte-coder.js';
+import type { History } from './match-model.js';
 import { type CounterTable, hash, Mixer } from './mixer.js';
 import type { BitCoder } from './range-coder.js';
 
@@ -18,9 +19,9 @@ export class DifferenceModel {
   readonly #groups: Mixer;
   readonly #words: Mixer;
   readonly #bytes: Mixer;
-  readonly #values: Mixer;
+  readonly #values: ByteCoder;
+  readonly #table: CounterTable;
   readonly #history: History;
-  readonly #expectation = new Expectation();
   /** Which groups, words and bytes differed last, one bit each, the last one lowest. */
   #groupsDiffered = 0;
   #wordsDiffered = 0;
@@ -32,11 +33,12 @@ export class DifferenceModel {
   #beforeLast = 0;
 
   constructor(coder: BitCoder, table: CounterTable, history: History) {
+    this.#table = table;
     this.#history = history;
     this.#groups = new Mixer(coder, table, { contexts: 3, sets: 4, curves: 1 });
     this.#words = new Mixer(coder, table, { contexts: 4, sets: 8, curves: 256 });
     this.#bytes = new Mixer(coder, table, { contexts: 6, sets: 8, curves: 128 });
-    this.#values = new Mixer(coder, table, { contexts: 6, opinions: 1, sets: 16, curves: 512 });
+    this.#values = new ByteCoder(coder, table, 6, 8);
   }
 
   /**
@@ -53,12 +55,13 @@ export class DifferenceModel {
   }
 
   #group(bytes: Uint8Array, actual: Uint8Array, from: number, to: number, position: number): void {
+    const table = this.#table;
     const groups = this.#groups;
     const past = this.#groupsDiffered;
-    groups.hashes[0] = hash(41, past & 15);
-    groups.hashes[1] = hash(42, past & 255);
-    groups.hashes[2] = hash(43, past & 0xffff);
-    const differs = groups.code(differ(bytes, actual, from, to), past & 3, 0);
+    groups.places[0] = table.cell(hash(41, past & 15));
+    groups.places[1] = table.cell(hash(42, past & 255));
+    groups.places[2] = table.cell(hash(43, past & 0xffff));
+    const differs = groups.code(differ(bytes, actual, from, to), 0, past & 3, 0);
     this.#groupsDiffered = (past << 1) | differs;
     if (differs === 0) {
       this.#wordsDiffered = 0;
@@ -79,14 +82,15 @@ export class DifferenceModel {
     for (let at = from, place = firstPlace; at < to; at++, place++) predicted |= bytes[at]! << (8 * place);
     const highest = bytes[to - 1]!;
     const past = this.#wordsDiffered;
+    const table = this.#table;
     const words = this.#words;
     const length = to - from;
-    words.hashes[0] = hash(hash(2, highest), length);
-    words.hashes[1] = hash(3, predicted);
-    words.hashes[2] = hash(hash(4, distanceClass(this.#equalWords)), highest >> 2);
-    words.hashes[3] = hash(hash(5, (bytes[from]! & 31) | (highest << 8)), past & 3);
+    words.places[0] = table.cell(hash(hash(2, highest), length));
+    words.places[1] = table.cell(hash(3, predicted));
+    words.places[2] = table.cell(hash(hash(4, distanceClass(this.#equalWords)), highest >> 2));
+    words.places[3] = table.cell(hash(hash(5, (bytes[from]! & 31) | (highest << 8)), past & 3));
     const set = (past & 3) * 2 + (length === WORD_BYTES ? 1 : 0);
-    const differs = words.code(differ(bytes, actual, from, to), set, past & 255);
+    const differs = words.code(differ(bytes, actual, from, to), 0, set, past & 255);
     this.#wordsDiffered = (past << 1) | differs;
     if (differs === 0) {
       this.#equalWords++;
@@ -105,13 +109,13 @@ export class DifferenceModel {
       if (at < to - 1 || seen === 1) {
         const mixer = this.#bytes;
         const where = place * 256 + pattern;
-        mixer.hashes[0] = hash(hash(12, byte), where);
-        mixer.hashes[1] = hash(hash(13, predicted), where);
-        mixer.hashes[2] = hash(hash(14, highest), where);
-        mixer.hashes[3] = hash(hash(15, this.#lastAt[place]!), where);
-        mixer.hashes[4] = hash(hash(16, second | (highest << 8)), where);
-        mixer.hashes[5] = hash(hash(18, byte >> 4), pattern * 4 + place);
-        equal = mixer.code(bytes[at] === actual[at] ? 1 : 0, place * 2 + seen, pattern * 4 + place);
+        mixer.places[0] = table.cell(hash(hash(12, byte), where));
+        mixer.places[1] = table.cell(hash(hash(13, predicted), where));
+        mixer.places[2] = table.cell(hash(hash(14, highest), where));
+        mixer.places[3] = table.cell(hash(hash(15, this.#lastAt[place]!), where));
+        mixer.places[4] = table.cell(hash(hash(16, second | (highest << 8)), where));
+        mixer.places[5] = table.cell(hash(hash(18, byte >> 4), pattern * 4 + place));
+        equal = mixer.code(bytes[at] === actual[at] ? 1 : 0, 0, place * 2 + seen, pattern * 4 + place);
       }
       this.#bytesEqual = (this.#bytesEqual << 1) | equal;
       pattern = pattern * 2 + equal + 2;
@@ -129,34 +133,17 @@ export class DifferenceModel {
   }
 
   #value(difference: number, byte: number, highest: number, before: number, place: number): number {
-    const mixer = this.#values;
-    const hashes = mixer.hashes;
+    const { contexts } = this.#values;
     const history = this.#history;
     const lastAt = this.#lastAt[place]!;
+    contexts[0] = hash(21, place);
+    contexts[1] = hash(23, byte * 4 + place);
+    contexts[2] = hash(25, hash(highest * 4 + place, before));
+    contexts[3] = hash(26, hash(this.#last, this.#beforeLast * 4 + place));
+    contexts[4] = hash(27, hash(highest, lastAt * 4 + place));
+    contexts[5] = hash(28, byte * 256 + history.back(1));
     const expected = history.expected < 0 ? -1 : (history.expected - byte) & 255;
-    const contexts0 = hash(21, place);
-    const contexts1 = hash(23, byte * 4 + place);
-    const contexts2 = hash(25, hash(highest * 4 + place, before));
-    const contexts3 = hash(26, hash(this.#last, this.#beforeLast * 4 + place));
-    const contexts4 = hash(27, hash(highest, lastAt * 4 + place));
-    const contexts5 = hash(28, byte * 256 + history.back(1));
-    let partial = 1;
-    for (let bitPlace = 7; bitPlace >= 0; bitPlace--) {
-      hashes[0] = hash(contexts0, partial);
-      hashes[1] = hash(contexts1, partial);
-      hashes[2] = hash(contexts2, partial);
-      hashes[3] = hash(contexts3, partial);
-      hashes[4] = hash(contexts4, partial);
-      hashes[5] = hash(contexts5, partial);
-      const live = expected >= 0 && (expected | 256) >> (bitPlace + 1) === partial;
-      const expectedBit = (expected >> bitPlace) & 1;
-      mixer.opinions[0] = live ? this.#expectation.opinion(history.agreed, bitPlace, expectedBit) : 0;
-      const set = place * 2 + (before !== 0 ? 1 : 0) + (live ? 8 : 0);
-      const bit = mixer.code((difference >> bitPlace) & 1, set, live ? partial + 256 : partial);
-      if (live) this.#expectation.learn(bit === expectedBit);
-      partial = partial * 2 + bit;
-    }
-    return partial & 255;
+    return this.#values.code(difference, expected, history.agreed, place * 2 + (before !== 0 ? 1 : 0));
   }
 }
 

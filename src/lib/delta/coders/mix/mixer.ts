@@ -13,16 +13,28 @@ const LEARNING_RATE = 4;
 /** Cells of an adaptive curve from probability to probability. */
 const CURVE_CELLS = 33;
 
+/** Nodes of a tree of four decisions lie together, in one line of a cache. */
+const TREE_BITS = 4;
+
 /** Counters that all decisions share: 32 bits each, found by hashes of contexts. */
 export class CounterTable {
   readonly cells: Uint32Array;
-  /** Hashes are shifted right by this. */
-  readonly shift: number;
+  readonly #shift: number;
 
   /** @param bits log2 of the number of cells, 10 to 24 */
   constructor(bits: number) {
     this.cells = new Uint32Array(2 ** bits).fill(FRESH);
-    this.shift = 32 - bits;
+    this.#shift = 32 - bits;
+  }
+
+  /** Where the counter of a context lies. */
+  cell(hash: number): number {
+    return hash >>> this.#shift;
+  }
+
+  /** Where the sixteen counters of a context lie whose decisions are the nodes 1 to 15 of a tree. */
+  tree(hash: number): number {
+    return (hash >>> (this.#shift + TREE_BITS)) << TREE_BITS;
   }
 }
 
@@ -35,13 +47,12 @@ export class CounterTable {
  * @see M. Mahoney: Adaptive weighing of context models for lossless data compression (2005), sections 2 and 3
  */
 export class Mixer {
-  /** Hashes of the contexts of the next decision; the caller fills them. */
-  readonly hashes: Int32Array;
+  /** Where the counters of the next decision's contexts lie; the caller fills them. */
+  readonly places: Int32Array;
   /** Further predictions in the logistic domain, −2047 to 2047; the caller fills them. */
   readonly opinions: Int32Array;
   readonly #coder: BitCoder;
-  readonly #table: CounterTable;
-  readonly #found: Int32Array;
+  readonly #cells: Uint32Array;
   readonly #inputs: Int32Array;
   readonly #weights: Int32Array;
   readonly #curves: Int32Array;
@@ -52,10 +63,9 @@ export class Mixer {
     { contexts, opinions = 0, sets, curves }: { contexts: number; opinions?: number; sets: number; curves: number },
   ) {
     this.#coder = coder;
-    this.#table = table;
-    this.hashes = new Int32Array(contexts);
+    this.#cells = table.cells;
+    this.places = new Int32Array(contexts);
     this.opinions = new Int32Array(opinions);
-    this.#found = new Int32Array(contexts);
     this.#inputs = new Int32Array(contexts + opinions);
     this.#weights = new Int32Array(sets * (contexts + opinions)).fill(FIRST_WEIGHT);
     this.#curves = new Int32Array(curves * CURVE_CELLS);
@@ -65,25 +75,23 @@ export class Mixer {
   }
 
   /**
-   * Codes one decision by the hashes and opinions that are set.
+   * Codes one decision by the places and opinions that are set.
    *
+   * @param node  of the trees at these places, 0 where they are single counters
    * @param set   which weights to use
    * @param curve which curve to use
    */
-  code(bit: number, set: number, curve: number): number {
-    const { cells, shift } = this.#table;
-    const hashes = this.hashes;
+  code(bit: number, node: number, set: number, curve: number): number {
+    const cells = this.#cells;
+    const places = this.places;
     const opinions = this.opinions;
-    const found = this.#found;
     const inputs = this.#inputs;
     const weights = this.#weights;
-    const contexts = hashes.length;
+    const contexts = places.length;
     const first = set * inputs.length;
     let sum = 0;
     for (let i = 0; i < contexts; i++) {
-      const at = hashes[i]! >>> shift;
-      const cell = cells[at]!;
-      found[i] = at;
+      const cell = cells[places[i]! + node]!;
       const input = (cell & 1023) === 0 ? 0 : STRETCH[cell >>> 20]!;
       inputs[i] = input;
       sum += (weights[first + i]! * input) >> 8;
@@ -112,7 +120,7 @@ export class Mixer {
     curves[near] = curves[near]! + (((coded === 1 ? 65535 : 0) - curves[near]!) >> 6);
     const target = coded === 1 ? 4194303 : 0;
     for (let i = 0; i < contexts; i++) {
-      const at = found[i]!;
+      const at = places[i]! + node;
       const cell = cells[at]!;
       const count = cell & 1023;
       const average = cell >>> 10;

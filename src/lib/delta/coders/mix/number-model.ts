@@ -11,12 +11,14 @@ const MODELLED_BITS = 12;
  * @see P. Elias: Universal codeword sets and representations of the integers (1975), the gamma code
  */
 export class NumberModel {
+  readonly #table: CounterTable;
   readonly #mixer: Mixer;
   /** Number of bits of the last three numbers of each column. */
   readonly #past: Int32Array;
 
   /** @param columns how many kinds of number there are */
   constructor(coder: BitCoder, table: CounterTable, columns: number) {
+    this.#table = table;
     this.#past = new Int32Array(columns * 3);
     this.#mixer = new Mixer(coder, table, { contexts: 4, sets: columns * 2, curves: 1 });
   }
@@ -38,7 +40,8 @@ export class NumberModel {
   }
 
   #bitCount(column: number, bits: number, beside: number): number {
-    const { hashes } = this.#mixer;
+    const table = this.#table;
+    const { places } = this.#mixer;
     const past = this.#past;
     const at = column * 3;
     const one = past[at]!;
@@ -46,11 +49,11 @@ export class NumberModel {
     let count = 0;
     for (; count < MAX_BITS; count++) {
       const here = column * 64 + count;
-      hashes[0] = hash(51, here);
-      hashes[1] = hash(52, here + one * 65536);
-      hashes[2] = hash(hash(53, here + one * 65536), two);
-      hashes[3] = hash(hash(54, here), beside);
-      if (this.#mixer.code(count < bits ? 1 : 0, column * 2, 0) === 0) break;
+      places[0] = table.cell(hash(51, here));
+      places[1] = table.cell(hash(52, here + one * 65536));
+      places[2] = table.cell(hash(hash(53, here + one * 65536), two));
+      places[3] = table.cell(hash(hash(54, here), beside));
+      if (this.#mixer.code(count < bits ? 1 : 0, 0, column * 2, 0) === 0) break;
     }
     past[at + 2] = two;
     past[at + 1] = one;
@@ -59,14 +62,15 @@ export class NumberModel {
   }
 
   #bit(column: number, bit: number, bits: number, partial: number, beside: number): number {
-    const { hashes } = this.#mixer;
+    const table = this.#table;
+    const { places } = this.#mixer;
     const here = column * 64 + bits;
     const known = partial < 2 ** MODELLED_BITS ? partial : 2 ** MODELLED_BITS + bitLength(partial);
-    hashes[0] = hash(hash(61, here), known);
-    hashes[1] = hash(hash(62, column), bits * 64 + bitLength(partial));
-    hashes[2] = hash(hash(63, here + this.#past[column * 3 + 1]! * 65536), known);
-    hashes[3] = hash(hash(64, here + known * 65536), beside);
-    return this.#mixer.code(bit, column * 2 + 1, 0);
+    places[0] = table.cell(hash(hash(61, here), known));
+    places[1] = table.cell(hash(hash(62, column), bits * 64 + bitLength(partial)));
+    places[2] = table.cell(hash(hash(63, here + this.#past[column * 3 + 1]! * 65536), known));
+    places[3] = table.cell(hash(hash(64, here + known * 65536), beside));
+    return this.#mixer.code(bit, 0, column * 2 + 1, 0);
   }
 }
 
