@@ -5,7 +5,6 @@ export class AddressLookup {
   readonly #byPlace: readonly Segment[];
   readonly #byUnit = new Map<number, Segment[]>();
 
-
   /** @param segments sorted by `fileAt`, not overlapping */
   constructor(segments: readonly Segment[]) {
     this.#byPlace = segments;

@@ -1,6 +1,12 @@
 import { findAArch64 } from './aarch64.js';
 import type { Machine } from './address-space.js';
-import { findPointers32, findPointers64, findRelative32, findSegmentRelative32, findImageRelative32 } from './pointers.js';
+import {
+  findImageRelative32,
+  findPointers32,
+  findPointers64,
+  findRelative32,
+  findSegmentRelative32,
+} from './pointers.js';
 import type { ReferenceFinder } from './reference-form.js';
 import { findRelocations } from './relocations.js';
 import { findThumb } from './thumb.js';
