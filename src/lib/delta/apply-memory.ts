@@ -1,9 +1,9 @@
 import type { RandomAccess } from '../core/random-access.js';
 import { lzmaDecoderBytes } from './coders/lzma-model.js';
 import { parseLzmaPrefix } from './coders/lzma-stream.js';
+import { mixMemoryBytes } from './coders/mix/mix-model.js';
 import type { PatchLayout, PatchStream } from './formats.js';
 import { OLD_IMAGE_BUFFER_BYTES } from './old-image.js';
-import { mixModelBytes } from './otad/mix/mix-model.js';
 import { isOtadLayout } from './otad/otad-layout.js';
 
 const OUTPUT_BUFFER_BYTES = 256 * 1024;
@@ -37,7 +37,7 @@ export async function applyMemoryBytes(patch: RandomAccess, layout: PatchLayout,
 function outputBytes(layout: PatchLayout): number {
   if (!isOtadLayout(layout)) return Math.min(OUTPUT_BUFFER_BYTES, layout.targetSize);
   const { chunkBits, targetSize, coverCount, coder, counterBits } = layout.header;
-  const mixBytes = coder === 'mix' ? mixModelBytes(counterBits) + INPUT_BUFFER_BYTES : 0;
+  const mixBytes = coder === 'mix' ? mixMemoryBytes(counterBits) + INPUT_BUFFER_BYTES : 0;
   return Math.min(2 ** chunkBits, targetSize) + coverCount * COVER_BYTES + LEARNED_TARGETS_BYTES + mixBytes;
 }
 

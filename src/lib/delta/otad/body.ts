@@ -14,10 +14,12 @@ export interface BlockBytes {
 
 /**
  * What a patch transmits after its header, read in the order in which the image is made: the control
- * section; then for each chunk, block by block, mode and differences, and after its last block its
+ * section; then for each chunk, block by block, mode and differences, and between or after them its
  * extra bytes. docs/delta-format.md, "Body"
  */
 export interface BodyReader {
+  /** Extra bytes come where they lie between blocks, not after all blocks of their chunk. */
+  readonly inImageOrder: boolean;
   control(): Promise<Control>;
   /** To be called before each chunk. @param blocks how many it has */
   chunk(blocks: number): Promise<void>;
@@ -34,6 +36,7 @@ export interface BodyReader {
 
 /** The same from the other side, in the same order. */
 export interface BodyWriter {
+  readonly inImageOrder: boolean;
   control(control: Control, reordered: boolean): Promise<void>;
   /** @param modes of its blocks */
   chunk(modes: Uint8Array): Promise<void>;

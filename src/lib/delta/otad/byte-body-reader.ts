@@ -14,6 +14,7 @@ const controlBytesAllowed = (coverCount: number) => 16 * coverCount + 4 * 1024 *
 
 /** Reads a body that is bytes under a general coder: none, brotli or LZMA. */
 export class ByteBodyReader implements BodyReader {
+  readonly inImageOrder = false;
   readonly #header: OtadHeader;
   readonly #stream: DecodedStream;
   readonly #patchName: string;

@@ -12,6 +12,7 @@ export interface ByteSink {
 
 /** Writes what `ByteBodyReader` reads. */
 export class ByteBodyWriter implements BodyWriter {
+  readonly inImageOrder = false;
   readonly #sink: ByteSink;
   #bodyBytes = 0;
 

@@ -27,13 +27,17 @@ export class ChunkMaker {
   /** Fills `bytes` with the chunk of the new image from `chunkAt` on. */
   async make(bytes: Uint8Array, chunkAt: number): Promise<void> {
     const { covers, blockBits } = this.#control;
+    const body = this.#body;
     const end = chunkAt + bytes.length;
-    await this.#body.chunk(countBlocksBetween(covers, blockBits, chunkAt, end));
+    let made = chunkAt;
+    await body.chunk(countBlocksBetween(covers, blockBits, chunkAt, end));
     for (const { newAt, oldAt, length } of blocksBetween(covers, blockBits, chunkAt, end)) {
+      if (body.inImageOrder && newAt > made) await body.extra(bytes.subarray(made - chunkAt, newAt - chunkAt), made);
       await this.#makeBlock(bytes.subarray(newAt - chunkAt, newAt - chunkAt + length), oldAt, newAt);
+      made = newAt + length;
     }
-    for (const [start, gapEnd] of gapsBetween(covers, chunkAt, end)) {
-      await this.#body.extra(bytes.subarray(start - chunkAt, gapEnd - chunkAt), start);
+    for (const [start, gapEnd] of gapsBetween(covers, body.inImageOrder ? made : chunkAt, end)) {
+      await body.extra(bytes.subarray(start - chunkAt, gapEnd - chunkAt), start);
     }
   }
 

@@ -30,15 +30,23 @@ export class ChunkWriter {
   /** Writes the chunk of the new image between two places. */
   async write(chunkAt: number, end: number): Promise<void> {
     const { covers, blockBits } = this.#control;
+    const body = this.#body;
     let block = countBlocksBetween(covers, blockBits, 0, chunkAt);
-    await this.#body.chunk(this.#modes.subarray(block, block + countBlocksBetween(covers, blockBits, chunkAt, end)));
+    let written = chunkAt;
+    await body.chunk(this.#modes.subarray(block, block + countBlocksBetween(covers, blockBits, chunkAt, end)));
     for (const { newAt, oldAt, length } of blocksBetween(covers, blockBits, chunkAt, end)) {
+      if (body.inImageOrder && newAt > written) await this.#writeExtra(written, newAt);
       await this.#writeBlock(this.#modes[block++]!, oldAt, newAt, length);
+      written = newAt + length;
     }
-    for (const [start, gapEnd] of gapsBetween(covers, chunkAt, end)) {
-      for (let at = start; at < gapEnd; at += STEP_BYTES) {
-        await this.#body.extra(this.#target.view(at, Math.min(STEP_BYTES, gapEnd - at)), at);
-      }
+    for (const [start, gapEnd] of gapsBetween(covers, body.inImageOrder ? written : chunkAt, end)) {
+      await this.#writeExtra(start, gapEnd);
+    }
+  }
+
+  async #writeExtra(from: number, to: number): Promise<void> {
+    for (let at = from; at < to; at += STEP_BYTES) {
+      await this.#body.extra(this.#target.view(at, Math.min(STEP_BYTES, to - at)), at);
     }
   }
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { chooseTableBits } from '../coders/mix/mix-model.js';
 import type { Coder, Effort } from '../formats.js';
 import { type ImageBytes, MAX_VIEW_BYTES } from '../image/image-bytes.js';
 import type { Covers } from '../match/covers.js';
@@ -13,7 +14,7 @@ import { ByteBodyWriter } from './byte-body-writer.js';
 import { byteSink } from './byte-sinks.js';
 import { ChunkWriter } from './chunk-writer.js';
 import { MOST_BLOCK_BITS } from './control.js';
-import { CHUNK_HASH_BYTES, chunkCount, MAX_COUNTER_BITS, writeHeader } from './header.js';
+import { CHUNK_HASH_BYTES, chunkCount, writeHeader } from './header.js';
 import { MixBodyWriter } from './mix/mix-body-writer.js';
 
 export interface OtadChoices {
@@ -27,7 +28,6 @@ export interface OtadChoices {
 const LEAST_CHUNK_BITS = 20;
 const MOST_CHUNK_BITS = 23;
 const ENOUGH_CHUNKS = 256;
-const LEAST_COUNTER_BITS = 16;
 /** Shares of the time that finding covers and choosing modes take; packing takes the rest. */
 const MATCHING_SHARE = 0.6;
 const CHOOSING_SHARE = 0.15;
@@ -58,7 +58,7 @@ export async function encodeOtad(
 
   const chunkBits = chooseChunkBits(target.size);
   const order = Int32Array.from({ length: chunkCount({ targetSize: target.size, chunkBits }) }, (_, i) => i);
-  const counterBits = coder === 'mix' ? chooseCounterBits(target.size) : 0;
+  const counterBits = coder === 'mix' ? chooseTableBits(target.size) : 0;
   const body =
     coder === 'mix'
       ? new MixBodyWriter(counterBits)
@@ -101,13 +101,6 @@ function coversOf(
 function chooseChunkBits(targetSize: number): number {
   let bits = LEAST_CHUNK_BITS;
   while (bits < MOST_CHUNK_BITS && targetSize > ENOUGH_CHUNKS * 2 ** bits) bits++;
-  return bits;
-}
-
-/** More counters than an image has bytes are no use. */
-function chooseCounterBits(targetSize: number): number {
-  let bits = LEAST_COUNTER_BITS;
-  while (bits < MAX_COUNTER_BITS && 2 ** bits < targetSize) bits++;
   return bits;
 }
 

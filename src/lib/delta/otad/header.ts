@@ -1,4 +1,5 @@
 import type { RandomAccess } from '../../core/random-access.js';
+import { MAX_TABLE_BITS, MIN_TABLE_BITS } from '../coders/mix/mix-model.js';
 import { CODERS, type Coder, MAX_IMAGE_BYTES } from '../formats.js';
 import { invalidPatch } from '../patch-error.js';
 import { VarintReader, VarintWriter } from './varint.js';
@@ -32,8 +33,6 @@ export const CHUNK_HASH_BYTES = 8;
 const MIN_CHUNK_BITS = 10;
 const MAX_CHUNK_BITS = 24;
 const MAX_CHUNKS = 65536;
-const MIN_COUNTER_BITS = 12;
-export const MAX_COUNTER_BITS = 22;
 const MAX_BODY_BYTES = 2 ** 33;
 /** Everything but the hashes. */
 const FIELDS_BYTES = 64;
@@ -105,9 +104,9 @@ export async function readHeader(patch: RandomAccess): Promise<OtadHeader> {
   const baseSize = numbers.unsigned(MAX_IMAGE_BYTES, 'the size of the old image');
   const targetSize = numbers.unsigned(MAX_IMAGE_BYTES, 'the size of the new image');
   const isMix = coder === 'mix';
-  const counterBits = isMix ? numbers.unsigned(MAX_COUNTER_BITS, 'the number of counters') : 0;
-  if (isMix && counterBits < MIN_COUNTER_BITS) {
-    throw invalidPatch(patch.name, `it has 2^${counterBits} counters, at least 2^${MIN_COUNTER_BITS} are allowed`);
+  const counterBits = isMix ? numbers.unsigned(MAX_TABLE_BITS, 'the number of counters') : 0;
+  if (isMix && counterBits < MIN_TABLE_BITS) {
+    throw invalidPatch(patch.name, `it has 2^${counterBits} counters, at least 2^${MIN_TABLE_BITS} are allowed`);
   }
   const bodyBytes = isMix ? 0 : numbers.unsigned(MAX_BODY_BYTES, 'the size of the body');
   const coverCount = numbers.unsigned(coversAllowed(targetSize), 'the number of covers');

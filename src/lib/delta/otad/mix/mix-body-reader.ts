@@ -1,115 +1,107 @@
 import type { RandomAccess } from '../../../core/random-access.js';
+import { mostCompressedBytes } from '../../coders/mix/mix-model.js';
+import { RangeDecoder, START_BYTES } from '../../coders/mix/range-coder.js';
+import { patchBytes } from '../../coders/patch-bytes.js';
 import type { PatchStream } from '../../formats.js';
 import { invalidPatch } from '../../patch-error.js';
-import { readExactly } from '../../read-exactly.js';
 import type { BlockBytes, BodyReader } from '../body.js';
 import { type Control, readControlFields } from '../control.js';
 import { CoverBuilder } from '../cover-builder.js';
 import type { OtadHeader } from '../header.js';
-import { BitDecoder, MOST_BEYOND_BYTES } from './bit-coder.js';
-import { MixModel } from './mix-model.js';
+import { BodyModel } from './body-model.js';
 
-const INPUT_BYTES = 128 * 1024;
-/** A decision takes 12 bits at most; a byte is ten decisions, with its share in the flags of its word and group. */
-const MOST_BYTES_A_BYTE = 16;
-/** Bytes that are decoded between two looks at the input. */
+/** Extra bytes that are decoded between two looks at the input. */
 const STEP_BYTES = 2048;
-/** A number is at most 70 decisions. */
-const NUMBER_BYTES = 128;
+/** What a decoder ignores. */
+const NO_STEP = { gap: 0, length: 1, shift: 0 };
 
-const NOTHING = { gap: 0, length: 1, shift: 0 };
-
-/** Reads a body that was packed by context mixing. */
+/** Reads a body that was packed by mixed contexts. */
 export class MixBodyReader implements BodyReader {
-  readonly #patch: RandomAccess;
+  readonly inImageOrder = true;
   readonly #header: OtadHeader;
-  readonly #stream: PatchStream;
-  readonly #coder = new BitDecoder();
-  readonly #model: MixModel;
-  readonly #input: Uint8Array;
-  /** Bytes of the stream read so far. */
-  #read = 0;
+  readonly #patchName: string;
+  readonly #coder = new RangeDecoder();
+  readonly #model: BodyModel;
+  readonly #pieces: AsyncGenerator<Uint8Array, void, undefined>;
+  #ended = false;
 
   constructor(patch: RandomAccess, header: OtadHeader, stream: PatchStream) {
-    this.#patch = patch;
     this.#header = header;
-    this.#stream = stream;
-    this.#model = new MixModel(this.#coder, header.counterBits);
-    this.#input = new Uint8Array(Math.min(INPUT_BYTES, stream.size));
+    this.#patchName = patch.name;
+    this.#model = new BodyModel(this.#coder, header.counterBits);
+    this.#pieces = patchBytes(patch, stream);
   }
 
   async control(): Promise<Control> {
-    await this.#refill();
+    await this.#refill(START_BYTES);
     this.#coder.start();
     const source = {
       unsigned: async (most: number, what: string) => {
-        await this.#ready(NUMBER_BYTES);
+        await this.#ready(1);
         const number = this.#model.field(0);
         if (number <= most) return number;
-        throw invalidPatch(this.#patch.name, `${what} is above its limit of ${most}`);
+        throw invalidPatch(this.#patchName, `${what} is above its limit of ${most}`);
       },
     };
-    const fields = await readControlFields(this.#header, source, this.#patch.name);
-    const builder = new CoverBuilder(this.#header, this.#patch.name);
+    const fields = await readControlFields(this.#header, source, this.#patchName);
+    const builder = new CoverBuilder(this.#header, this.#patchName);
     for (let i = 0; i < this.#header.coverCount; i++) {
-      const wait = this.#ready(4 * NUMBER_BYTES);
+      const wait = this.#ready(4);
       if (wait !== undefined) await wait;
-      builder.add(this.#model.cover(NOTHING));
+      builder.add(this.#model.cover(NO_STEP));
     }
     return { ...fields, covers: builder.covers };
   }
 
-  async chunk(): Promise<void> {
-    await this.#ready(NUMBER_BYTES);
-  }
+  async chunk(): Promise<void> {}
 
   mode(length: number): number | Promise<number> {
-    const wait = this.#ready(NUMBER_BYTES);
+    const wait = this.#ready(length + 1); // and for its differences
     return wait === undefined ? this.#model.mode(0, length) : wait.then(() => this.#model.mode(0, length));
   }
 
-  correct(block: BlockBytes): boolean | Promise<boolean> {
-    const wait = this.#ready(block.actual.length * MOST_BYTES_A_BYTE);
-    return wait === undefined ? this.#model.differences(block) : wait.then(() => this.#model.differences(block));
+  correct({ predicted, actual, newAt }: BlockBytes): boolean {
+    actual.set(predicted);
+    this.#model.mix.differences.code(actual, actual, 0, actual.length, newAt);
+    return Buffer.compare(predicted, actual) !== 0;
   }
 
   async extra(actual: Uint8Array, newAt: number): Promise<void> {
     for (let at = 0; at < actual.length; at += STEP_BYTES) {
-      await this.#ready(STEP_BYTES * MOST_BYTES_A_BYTE);
-      this.#model.extra(actual.subarray(at, at + STEP_BYTES), newAt + at);
+      const wait = this.#ready(STEP_BYTES);
+      if (wait !== undefined) await wait;
+      this.#model.mix.literals.code(actual, at, Math.min(actual.length, at + STEP_BYTES), newAt + at);
     }
   }
 
   async requireEnd(): Promise<void> {
-    const coder = this.#coder;
     this.#requireInput();
-    const left = this.#stream.size - this.#read + coder.input.length - coder.at;
-    if (left > 0) throw invalidPatch(this.#patch.name, `${left} bytes of the body are left when the image is complete`);
+    await this.#refill(1);
+    const left = this.#coder.available;
+    if (left > 0) throw invalidPatch(this.#patchName, 'the body goes on after the image is complete');
   }
 
-  async close(): Promise<void> {}
-
-  /** Sees to it that so many bytes of input are there, or all that is left. */
-  #ready(bytes: number): Promise<void> | undefined {
-    const { input, at } = this.#coder;
-    this.#requireInput();
-    if (input.length - at >= bytes || this.#read === this.#stream.size) return undefined;
-    return this.#refill();
+  async close(): Promise<void> {
+    await this.#pieces.return();
   }
 
-  async #refill(): Promise<void> {
-    const coder = this.#coder;
-    const kept = coder.input.length - coder.at;
-    this.#input.copyWithin(0, coder.at, coder.input.length);
-    const room = this.#input.subarray(kept, kept + this.#stream.size - this.#read);
-    await readExactly(this.#patch, room, this.#stream.offset + this.#read);
-    this.#read += room.length;
-    coder.input = this.#input.subarray(0, kept + room.length);
-    coder.at = 0;
+  /** Sees to it that there is enough input for so many bytes or numbers, or all that is left. */
+  #ready(count: number): Promise<void> | undefined {
+    this.#requireInput();
+    const bytes = mostCompressedBytes(count);
+    return this.#ended || this.#coder.available >= bytes ? undefined : this.#refill(bytes);
+  }
+
+  async #refill(bytes: number): Promise<void> {
+    while (!this.#ended && this.#coder.available < bytes) {
+      const next = await this.#pieces.next();
+      if (next.done) this.#ended = true;
+      else this.#coder.give(next.value);
+    }
   }
 
   #requireInput(): void {
-    if (this.#coder.beyond <= MOST_BEYOND_BYTES) return;
-    throw invalidPatch(this.#patch.name, 'the body is too short for the image it should make');
+    if (this.#coder.missing <= START_BYTES) return;
+    throw invalidPatch(this.#patchName, 'the body is too short for the image it should make');
   }
 }

@@ -1,18 +1,21 @@
+import { RangeEncoder } from '../../coders/mix/range-coder.js';
 import type { BlockBytes, BodyWriter, PackedBody } from '../body.js';
-import { type Control, controlNumbers } from '../control.js';
+import { type Control, controlNumbers, MOST_BLOCK_BITS } from '../control.js';
 import { coverSteps } from '../cover-builder.js';
-import { BitEncoder } from './bit-coder.js';
-import { MixModel } from './mix-model.js';
+import { BodyModel } from './body-model.js';
 
-/** Writes a body by context mixing. */
+/** Writes a body by mixed contexts. */
 export class MixBodyWriter implements BodyWriter {
-  readonly #coder = new BitEncoder();
-  readonly #model: MixModel;
+  readonly inImageOrder = true;
+  readonly #coder = new RangeEncoder();
+  readonly #model: BodyModel;
+  /** What becomes of predicted bytes. */
+  readonly #corrected = new Uint8Array(2 ** MOST_BLOCK_BITS);
   #modes: Uint8Array = new Uint8Array(0);
   #nextMode = 0;
 
-  constructor(counterBits: number) {
-    this.#model = new MixModel(this.#coder, counterBits);
+  constructor(tableBits: number) {
+    this.#model = new BodyModel(this.#coder, tableBits);
   }
 
   async control(control: Control, reordered: boolean): Promise<void> {
@@ -25,16 +28,19 @@ export class MixBodyWriter implements BodyWriter {
     this.#nextMode = 0;
   }
 
-  correct(block: BlockBytes): boolean {
-    this.#model.mode(this.#modes[this.#nextMode++]!, block.actual.length);
-    return this.#model.differences(block);
+  correct({ predicted, actual, newAt }: BlockBytes): boolean {
+    this.#model.mode(this.#modes[this.#nextMode++]!, actual.length);
+    const corrected = this.#corrected.subarray(0, actual.length);
+    corrected.set(predicted);
+    this.#model.mix.differences.code(corrected, actual, 0, actual.length, newAt);
+    return Buffer.compare(predicted, actual) !== 0;
   }
 
   async extra(actual: Uint8Array, newAt: number): Promise<void> {
-    this.#model.extra(actual.slice(), newAt);
+    this.#model.mix.literals.code(actual.slice(), 0, actual.length, newAt);
   }
 
   async finish(): Promise<PackedBody> {
-    return { pieces: this.#coder.finish(), bodyBytes: 0 };
+    return { pieces: [this.#coder.finish()], bodyBytes: 0 };
   }
 }
