@@ -1,30 +1,30 @@
 import type { Covers } from './covers.js';
 
-/** Covers that are being found, in the order of the new image. */
-export interface CoverList {
-  add(newAt: number, oldAt: number, length: number): void;
-  covers(): Covers;
-}
-
 const FIRST_CAPACITY = 1024;
 const FIELDS = 3;
 
-export function coverList(): CoverList {
-  let fields = new Int32Array(FIRST_CAPACITY * FIELDS);
-  let count = 0;
-  const column = (field: number) => Int32Array.from({ length: count }, (_, i) => fields[i * FIELDS + field]!);
-  return {
-    add(newAt, oldAt, length) {
-      if (count * FIELDS === fields.length) {
-        const grown = new Int32Array(fields.length * 2);
-        grown.set(fields);
-        fields = grown;
-      }
-      fields[count * FIELDS] = newAt;
-      fields[count * FIELDS + 1] = oldAt;
-      fields[count * FIELDS + 2] = length;
-      count++;
-    },
-    covers: () => ({ count, newAt: column(0), oldAt: column(1), length: column(2) }),
-  };
+/** Covers that are being found, in the order of the new image. */
+export class CoverList {
+  #fields: Int32Array = new Int32Array(FIRST_CAPACITY * FIELDS);
+  #count = 0;
+
+  add(newAt: number, oldAt: number, length: number): void {
+    const at = this.#count * FIELDS;
+    if (at === this.#fields.length) {
+      const grown = new Int32Array(at * 2);
+      grown.set(this.#fields);
+      this.#fields = grown;
+    }
+    this.#fields[at] = newAt;
+    this.#fields[at + 1] = oldAt;
+    this.#fields[at + 2] = length;
+    this.#count++;
+  }
+
+  covers(): Covers {
+    const column = (field: number) => {
+      return new Int32Array(this.#count).map((_, i) => this.#fields[i * FIELDS + field]!);
+    };
+    return { count: this.#count, newAt: column(0), oldAt: column(1), length: column(2) };
+  }
 }

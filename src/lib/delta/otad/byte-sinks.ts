@@ -1,7 +1,5 @@
-import type { Transform } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { constants, createBrotliCompress } from 'node:zlib';
-import { lzmaEncoder } from '../coders/lzma-encoder.js';
 import type { Coder, Effort } from '../formats.js';
 import type { ByteSink } from './byte-body-writer.js';
 
@@ -10,18 +8,12 @@ const BROTLI_QUALITY: Record<Effort, number> = { fast: 5, normal: 9, best: 11 };
 const MAX_WINDOW_BITS = 22;
 const MIN_WINDOW_BITS = 10;
 
-/**
- * @param sizeHint bytes that will be written, about
- * @throws OtaError TOOL_MISSING
- */
-export async function byteSink(coder: Exclude<Coder, 'mix'>, effort: Effort, sizeHint: number): Promise<ByteSink> {
-  if (coder === 'brotli') return packingSink(brotliEncoder(effort, sizeHint));
-  if (coder === 'none') return storingSink();
-  const { stream, finish } = await lzmaEncoder(effort, sizeHint);
-  return packingSink(stream, finish);
+/** @param sizeHint bytes that will be written, about */
+export function byteSink(coder: Coder, effort: Effort, sizeHint: number): ByteSink {
+  return coder === 'none' ? storedSink() : brotliSink(effort, sizeHint);
 }
 
-function storingSink(): ByteSink {
+function storedSink(): ByteSink {
   const pieces: Uint8Array[] = [];
   return {
     write: async (bytes) => {
@@ -31,34 +23,24 @@ function storingSink(): ByteSink {
   };
 }
 
-function brotliEncoder(effort: Effort, sizeHint: number): Transform {
+function brotliSink(effort: Effort, sizeHint: number): ByteSink {
   let windowBits = MIN_WINDOW_BITS;
   while (windowBits < MAX_WINDOW_BITS && 2 ** windowBits - 16 < sizeHint) windowBits++;
-  return createBrotliCompress({
+  const encoder = createBrotliCompress({
     params: {
       [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY[effort],
       [constants.BROTLI_PARAM_LGWIN]: windowBits,
       [constants.BROTLI_PARAM_SIZE_HINT]: sizeHint,
     },
   });
-}
-
-function packingSink(
-  encoder: Transform,
-  finish: (packed: Uint8Array, decodedBytes: number) => Uint8Array[] = (packed) => [packed],
-): ByteSink {
   const packed = buffer(encoder);
   packed.catch(() => undefined); // reported when it is awaited
-  let decodedBytes = 0;
   return {
     write: (bytes) =>
-      new Promise((resolve, reject) => {
-        decodedBytes += bytes.length;
-        encoder.write(bytes, (error) => (error ? reject(error) : resolve()));
-      }),
+      new Promise((resolve, reject) => encoder.write(bytes, (error) => (error ? reject(error) : resolve()))),
     finish: async () => {
       encoder.end();
-      return finish(await packed, decodedBytes);
+      return [await packed];
     },
   };
 }

@@ -1,16 +1,9 @@
 import { findAArch64 } from './aarch64.js';
 import type { Machine } from './address-space.js';
-import {
-  findImageRelative32,
-  findPointers32,
-  findPointers64,
-  findRelative32,
-  findSegmentRelative32,
-} from './pointers.js';
+import { findPointers32, findPointers64, findRelative32 } from './pointers.js';
 import type { ReferenceFinder } from './reference-form.js';
 import { findRelocations } from './relocations.js';
 import { findThumb } from './thumb.js';
-import { findUnwind } from './unwind.js';
 import { findX86 } from './x86-64.js';
 
 /** What is found in the code of a machine, and how wide its pointers are. */
@@ -26,19 +19,9 @@ const MACHINE_CODE: Record<Machine, { code?: ReferenceFinder; pointers: Referenc
 
 /**
  * The modes of a machine, by their numbers in a patch: 0 nothing, 1 code, 2 absolute pointers,
- * 3 words relative to themselves, 4 relocations of object files, 5 words relative to the start of
- * their segment, 6 unwind information, 7 words relative to where the image is loaded.
+ * 3 words relative to themselves, 4 relocations of object files.
  */
 export function modesOf(machine: Machine): readonly (ReferenceFinder | undefined)[] {
   const { code, pointers } = MACHINE_CODE[machine];
-  return [
-    undefined,
-    code,
-    pointers,
-    findRelative32,
-    findRelocations,
-    findSegmentRelative32,
-    findUnwind,
-    findImageRelative32,
-  ];
+  return [undefined, code, pointers, findRelative32, findRelocations];
 }

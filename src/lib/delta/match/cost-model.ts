@@ -1,0 +1,40 @@
+/** Costs are in 64ths of a bit: what a byte or a decision adds to the coded patch. */
+export interface CostModel {
+  /** A byte of the new image that no cover has. */
+  readonly literal: number;
+  /** One that repeats the bytes before it, as padding does. */
+  readonly repeatedLiteral: number;
+  /** A byte in a cover that agrees, after one that agrees and after one that differs. */
+  readonly equal: number;
+  readonly equalAfterDifferent: number;
+  /** A byte in a cover that differs, after one that agrees and after one that differs. */
+  readonly different: number;
+  readonly differentAgain: number;
+  /** One that differs by as much as the last one that did. */
+  readonly sameDifference: number;
+  /** One that differs by as much as those at the same place of the entries before it in a table. */
+  readonly tableDifference: number;
+  /** A cover, beside what its distance takes. */
+  readonly cover: number;
+  /** For each bit of the distance between where it is in the old image and where the last cover would go on. */
+  readonly distanceBit: number;
+  /** The end of a cover before bytes that no cover has. */
+  readonly gap: number;
+}
+
+const bits = (count: number) => Math.round(count * 64);
+
+/** Measured on firmware under LZMA and brotli. */
+export const TYPICAL_COSTS: CostModel = {
+  literal: bits(6.5),
+  repeatedLiteral: bits(0.1),
+  equal: bits(0.03),
+  equalAfterDifferent: bits(1.2),
+  different: bits(10),
+  differentAgain: bits(7),
+  sameDifference: bits(4),
+  tableDifference: bits(2),
+  cover: bits(16),
+  distanceBit: bits(0.8),
+  gap: bits(6),
+};
