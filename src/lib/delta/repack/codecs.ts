@@ -7,12 +7,16 @@ import type { StreamFinder } from './stream-finder.js';
 const CODECS: Record<string, () => Promise<Codec>> = {
   'lzma-parse': async () => (await import('./codecs/lzma-parse.js')).lzmaParse,
   xz: async () => (await import('./codecs/xz.js')).xz,
+  gzip: async () => (await import('./codecs/gzip.js')).gzip,
+  zlib: async () => (await import('./codecs/zlib.js')).zlib,
 };
 
 /** Containers first: they know where their streams end. */
 const FINDERS: (() => Promise<StreamFinder>)[] = [
+  async () => (await import('./finders/squashfs.js')).squashfs,
   async () => (await import('./finders/bzimage.js')).bzimage,
   async () => (await import('./finders/uefi.js')).uefi,
+  async () => (await import('./finders/stream-magic.js')).streamMagic,
 ];
 
 /** @returns undefined for a name that is none of ours */

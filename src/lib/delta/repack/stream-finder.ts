@@ -14,6 +14,9 @@ export interface FoundStream {
   isLeaf?: boolean;
 }
 
+/** Unpacks a part of a container. @returns undefined when it does not unpack, or to more than `maxBytes` */
+export type DecodePart = (codec: string, packed: Uint8Array, maxBytes: number) => Promise<Uint8Array | undefined>;
+
 /**
  * Knows a container (a kernel, a file system, a firmware volume) or the beginnings of streams themselves.
  *
@@ -26,7 +29,8 @@ export interface StreamFinder {
    * finders asked earlier win. The work must be bounded by the size of the image, whatever it holds: each number
    * read from it is checked before it is followed.
    *
-   * @param image a view is valid until the next one is asked for, also by others: copy before you wait
+   * @param image  a view is valid until the next one is asked for, also by others: copy before you wait
+   * @param decode for containers whose tables are packed themselves
    */
-  find(image: ImageBytes): AsyncIterable<FoundStream> | Iterable<FoundStream>;
+  find(image: ImageBytes, decode: DecodePart): AsyncIterable<FoundStream> | Iterable<FoundStream>;
 }

@@ -3,7 +3,7 @@ import { type ImageBytes, imageInMemory, MAX_VIEW_BYTES } from '../image/image-b
 import { batches } from './batches.js';
 import { CodecError, type CodecPool } from './codec-pool.js';
 import { MAX_CONTENT_BYTES, MAX_DEPTH, MAX_RATIO, MAX_STREAMS } from './recipe.js';
-import type { FoundStream, StreamFinder } from './stream-finder.js';
+import type { DecodePart, FoundStream, StreamFinder } from './stream-finder.js';
 
 /** A stream that lies in an image, behind and apart from the one before. */
 export interface SurveyedStream {
@@ -62,9 +62,13 @@ export class Surveyor {
 
   /** Places in order; where two begin at the same byte, the finder that was asked first. */
   async #found(image: ImageBytes): Promise<FoundStream[]> {
+    const decode: DecodePart = async (codec, packed, maxBytes) => {
+      const decoded = await unpack(this.#pool, codec, packed, maxBytes);
+      return decoded instanceof CodecError ? undefined : decoded.unpacked;
+    };
     const byPlace = new Map<number, FoundStream>();
     for (const finder of this.#finders) {
-      for await (const stream of finder.find(image)) {
+      for await (const stream of finder.find(image, decode)) {
         if (byPlace.size >= 4 * MAX_STREAMS) return [];
         if (!byPlace.has(stream.at)) byPlace.set(stream.at, stream);
       }
@@ -131,8 +135,8 @@ export async function unpack(
   pool: CodecPool,
   codec: string,
   packed: Uint8Array,
+  maxBytes = Math.min(MAX_CONTENT_BYTES, packed.length * MAX_RATIO),
 ): Promise<{ unpacked: Uint8Array; packedBytes: number } | CodecError> {
-  const maxBytes = Math.min(MAX_CONTENT_BYTES, packed.length * MAX_RATIO);
   try {
     const { unpacked, packedBytes } = await pool.run({ kind: 'decode', codec, packed, maxBytes });
     return { unpacked, packedBytes };
