@@ -37,4 +37,13 @@ export class AddressLookup {
   unit(unit: number): readonly Segment[] {
     return this.#byUnit.get(unit) ?? [];
   }
+
+  /** @returns the address that the image of a unit is loaded to */
+  loadAddress(unit: number): number {
+    const lowest = this.unit(unit)[0]?.address ?? 0;
+    return lowest - (lowest & LOAD_ALIGNMENT_MASK);
+  }
 }
+
+/** Images are loaded to multiples of 64 KiB at least, also where no segment holds the headers before the code. */
+const LOAD_ALIGNMENT_MASK = 0xffff;

@@ -8,7 +8,8 @@ export type Machine = (typeof MACHINES)[number];
  *
  * An image that is a file of its own (ELF, PE) or has such files inside (a file system) has several;
  * those of one file share a `unit`, and a reference never leaves its unit. A flat image is one
- * segment of one unit.
+ * segment of one unit. A segment is also cut where a table of distances from its own start begins,
+ * such as `.eh_frame_hdr`.
  */
 export interface Segment {
   /** First byte in the image. */

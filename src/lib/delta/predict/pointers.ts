@@ -32,16 +32,32 @@ export const findPointers64: ReferenceFinder = (bytes, from, to, address, visito
   }
 };
 
-/** Every word of 32 bits at an aligned address that is not zero. */
-export const findPointers32: ReferenceFinder = (bytes, from, to, address, visitor) => {
-  for (let at = from + (-address & 3); at + 4 <= to; at += 4) {
-    if (readWord32(bytes, at) !== 0) visitor.visit(POINTER_32, at, at);
-  }
-};
+function relativeToBase(base: 'segment' | 'image'): ReferenceForm {
+  return {
+    bytes: 4,
+    certain: false,
+    base,
+    read: (bytes, at, baseAddress) => baseAddress + readWord32(bytes, at),
+    write: (bytes, at, baseAddress, target) => writeWord32(bytes, at, (target - baseAddress) | 0),
+  };
+}
 
-/** Every word at an aligned address that is not zero, as distance from itself. */
-export const findRelative32: ReferenceFinder = (bytes, from, to, address, visitor) => {
-  for (let at = from + (-address & 3); at + 4 <= to; at += 4) {
-    if (readWord32(bytes, at) !== 0) visitor.visit(RELATIVE_32, at, at);
-  }
-};
+/** The distance from the start of the segment, in 32 bits: the table of `.eh_frame_hdr`. */
+export const SEGMENT_RELATIVE_32 = relativeToBase('segment');
+
+/** The distance from where the image is loaded, in 32 bits: PE's relative addresses, a kernel's table of symbols. */
+export const IMAGE_RELATIVE_32 = relativeToBase('image');
+
+function everyWord32(form: ReferenceForm): ReferenceFinder {
+  return (bytes, from, to, address, visitor) => {
+    for (let at = from + (-address & 3); at + 4 <= to; at += 4) {
+      if (readWord32(bytes, at) !== 0) visitor.visit(form, at, at);
+    }
+  };
+}
+
+/** Every word of 32 bits at an aligned address that is not zero. */
+export const findPointers32 = everyWord32(POINTER_32);
+export const findRelative32 = everyWord32(RELATIVE_32);
+export const findSegmentRelative32 = everyWord32(SEGMENT_RELATIVE_32);
+export const findImageRelative32 = everyWord32(IMAGE_RELATIVE_32);

@@ -82,16 +82,14 @@ function flatten(covers: Covers): Intervals {
   let at = 0;
   for (let next = 0; next < order.length || heap.size > 0; ) {
     while (heap.size > 0 && oldAt[heap.top]! + length[heap.top]! <= at) heap.pop();
-    if (heap.size === 0) {
+    const isGap = heap.size === 0;
+    if (isGap) {
       if (next === order.length) break;
-      const cover = order[next]!;
-      at = oldAt[cover]!;
-      if (at > previousEnd || found.count === 0) addGap(found, previousEnd, at, newAt[cover]! - at);
-      heap.push(cover);
-      next++;
+      at = oldAt[order[next]!]!;
     }
     while (next < order.length && oldAt[order[next]!]! <= at) heap.push(order[next++]!);
     const cover = heap.top;
+    if (isGap) addGap(found, previousEnd, at, newAt[cover]! - oldAt[cover]!);
     add(found, at, newAt[cover]! - oldAt[cover]!, 1);
     const coverEnd = oldAt[cover]! + length[cover]!;
     at = next < order.length ? Math.min(coverEnd, oldAt[order[next]!]!) : coverEnd;
@@ -103,7 +101,8 @@ function flatten(covers: Covers): Intervals {
 
 /** The first half of a gap moves with what lies before it, the second with what follows. */
 function addGap(found: Intervals, from: number, to: number, shiftAfter: number): void {
-  const middle = found.count === 0 ? from : from + Math.floor((to - from) / 2) + 1;
+  if (from === to) return;
+  const middle = found.count === 0 ? from : from + Math.floor((to - from) / 2);
   if (found.count > 0) add(found, from, found.shifts[found.count - 1]!, 0);
   if (middle < to) add(found, middle, shiftAfter, 0);
 }

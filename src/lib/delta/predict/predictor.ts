@@ -36,6 +36,8 @@ export class Predictor implements ReferenceVisitor {
   #unit = 0;
   #oldHit: Segment | undefined;
   #newHit: Segment | undefined;
+  #oldSegment: Segment | undefined;
+  #newSegment: Segment | undefined;
   #knownFrom = 0;
   #knownTo = 0;
 
@@ -113,6 +115,8 @@ export class Predictor implements ReferenceVisitor {
           }
           this.#oldHit = oldSegment;
           this.#newHit = newSegment;
+          this.#oldSegment = oldSegment;
+          this.#newSegment = newSegment;
           this.#newUnit = newSegment.unit;
           this.#oldAddress = oldSegment.address + (oldStart - oldSegment.fileAt);
           this.#newAddress = newSegment.address + (newStart - newSegment.fileAt);
@@ -126,18 +130,24 @@ export class Predictor implements ReferenceVisitor {
   }
 
   visit(form: ReferenceForm, at: number, partner: number): boolean {
-    const target = form.read(this.#old, at, this.#oldAddress + at, partner);
+    let oldBase = this.#oldAddress + at;
+    let newBase = this.#newAddress + at;
+    if (form.base !== undefined) {
+      oldBase = baseOf(form.base, this.#oldSegment!, this.#oldSpace);
+      newBase = baseOf(form.base, this.#newSegment!, this.#newSpace);
+    }
+    const target = form.read(this.#old, at, oldBase, partner);
     const newTarget = this.#newTarget(target);
     if (!this.#learning) {
-      // a number that is not one is not equal to itself
       if (Number.isNaN(newTarget)) return false;
-      form.write(this.#predicted, at, this.#newAddress + at, newTarget, partner);
+      form.write(this.#predicted, at, newBase, newTarget, partner);
       return true;
     }
     if (this.#known(at, form.bytes) && (partner === at || this.#known(partner, 4))) {
-      const turnedOut = form.read(this.#actual, at, this.#newAddress + at, partner);
-      if (!Number.isNaN(turnedOut) && turnedOut !== newTarget && (form.certain || !Number.isNaN(newTarget))) {
-        this.#learned.learn(target, this.#unit, turnedOut);
+      const turnedOut = form.read(this.#actual, at, newBase, partner);
+      const plausible = form.certain || !Number.isNaN(newTarget) || isPlausible(target, turnedOut);
+      if (!Number.isNaN(turnedOut) && turnedOut !== newTarget && plausible) {
+        this.#learned.learn(target, this.#unit, this.#mapped(target), turnedOut);
       }
     }
     return !Number.isNaN(newTarget);
@@ -148,8 +158,10 @@ export class Predictor implements ReferenceVisitor {
   }
 
   #newTarget(target: number): number {
-    const learned = this.#learned.newTarget(target, this.#unit);
-    if (!Number.isNaN(learned)) return learned;
+    return this.#learned.correct(target, this.#unit, this.#mapped(target));
+  }
+
+  #mapped(target: number): number {
     const from = this.#oldSegmentOf(target);
     if (from === undefined) return Number.NaN;
     const place = this.#positions.newPlace(from.fileAt + (target - from.address));
@@ -183,4 +195,16 @@ export class Predictor implements ReferenceVisitor {
     this.#newHit = found;
     return found;
   }
+}
+
+/** Words that point to no segment may be addresses of variables when they are large and moved a little. */
+const LEAST_ADDRESS = 65536;
+const MOST_MOVED_BYTES = 65536;
+
+function isPlausible(target: number, turnedOut: number): boolean {
+  return Math.abs(target) >= LEAST_ADDRESS && Math.abs(target - turnedOut) <= MOST_MOVED_BYTES;
+}
+
+function baseOf(base: 'segment' | 'image', segment: Segment, space: AddressLookup): number {
+  return base === 'segment' ? segment.address : space.loadAddress(segment.unit);
 }

@@ -12,6 +12,8 @@ export interface ReferenceForm {
    * only when they point into the image or to a target that was learned.
    */
   readonly certain: boolean;
+  /** Set when it is a distance from the start of its segment or image; that is then the `address` below. */
+  readonly base?: 'segment' | 'image';
   /**
    * @param bytes   holds the reference, whole
    * @param at      where in `bytes`

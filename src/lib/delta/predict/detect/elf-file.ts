@@ -1,12 +1,13 @@
 import type { Machine } from '../address-space.js';
 import type { ImageFields } from './image-fields.js';
-import { type LoadedFile, type LoadedRange, mergedRanges, UNLOADED_ADDRESS } from './loaded-file.js';
+import { cutRanges, type LoadedFile, type LoadedRange, mergedRanges, UNLOADED_ADDRESS } from './loaded-file.js';
 
 /** More program headers than this are no executable of the field. */
 const MAX_PROGRAM_HEADERS = 64;
 /** More sections than this are not read (a module built with a section for each function has some thousand). */
 const MAX_SECTIONS = 8192;
 const PT_LOAD = 1;
+const PT_GNU_EH_FRAME = 0x6474e550;
 const ET_REL = 1;
 const SHT_PROGBITS = 1;
 const SHT_SYMTAB = 2;
@@ -62,9 +63,12 @@ function executable(fields: ImageFields, header: Header): LoadedFile | undefined
   if (entryBytes !== (wide ? 56 : 32) || !(count >= 1 && count <= MAX_PROGRAM_HEADERS)) return undefined;
   const ranges: LoadedRange[] = [];
   let endAt = tableAt + count * entryBytes;
+  let unwindTableAt = -1;
   for (let entryAt = tableAt; entryAt < tableAt + count * entryBytes; entryAt += entryBytes) {
-    if (fields.u32(entryAt) !== PT_LOAD) continue;
+    const type = fields.u32(entryAt);
     const fileAt = at + (wide ? fields.i64(entryAt + 8) : fields.u32(entryAt + 4));
+    if (type === PT_GNU_EH_FRAME) unwindTableAt = fileAt;
+    if (type !== PT_LOAD) continue;
     const address = wide ? fields.i64(entryAt + 16) : fields.u32(entryAt + 8);
     const size = wide ? fields.i64(entryAt + 32) : fields.u32(entryAt + 16);
     if (!isInside(fields, at, fileAt, size) || !Number.isSafeInteger(address + size)) return undefined;
@@ -78,7 +82,7 @@ function executable(fields: ImageFields, header: Header): LoadedFile | undefined
   const symbols = sections(fields, header).filter((section) => section.type === SHT_SYMTAB && section.fileAt >= endAt);
   const unloaded = symbols.map(({ fileAt, size }) => ({ fileAt, address: UNLOADED_ADDRESS + (fileAt - at), size }));
   for (const { fileAt, size } of unloaded) endAt = Math.max(endAt, fileAt + size);
-  return { machine: header.machine, endAt, units: [mergedRanges([...loaded, ...unloaded])] };
+  return { machine: header.machine, endAt, units: [cutRanges(mergedRanges([...loaded, ...unloaded]), unwindTableAt)] };
 }
 
 /** One range: most addresses in an object file are places in its code, and its headers hold places in the file. */

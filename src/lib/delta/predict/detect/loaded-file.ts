@@ -43,3 +43,15 @@ export function mergedRanges(ranges: readonly LoadedRange[]): LoadedRange[] {
   }
   return merged;
 }
+
+/** Cuts the range in which `fileAt` lies, so that one begins there. */
+export function cutRanges(ranges: readonly LoadedRange[], fileAt: number): LoadedRange[] {
+  return ranges.flatMap((range) => {
+    const before = fileAt - range.fileAt;
+    if (!(before > 0 && before < range.size)) return range;
+    return [
+      { ...range, size: before },
+      { fileAt, address: range.address + before, size: range.size - before },
+    ];
+  });
+}
