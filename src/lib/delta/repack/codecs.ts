@@ -6,6 +6,7 @@ import type { StreamFinder } from './stream-finder.js';
 
 const CODECS: Record<string, () => Promise<Codec>> = {
   'lzma-parse': async () => (await import('./codecs/lzma-parse.js')).lzmaParse,
+  'lzma-sdk': async () => (await import('./codecs/lzma-sdk.js')).lzmaSdk,
   xz: async () => (await import('./codecs/xz.js')).xz,
   gzip: async () => (await import('./codecs/gzip.js')).gzip,
   zlib: async () => (await import('./codecs/zlib.js')).zlib,

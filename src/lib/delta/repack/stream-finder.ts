@@ -4,6 +4,11 @@ import type { ImageBytes } from '../image/image-bytes.js';
 export interface FoundStream {
   /** Name of its codec. */
   codec: string;
+  /**
+   * Codec for streams that no settings of the first one make. What it unpacks to begins with what
+   * the first one unpacks to.
+   */
+  otherwise?: string;
   /** First byte of the stream in the image. */
   at: number;
   /** Bytes it takes: exactly, where its container says so, else the most it can. */

@@ -8,6 +8,8 @@ import type { DecodePart, FoundStream, StreamFinder } from './stream-finder.js';
 /** A stream that lies in an image, behind and apart from the one before. */
 export interface SurveyedStream {
   codec: string;
+  /** As its finder said. */
+  otherwise?: string;
   at: number;
   packedBytes: number;
   /** SHA-256 of the packed bytes, to know the same stream in the other image. */
@@ -96,10 +98,10 @@ export class Surveyor {
     return stream;
   }
 
-  #stream({ codec, at, isLeaf = false }: FoundStream, packed: Uint8Array): SurveyedStream | undefined {
+  #stream({ codec, otherwise, at, isLeaf = false }: FoundStream, packed: Uint8Array): SurveyedStream | undefined {
     if (packed.length < MIN_PACKED_BYTES) return undefined;
     const hash = createHash('sha256').update(packed).digest('hex');
-    return { codec, at, packedBytes: packed.length, hash, isLeaf, inner: [] };
+    return { codec, ...(otherwise && { otherwise }), at, packedBytes: packed.length, hash, isLeaf, inner: [] };
   }
 
   async #tryExact(image: ImageBytes, found: FoundStream, known: ReadonlySet<string>): Promise<Tried | undefined> {

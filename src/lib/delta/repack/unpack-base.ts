@@ -29,12 +29,13 @@ export async function unpackBase(
 ): Promise<BaseStream[]> {
   const unpackedStreams: BaseStream[] = [];
   let at = 0;
-  const wanted = streams.filter(
-    ({ hash, codec }) => !choice.shared.has(hash) && choice.codecNumber(codec) !== undefined,
-  );
+  const wanted = streams.filter((stream) => !choice.shared.has(stream.hash) && codecOf(stream, choice) !== undefined);
   for (const batch of batches(wanted)) {
     const opened = await Promise.all(
-      batch.map(({ codec, at, packedBytes }) => unpack(pool, codec, copyBytes(image, at, packedBytes))),
+      batch.map((stream) => {
+        const packed = copyBytes(image, stream.at, stream.packedBytes);
+        return unpack(pool, codecOf(stream, choice)!, packed);
+      }),
     );
     for (const [i, stream] of batch.entries()) {
       const decoded = opened[i]!;
@@ -47,7 +48,7 @@ export async function unpackBase(
       copyStretch(image, at, stream.at, sink);
       sink.write(bytes);
       unpackedStreams.push({
-        codec: choice.codecNumber(stream.codec)!,
+        codec: choice.codecNumber(codecOf(stream, choice)!)!,
         gapBytes: stream.at - at,
         packedBytes: stream.packedBytes,
         contentBytes: content.length,
@@ -58,4 +59,9 @@ export async function unpackBase(
   }
   copyStretch(image, at, image.size, sink);
   return unpackedStreams;
+}
+
+/** The codec of what a stream may match: the other one's content has the first one's in it. */
+function codecOf({ codec, otherwise }: SurveyedStream, { codecNumber }: BaseChoice): string | undefined {
+  return [otherwise, codec].find((name) => name !== undefined && codecNumber(name) !== undefined);
 }

@@ -1,3 +1,4 @@
+import { OtaError } from '../../core/errors.js';
 import { type ImageBytes, imageInMemory } from '../image/image-bytes.js';
 import { batches } from './batches.js';
 import { CodecError, type CodecPool } from './codec-pool.js';
@@ -7,11 +8,12 @@ import type { StreamProof } from './prove-stream.js';
 import type { TargetStream } from './recipe.js';
 import { copyBytes, type SurveyedStream, unpack } from './survey.js';
 
-/** A stream, not yet proven, with what it unpacks to. */
-interface Opened {
+/** A codec's attempt at a stream. */
+interface Attempt {
   codec: string;
-  packed: Uint8Array;
+  /** What it unpacks to. */
   content: Uint8Array;
+  proof: StreamProof | undefined;
 }
 
 /** What became of the streams of a new image. */
@@ -70,26 +72,23 @@ export class TargetUnpacker {
     let at = 0;
     let lastEnd = 0;
     for (const batch of batches(streams)) {
-      const opened = await Promise.all(batch.map((stream) => this.#open(image, stream)));
-      const proofs = await Promise.all(opened.map((one) => one && this.#prove(one)));
+      const attempts = await Promise.all(batch.map((stream) => this.#attempts(image, stream)));
       // one after the other from here on: what is learned must not depend on which thread was faster
       for (const [i, stream] of batch.entries()) {
-        const one = opened[i];
-        const proof = proofs[i];
-        if (one !== undefined) this.#learn(one, proof);
+        const { codec, content, proof } = this.#learn(stream, attempts[i]!) ?? {};
         this.#onDone(stream.packedBytes);
-        if (one === undefined || proof === undefined) continue;
+        if (codec === undefined || content === undefined || proof === undefined) continue;
         const inside = sinkToMemory();
-        const inner = await this.unpack(imageInMemory(one.content), stream.inner, inside, allowance);
-        const bytes = inner.length === 0 ? one.content : inside.bytes();
+        const inner = await this.unpack(imageInMemory(content), stream.inner, inside, allowance);
+        const bytes = inner.length === 0 ? content : inside.bytes();
         if (sink.size + bytes.length + image.size - at > allowance) continue;
         copyStretch(image, at, stream.at, sink);
         const recipe: TargetStream = {
-          codec: this.#codecNumber(stream.codec),
+          codec: this.#codecNumber(codec),
           settings: proof.settings,
           gapBytes: sink.size - lastEnd,
           unpackedBytes: bytes.length,
-          contentBytes: one.content.length,
+          contentBytes: content.length,
           corrections: proof.corrections,
           inner,
         };
@@ -104,34 +103,44 @@ export class TargetUnpacker {
     return unpackedStreams;
   }
 
-  /** @returns undefined for a stream that stays packed in any case */
-  async #open(image: ImageBytes, { codec, at, packedBytes, hash }: SurveyedStream): Promise<Opened | undefined> {
+  /** @returns one for each codec that was asked; the last one may have a proof */
+  async #attempts(image: ImageBytes, stream: SurveyedStream): Promise<Attempt[]> {
+    const attempts: Attempt[] = [];
+    if (this.#known.has(stream.hash)) return attempts;
+    const packed = copyBytes(image, stream.at, stream.packedBytes);
+    for (const codec of [stream.codec, stream.otherwise]) {
+      if (codec === undefined || !this.#likely.isHopeful(codec)) continue;
+      // a library that is missing is no reason to fail where another codec needs none
+      const isOptional = codec !== (stream.otherwise ?? codec);
+      const attempt = await this.#attempt(codec, packed).catch(isOptional ? unlessMissing : undefined);
+      if (attempt !== undefined) attempts.push(attempt);
+      if (attempt?.proof !== undefined) break;
+    }
+    return attempts;
+  }
+
+  async #attempt(codec: string, packed: Uint8Array): Promise<Attempt | undefined> {
+    const decoded = await unpack(this.#pool, codec, packed);
+    if (decoded instanceof CodecError || decoded.packedBytes !== packed.length) return undefined;
+    const { unpacked } = decoded;
+    const likely = this.#likely.of(codec);
+    const { proof } = await this.#pool.run({ kind: 'prove', codec, packed, unpacked, likely });
+    return { codec, content: unpacked, proof };
+  }
+
+  /** @returns the last attempt */
+  #learn({ hash }: SurveyedStream, attempts: readonly Attempt[]): Attempt | undefined {
+    for (const { codec, proof } of attempts) this.#likely.learn(codec, proof?.settings);
+    const last = attempts.at(-1);
     if (this.#known.has(hash)) {
       this.counts.shared++;
       this.shared.add(hash);
-      return undefined;
-    }
-    if (!this.#likely.isHopeful(codec)) {
-      this.counts.left++;
-      return undefined;
-    }
-    const packed = copyBytes(image, at, packedBytes);
-    const decoded = await unpack(this.#pool, codec, packed);
-    if (decoded instanceof CodecError || decoded.packedBytes !== packed.length) {
-      this.counts.left++;
-      return undefined;
-    }
-    return { codec, packed, content: decoded.unpacked };
+    } else if (last?.proof === undefined) this.counts.left++;
+    else this.counts[last.proof.corrections.length === 0 ? 'reproduced' : 'corrected']++;
+    return last;
   }
+}
 
-  async #prove({ codec, packed, content }: Opened): Promise<StreamProof | undefined> {
-    const likely = this.#likely.of(codec);
-    return (await this.#pool.run({ kind: 'prove', codec, packed, unpacked: content, likely })).proof;
-  }
-
-  #learn({ codec }: Opened, proof: StreamProof | undefined): void {
-    this.#likely.learn(codec, proof?.settings);
-    if (proof === undefined) this.counts.left++;
-    else this.counts[proof.corrections.length === 0 ? 'reproduced' : 'corrected']++;
-  }
+function unlessMissing(error: unknown): undefined {
+  if (!(error instanceof OtaError && error.code === 'TOOL_MISSING')) throw error;
 }

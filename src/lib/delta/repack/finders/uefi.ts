@@ -66,5 +66,5 @@ function streamOf(image: ImageBytes, guidAt: number, headerBytes: number): Found
   if (dataAt < headerBytes + GUID_HEADER_BYTES || start + sectionBytes > image.size) return undefined;
   const packedBytes = sectionBytes - dataAt;
   if (packedBytes <= LZMA_HEADER_BYTES) return undefined;
-  return { codec: 'lzma-parse', at: start + dataAt, packedBytes, isExact: true };
+  return { codec: 'lzma-sdk', otherwise: 'lzma-parse', at: start + dataAt, packedBytes, isExact: true };
 }

@@ -14,7 +14,7 @@ describe('the finder of UEFI volumes', () => {
     const found = find(image);
     expect(found).toHaveLength(2);
     for (const { codec, at, packedBytes, isExact } of found) {
-      expect({ codec, isExact }).toEqual({ codec: 'lzma-parse', isExact: true });
+      expect({ codec, isExact }).toEqual({ codec: 'lzma-sdk', isExact: true });
       expect(image.subarray(at, at + packedBytes).equals(STREAM)).toBe(true);
     }
   });
