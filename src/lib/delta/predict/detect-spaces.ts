@@ -11,6 +11,8 @@ export interface DetectOptions {
   readonly baseAddress?: number;
 }
 
+/** The unit of what lies between executables. */
+const FLAT_UNIT = 0;
 /** Stretches between executables that are shorter hold no code of their own. */
 const MIN_FLAT_BYTES = 64 * 1024;
 /** The same within an executable. */
@@ -74,15 +76,15 @@ function basesOf(
 function segments(image: ImageBytes, machine: Machine, files: readonly EmbeddedFile[], base: number): Segment[] {
   const outer: Segment[] = [];
   const nested: Segment[] = [];
-  let unit = 1;
+  let unit = FLAT_UNIT + 1;
   for (const file of files) {
     if (file.machine !== machine) continue;
     for (const ranges of file.units) {
-      for (const range of ranges) (file.isNested ? nested : outer).push({ ...range, unit });
-      unit++;
+      const ofFile = file.isPartOfFlat ? FLAT_UNIT : unit++;
+      for (const range of ranges) (file.isNested ? nested : outer).push({ ...range, unit: ofFile });
     }
   }
-  const flat = image.size === 0 ? [] : [{ fileAt: 0, address: base, size: image.size, unit: 0 }];
+  const flat = image.size === 0 ? [] : [{ fileAt: 0, address: base, size: image.size, unit: FLAT_UNIT }];
   return overlaid(overlaid(flat, outer, MIN_FLAT_BYTES), nested, MIN_OUTER_BYTES);
 }
 

@@ -10,9 +10,11 @@ import {
 } from './pointers.js';
 import type { ReferenceFinder } from './reference-form.js';
 import { findRelocations } from './relocations.js';
+import { findRiscv, findRiscvPointers } from './riscv.js';
 import { findThumb } from './thumb.js';
 import { findUnwind } from './unwind.js';
 import { findX86 } from './x86-64.js';
+import { findXtensa } from './xtensa.js';
 
 /** What is found in the code of a machine, and how wide its pointers are. */
 const MACHINE_CODE: Record<Machine, { code?: ReferenceFinder; pointers: ReferenceFinder }> = {
@@ -21,8 +23,8 @@ const MACHINE_CODE: Record<Machine, { code?: ReferenceFinder; pointers: Referenc
   arm: { code: findArm, pointers: findPointers32 },
   aarch64: { code: findAArch64, pointers: findPointers64 },
   'x86-64': { code: findX86, pointers: findPointers64 },
-  riscv: { pointers: findPointers32 },
-  xtensa: { pointers: findPointers32 },
+  riscv: { code: findRiscv, pointers: findRiscvPointers },
+  xtensa: { code: findXtensa, pointers: findPointers32 },
 };
 
 /**

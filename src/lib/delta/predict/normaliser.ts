@@ -1,8 +1,11 @@
 import type { Machine, Segment } from './address-space.js';
 import { UNLOADED_ADDRESS } from './detect/loaded-file.js';
 import { maskAArch64 } from './normalise/mask-aarch64.js';
+import { maskArm } from './normalise/mask-arm.js';
+import { maskRiscv } from './normalise/mask-riscv.js';
 import { maskThumb } from './normalise/mask-thumb.js';
 import { maskX86 } from './normalise/mask-x86-64.js';
+import { maskXtensa } from './normalise/mask-xtensa.js';
 import type { AddressRange, Masker } from './normalise/masker.js';
 
 /**
@@ -21,8 +24,11 @@ export type Normalise = (bytes: Uint8Array, fileAt: number) => void;
 
 const MASKERS: Partial<Record<Machine, Masker>> = {
   thumb: maskThumb,
+  arm: maskArm,
   aarch64: maskAArch64,
   'x86-64': maskX86,
+  riscv: maskRiscv,
+  xtensa: maskXtensa,
 };
 
 /**

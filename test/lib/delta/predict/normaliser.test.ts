@@ -4,7 +4,7 @@ import type { Machine } from '../../../../src/lib/delta/predict/address-space.js
 import { NORMALISER_CONTEXT_BYTES, normaliser } from '../../../../src/lib/delta/predict/normaliser.js';
 import { realFirmware } from '../../../support/firmware.js';
 
-const MACHINES_THAT_MASK: readonly Machine[] = ['thumb', 'aarch64', 'x86-64'];
+const MACHINES_THAT_MASK: readonly Machine[] = ['thumb', 'arm', 'aarch64', 'x86-64', 'riscv', 'xtensa'];
 
 describe('normaliser', () => {
   test.each(MACHINES_THAT_MASK)('masks %s alike wherever a view begins and ends', (machine) => {

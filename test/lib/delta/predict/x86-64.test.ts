@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Predictor } from '../../../../src/lib/delta/predict/predictor.js';
-import type { ReferenceForm } from '../../../../src/lib/delta/predict/reference-form.js';
 import { ABSOLUTE_32, findX86 } from '../../../../src/lib/delta/predict/x86-64.js';
+import { foundReferences } from './found-references.js';
 
 const CODE_AT = 0x1000;
 const TARGET = 0x10_1000;
@@ -43,25 +43,8 @@ const INSTRUCTIONS: readonly (readonly [text: string, address: number, bytes: st
   ['cmpxchg %ecx,t(%rip)', 0x10ed, '0f b1 0d 0c ff 0f 00'],
 ];
 
-interface Found {
-  readonly form: ReferenceForm;
-  readonly at: number;
-  readonly target: number;
-}
-
-/** What the finder offers in code at 0x1000, with every target in the first 16 MiB taken for one of the image. */
-function found(code: Uint8Array): Found[] {
-  const references: Found[] = [];
-  findX86(code, 0, code.length, CODE_AT, {
-    visit(form, at, partner) {
-      const target = form.read(code, at, CODE_AT + at, partner);
-      if (target < 0 || target >= 2 ** 24) return false;
-      references.push({ form, at, target });
-      return true;
-    },
-  });
-  return references;
-}
+/** With every target in the first 16 MiB taken for one of the image. */
+const found = (code: Uint8Array) => foundReferences(findX86, code, CODE_AT, (to) => to >= 0 && to < 2 ** 24);
 
 const CODE = Buffer.from(INSTRUCTIONS.map(([, , bytes]) => bytes.replaceAll(' ', '')).join(''), 'hex');
 
@@ -78,15 +61,11 @@ describe('findX86', () => {
   test('finds addresses in code that is not position-independent', () => {
     // movq $0xffffffff82000010,%rdi; mov 0xffffffff82000020(,%rax,8),%rax in a kernel
     const code = Buffer.from('48c7c710000082488b04c520000082', 'hex');
-    const targets: number[] = [];
-    findX86(code, 0, code.length, -0x7f00_0000, {
-      visit(form, at, partner) {
-        if (form !== ABSOLUTE_32) return false;
-        targets.push(form.read(code, at, 0, partner));
-        return true;
-      },
-    });
-    expect(targets).toEqual([-0x7dfffff0, -0x7dffffe0]);
+    const references = foundReferences(findX86, code, -0x7f00_0000, (to) => to < 0 && to >= -0x7f00_0000);
+    expect(references.map(({ form, target }) => [form, target])).toEqual([
+      [ABSOLUTE_32, -0x7dff_fff0],
+      [ABSOLUTE_32, -0x7dff_ffe0],
+    ]);
   });
 
   test('writes what it reads', () => {

@@ -25,7 +25,8 @@ export function espImage(fields: ImageFields, at: number): LoadedFile | undefine
   const extended = machine === undefined ? undefined : segments(fields, at, at + EXTENDED_HEADER_BYTES, count);
   if (extended !== undefined) return loadedFile(machine!, extended);
   const short = segments(fields, at, at + ESP8266_HEADER_BYTES, count);
-  return short === undefined ? undefined : loadedFile('xtensa', short);
+  // most of an ESP8266's program is mapped from flash as it lies there, without headers
+  return short === undefined ? undefined : { ...loadedFile('xtensa', short), isPartOfFlat: true };
 }
 
 function segments(fields: ImageFields, at: number, firstAt: number, count: number): LoadedRange[] | undefined {

@@ -12,6 +12,8 @@ export interface LoadedFile {
   readonly machine: Machine;
   /** Where its headers and loaded bytes end in the image. */
   readonly endAt: number;
+  /** Whether what follows it in a flat image belongs to the same program. */
+  readonly isPartOfFlat?: boolean;
   /** The ranges of each unit. */
   readonly units: readonly (readonly LoadedRange[])[];
 }
