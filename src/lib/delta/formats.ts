@@ -19,8 +19,11 @@ export const BSDIFF_FORMATS = ['bsdf2', 'bsdiff40'] as const satisfies readonly 
 
 export type BsdiffFormat = (typeof BSDIFF_FORMATS)[number];
 
-/** How otad packs what it transmits, in the order of their numbers in a patch. */
-export const CODERS = ['none', 'brotli', 'lzma'] as const;
+/**
+ * How otad packs what it transmits, in the order of their numbers in a patch: not at all, by a general
+ * coder, or by context mixing made for differences, which packs best.
+ */
+export const CODERS = ['none', 'brotli', 'lzma', 'mix'] as const;
 
 export type Coder = (typeof CODERS)[number];
 

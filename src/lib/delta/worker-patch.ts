@@ -1,5 +1,5 @@
 import { type Transferable, Worker } from 'node:worker_threads';
-import { abortError } from '../core/abort.js';
+import { abortError, throwIfAborted } from '../core/abort.js';
 import { entryPoint } from '../core/entry-point.js';
 import type { RandomAccess } from '../core/random-access.js';
 import type { CreateDeltaOptions } from './formats.js';
@@ -33,6 +33,7 @@ export async function patchFromWorker(
   entry: string,
   { workerData, transferList = [], signal, onProgress }: WorkerJob,
 ): Promise<Uint8Array[]> {
+  throwIfAborted(signal); // raised while the images were read: the listener would come too late
   const worker = new Worker(entryPoint(entry), { workerData, transferList });
   const patch = Promise.withResolvers<Uint8Array[]>();
   const onAbort = () => patch.reject(abortError(signal!));

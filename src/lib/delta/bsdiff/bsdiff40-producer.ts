@@ -41,6 +41,7 @@ async function runChild(
   targetName: string,
   { signal, onProgress }: Pick<ProducerJob, 'signal' | 'onProgress'>,
 ): Promise<void> {
+  throwIfAborted(signal); // raised meanwhile: the listener would come too late
   const child = fork(fileURLToPath(entryPoint('delta/bsdiff/bsdiff40.child')), paths, {
     execArgv: [],
     stdio: 'ignore',

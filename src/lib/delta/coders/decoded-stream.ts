@@ -3,6 +3,7 @@ import type { PatchStream, StreamCompression } from '../formats.js';
 import { invalidPatch } from '../patch-error.js';
 import { brotliStream } from './brotli-stream.js';
 import { bzip2Stream } from './bzip2-stream.js';
+import { lzmaStream } from './lzma-stream.js';
 import { patchBytes } from './patch-bytes.js';
 
 type Decoder = (patch: RandomAccess, stream: PatchStream) => AsyncGenerator<Uint8Array, void, undefined>;
@@ -11,6 +12,7 @@ const DECODERS: Partial<Record<StreamCompression, Decoder>> = {
   none: patchBytes,
   bzip2: bzip2Stream,
   brotli: brotliStream,
+  lzma: (patch, stream) => lzmaStream(patch, { ...stream, decodedBytes: stream.decodedBytes ?? 0 }),
 };
 
 /**

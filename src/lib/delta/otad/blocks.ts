@@ -1,19 +1,10 @@
 import type { Covers } from '../match/covers.js';
 
-/** References are predicted in pieces of this size, on a grid in the new image, bytes. */
-export const BLOCK_BYTES = 1024;
-/** Bytes of the same cover that a prediction sees around its block. */
-export const CONTEXT_BEFORE_BYTES = 16;
-export const CONTEXT_AFTER_BYTES = 64;
-
-/** A piece of the new image that is made from one piece of the old one. */
+/** A piece of the new image that is made from one piece of the old one, in one mode. */
 export interface Block {
   newAt: number;
   oldAt: number;
   length: number;
-  /** Bytes of the cover before and after it that its prediction may look at. */
-  before: number;
-  after: number;
 }
 
 /** Number of the first cover that ends behind `position`. */
@@ -28,25 +19,37 @@ export function firstCoverFrom({ count, newAt, length }: Covers, position: numbe
   return low;
 }
 
-/** The blocks of all covers between two positions of the new image, which lie on the grid or at its end. */
-export function* blocksBetween(covers: Covers, from: number, to: number): Generator<Block> {
+/**
+ * The blocks of all covers between two positions of the new image, which lie on the grid or at its end.
+ *
+ * @param blockBits base-2 logarithm of the size of blocks
+ */
+export function* blocksBetween(covers: Covers, blockBits: number, from: number, to: number): Generator<Block> {
+  const blockBytes = 2 ** blockBits;
   for (let cover = firstCoverFrom(covers, from); cover < covers.count; cover++) {
     const start = covers.newAt[cover]!;
-    const end = start + covers.length[cover]!;
+    const end = Math.min(to, start + covers.length[cover]!);
     const shift = covers.oldAt[cover]! - start;
     for (let newAt = Math.max(start, from); newAt < end; ) {
-      if (newAt >= to) return;
-      const next = Math.min(end, newAt - (newAt % BLOCK_BYTES) + BLOCK_BYTES);
-      yield {
-        newAt,
-        oldAt: newAt + shift,
-        length: next - newAt,
-        before: Math.min(CONTEXT_BEFORE_BYTES, newAt - start),
-        after: Math.min(CONTEXT_AFTER_BYTES, end - next),
-      };
+      const next = Math.min(end, newAt - (newAt % blockBytes) + blockBytes);
+      yield { newAt, oldAt: newAt + shift, length: next - newAt };
       newAt = next;
     }
+    if (start >= to) return;
   }
+}
+
+/** How many {@link blocksBetween} gives. */
+export function countBlocksBetween(covers: Covers, blockBits: number, from: number, to: number): number {
+  const blockBytes = 2 ** blockBits;
+  let count = 0;
+  for (let cover = firstCoverFrom(covers, from); cover < covers.count; cover++) {
+    const start = Math.max(from, covers.newAt[cover]!);
+    if (start >= to) break;
+    const last = Math.min(to, covers.newAt[cover]! + covers.length[cover]!) - 1;
+    count += Math.floor(last / blockBytes) - Math.floor(start / blockBytes) + 1;
+  }
+  return count;
 }
 
 /** The pieces of the new image between two positions that no cover makes: first byte and the one behind the last. */

@@ -3,8 +3,9 @@ import { addBytes } from '../add-bytes.js';
 import { DecodedStream } from '../coders/decoded-stream.js';
 import type { PatchStream } from '../formats.js';
 import { invalidPatch } from '../patch-error.js';
-import type { BodyReader } from './body.js';
-import { type Control, readControl } from './control.js';
+import type { BlockBytes, BodyReader } from './body.js';
+import { type Control, readControlFields, unfoldSign } from './control.js';
+import { CoverBuilder } from './cover-builder.js';
 import type { OtadHeader } from './header.js';
 import { VarintReader } from './varint.js';
 
@@ -13,9 +14,12 @@ const controlBytesAllowed = (coverCount: number) => 16 * coverCount + 4 * 1024 *
 
 /** Reads a body that is bytes under a general coder: none, brotli or LZMA. */
 export class ByteBodyReader implements BodyReader {
+  readonly inImageOrder = false;
   readonly #header: OtadHeader;
   readonly #stream: DecodedStream;
   readonly #patchName: string;
+  #modes = new Uint8Array(0);
+  #nextMode = 0;
 
   constructor(patch: RandomAccess, header: OtadHeader, stream: PatchStream) {
     this.#header = header;
@@ -24,50 +28,56 @@ export class ByteBodyReader implements BodyReader {
   }
 
   async control(): Promise<Control> {
-    const sizeBytes: number[] = [];
-    do {
-      const byte = new Uint8Array(1);
-      await this.#stream.take(byte);
-      sizeBytes.push(byte[0]!);
-    } while (sizeBytes.at(-1)! >= 0x80 && sizeBytes.length < 8);
-    const most = controlBytesAllowed(this.#header.coverCount);
-    const size = new VarintReader(() => sizeBytes.shift()!, this.#patchName).unsigned(
-      most,
-      'the size of the control section',
-    );
-    const bytes = new Uint8Array(size);
-    await this.#stream.take(bytes);
+    const header = this.#header;
+    const bytes = await this.#controlBytes();
     let at = 0;
     const nextByte = () => {
-      if (at === size) throw invalidPatch(this.#patchName, 'the control section is too short for what it says');
+      if (at === bytes.length) throw invalidPatch(this.#patchName, 'the control section is too short for what it says');
       return bytes[at++]!;
     };
-    const control = readControl(this.#header, new VarintReader(nextByte, this.#patchName), this.#patchName);
-    if (at < size) throw invalidPatch(this.#patchName, `${size - at} bytes follow the control section`);
-    return control;
-  }
+    const numbers = new VarintReader(nextByte, this.#patchName);
+    const source = { unsigned: async (most: number, what: string) => numbers.unsigned(most, what) };
+    const fields = await readControlFields(header, source, this.#patchName);
 
-  async modes(into: Uint8Array, most: number): Promise<void> {
-    await this.#stream.take(into);
-    const unknown = into.find((mode) => mode > most);
-    if (unknown !== undefined) {
-      throw invalidPatch(this.#patchName, `a block has mode ${unknown}, the highest is ${most}`);
+    const count = header.coverCount;
+    const column = (what: string) =>
+      Int32Array.from({ length: count }, () => numbers.unsigned(header.targetSize, what));
+    const gaps = column('the gap before a cover');
+    const lengths = column('the length of a cover');
+    const builder = new CoverBuilder(header, this.#patchName);
+    let shift = 0;
+    for (let i = 0; i < count; i++) {
+      shift += unfoldSign(numbers.unsigned(2 ** 33, 'the shift of a cover'));
+      builder.add({ gap: gaps[i]!, length: lengths[i]! + 1, shift });
     }
+    if (at < bytes.length) throw invalidPatch(this.#patchName, `${bytes.length - at} bytes follow the control section`);
+    return { ...fields, covers: builder.covers };
   }
 
-  async correct(chunk: Uint8Array, at: number, length: number): Promise<void> {
+  async chunk(blocks: number): Promise<void> {
+    this.#modes = new Uint8Array(blocks);
+    this.#nextMode = 0;
+    await this.#stream.take(this.#modes);
+  }
+
+  mode(): number {
+    return this.#modes[this.#nextMode++]!;
+  }
+
+  async correct({ predicted, actual }: BlockBytes): Promise<boolean> {
     const stream = this.#stream;
-    for (let end = at + length; at < end; ) {
+    for (let at = 0; at < actual.length; ) {
       if (stream.available === 0) await stream.fill();
-      const part = Math.min(end - at, stream.available);
-      addBytes(chunk, at, stream.chunk, stream.at, chunk, at, part);
+      const part = Math.min(actual.length - at, stream.available);
+      addBytes(actual, at, stream.chunk, stream.at, predicted, at, part);
       stream.at += part;
       at += part;
     }
+    return Buffer.compare(predicted, actual) !== 0;
   }
 
-  extra(chunk: Uint8Array, at: number, length: number): Promise<void> {
-    return this.#stream.take(chunk.subarray(at, at + length));
+  extra(actual: Uint8Array): Promise<void> {
+    return this.#stream.take(actual);
   }
 
   requireEnd(): Promise<void> {
@@ -76,5 +86,19 @@ export class ByteBodyReader implements BodyReader {
 
   close(): Promise<void> {
     return this.#stream.close();
+  }
+
+  async #controlBytes(): Promise<Uint8Array> {
+    const sizeBytes: number[] = [];
+    do {
+      const byte = new Uint8Array(1);
+      await this.#stream.take(byte);
+      sizeBytes.push(byte[0]!);
+    } while (sizeBytes.at(-1)! >= 0x80 && sizeBytes.length < 8);
+    const most = controlBytesAllowed(this.#header.coverCount);
+    const numbers = new VarintReader(() => sizeBytes.shift()!, this.#patchName);
+    const bytes = new Uint8Array(numbers.unsigned(most, 'the size of the control section'));
+    await this.#stream.take(bytes);
+    return bytes;
   }
 }

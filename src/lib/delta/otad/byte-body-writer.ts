@@ -1,5 +1,6 @@
-import type { BodyWriter } from './body.js';
-import { type Control, writeControl } from './control.js';
+import type { BlockBytes, BodyWriter, PackedBody } from './body.js';
+import { type Control, controlNumbers, foldSign } from './control.js';
+import { coverSteps } from './cover-builder.js';
 import { VarintWriter } from './varint.js';
 
 /** Takes the bytes of a body, in order, and packs them. */
@@ -9,8 +10,9 @@ export interface ByteSink {
   finish(): Promise<Uint8Array[]>;
 }
 
-/** Writes what {@link ByteBodyReader} reads. */
+/** Writes what `ByteBodyReader` reads. */
 export class ByteBodyWriter implements BodyWriter {
+  readonly inImageOrder = false;
   readonly #sink: ByteSink;
   #bodyBytes = 0;
 
@@ -20,28 +22,36 @@ export class ByteBodyWriter implements BodyWriter {
 
   async control(control: Control, reordered: boolean): Promise<void> {
     const section = new VarintWriter();
-    writeControl(control, reordered, section);
+    for (const number of controlNumbers(control, reordered)) section.unsigned(number);
+    for (const { gap } of coverSteps(control.covers)) section.unsigned(gap);
+    for (const { length } of coverSteps(control.covers)) section.unsigned(length - 1);
+    let last = 0;
+    for (const { shift } of coverSteps(control.covers)) {
+      section.unsigned(foldSign(shift - last));
+      last = shift;
+    }
     const size = new VarintWriter();
     size.unsigned(section.bytes.length);
     await this.#write(size.bytes);
     await this.#write(section.bytes);
   }
 
-  modes(modes: Uint8Array): Promise<void> {
-    return this.#write(modes);
+  chunk(modes: Uint8Array): Promise<void> {
+    return this.#write(modes.slice());
   }
 
-  correct(predicted: Uint8Array, actual: Uint8Array): Promise<void> {
+  async correct({ predicted, actual }: BlockBytes): Promise<boolean> {
     const differences = new Uint8Array(actual.length);
     for (let i = 0; i < actual.length; i++) differences[i] = actual[i]! - predicted[i]!;
-    return this.#write(differences);
+    await this.#write(differences);
+    return differences.some((difference) => difference !== 0);
   }
 
-  extra(bytes: Uint8Array): Promise<void> {
-    return this.#write(bytes.slice());
+  extra(actual: Uint8Array): Promise<void> {
+    return this.#write(actual.slice());
   }
 
-  async finish(): Promise<{ pieces: Uint8Array[]; bodyBytes: number }> {
+  async finish(): Promise<PackedBody> {
     return { pieces: await this.#sink.finish(), bodyBytes: this.#bodyBytes };
   }
 

@@ -1,4 +1,5 @@
 import type { RandomAccess } from '../../core/random-access.js';
+import { MAX_TABLE_BITS, MIN_TABLE_BITS } from '../coders/mix/mix-model.js';
 import { CODERS, type Coder, MAX_IMAGE_BYTES } from '../formats.js';
 import { invalidPatch } from '../patch-error.js';
 import { VarintReader, VarintWriter } from './varint.js';
@@ -16,8 +17,10 @@ export interface OtadHeader {
   chunkBits: number;
   /** The first bytes of the SHA-256 of each chunk of the new image. */
   chunkHashes: readonly Uint8Array[];
-  /** Size of the body once decoded, bytes. */
+  /** Size of the body once decoded, bytes; 0 where the coder does not need it. */
   bodyBytes: number;
+  /** Base-2 logarithm of the number of counters that the coder `mix` has; 0 for others. */
+  counterBits: number;
   /** What the control section says there are. */
   coverCount: number;
   /** Where the header ends, bytes. */
@@ -30,6 +33,7 @@ export const CHUNK_HASH_BYTES = 8;
 const MIN_CHUNK_BITS = 10;
 const MAX_CHUNK_BITS = 24;
 const MAX_CHUNKS = 65536;
+const MAX_BODY_BYTES = 2 ** 33;
 /** Everything but the hashes. */
 const FIELDS_BYTES = 64;
 const REORDERED = 1;
@@ -51,7 +55,8 @@ export function writeHeader(header: Omit<OtadHeader, 'size'>): Uint8Array {
   out.byte(header.chunkBits);
   out.unsigned(header.baseSize);
   out.unsigned(header.targetSize);
-  out.unsigned(header.bodyBytes);
+  if (header.coder === 'mix') out.byte(header.counterBits);
+  else out.unsigned(header.bodyBytes);
   out.unsigned(header.coverCount);
   return Buffer.concat([out.bytes, ...header.chunkHashes]);
 }
@@ -98,7 +103,12 @@ export async function readHeader(patch: RandomAccess): Promise<OtadHeader> {
   const numbers = new VarintReader(nextByte, patch.name);
   const baseSize = numbers.unsigned(MAX_IMAGE_BYTES, 'the size of the old image');
   const targetSize = numbers.unsigned(MAX_IMAGE_BYTES, 'the size of the new image');
-  const bodyBytes = numbers.unsigned(Number.MAX_SAFE_INTEGER, 'the size of the body');
+  const isMix = coder === 'mix';
+  const counterBits = isMix ? numbers.unsigned(MAX_TABLE_BITS, 'the number of counters') : 0;
+  if (isMix && counterBits < MIN_TABLE_BITS) {
+    throw invalidPatch(patch.name, `it has 2^${counterBits} counters, at least 2^${MIN_TABLE_BITS} are allowed`);
+  }
+  const bodyBytes = isMix ? 0 : numbers.unsigned(MAX_BODY_BYTES, 'the size of the body');
   const coverCount = numbers.unsigned(coversAllowed(targetSize), 'the number of covers');
   const chunks = chunkCount({ targetSize, chunkBits });
   if (chunks > MAX_CHUNKS) throw invalidPatch(patch.name, `it has ${chunks} chunks, at most ${MAX_CHUNKS} are allowed`);
@@ -110,7 +120,7 @@ export async function readHeader(patch: RandomAccess): Promise<OtadHeader> {
     coder,
     reordered: (flags & REORDERED) !== 0,
     repacked: (flags & REPACKED) !== 0,
-    ...{ baseSize, targetSize, chunkBits, bodyBytes, coverCount },
+    ...{ baseSize, targetSize, chunkBits, bodyBytes, counterBits, coverCount },
     chunkHashes: Array.from({ length: chunks }, (_, i) =>
       hashes.subarray(i * CHUNK_HASH_BYTES, (i + 1) * CHUNK_HASH_BYTES),
     ),

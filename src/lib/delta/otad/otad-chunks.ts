@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
 import { throwIfAborted } from '../../core/abort.js';
 import type { RandomAccess } from '../../core/random-access.js';
-import { OLD_PAGE_BYTES, OldImage } from '../old-image.js';
+import { OldImage } from '../old-image.js';
 import { damagedChunk, invalidPatch } from '../patch-error.js';
-import { blocksBetween, gapsBetween } from './blocks.js';
-import type { BodyReader } from './body.js';
-import { ByteBodyReader } from './byte-body-reader.js';
-import type { Control } from './control.js';
+import { bodyReader } from './body-reader.js';
+import { ChunkMaker } from './chunk-maker.js';
 import { CHUNK_HASH_BYTES } from './header.js';
 import type { OtadLayout } from './otad-layout.js';
 
@@ -46,17 +44,17 @@ export async function* otadChunks(options: OtadChunksOptions): AsyncGenerator<Ma
     );
   }
   throwIfAborted(signal);
-  const body: BodyReader = new ByteBodyReader(patch, header, layout.body);
+  const body = bodyReader(patch, layout);
   try {
     const control = await body.control();
-    const old = new OldImage(base);
+    const maker = new ChunkMaker(control, new OldImage(base), body, patch.name);
     const chunkBytes = 2 ** header.chunkBits;
     const buffer = new Uint8Array(Math.min(chunkBytes, header.targetSize));
     for (const [made, number] of control.order.entries()) {
       const at = number * chunkBytes;
       const end = Math.min(at + chunkBytes, header.targetSize);
       const bytes = buffer.subarray(0, end - at);
-      await makeChunk(bytes, at, { control, old, body });
+      await maker.make(bytes, at);
       const hash = createHash('sha256').update(bytes).digest().subarray(0, CHUNK_HASH_BYTES);
       if (!hash.equals(header.chunkHashes[number]!)) throw damagedChunk(patch.name, base.name, number, at, end);
       if (made === control.order.length - 1) await body.requireEnd(); // before the last chunk makes the image whole
@@ -66,33 +64,5 @@ export async function* otadChunks(options: OtadChunksOptions): AsyncGenerator<Ma
     if (control.order.length === 0) await body.requireEnd();
   } finally {
     await body.close();
-  }
-}
-
-interface ChunkParts {
-  control: Control;
-  old: OldImage;
-  body: BodyReader;
-}
-
-/** Fills `bytes` with the chunk of the new image from `at` on. */
-async function makeChunk(bytes: Uint8Array, at: number, { control, old, body }: ChunkParts): Promise<void> {
-  const end = at + bytes.length;
-  for (const { newAt, oldAt, length } of blocksBetween(control.covers, at, end)) {
-    await copyOld(old, oldAt, bytes.subarray(newAt - at, newAt - at + length));
-    await body.correct(bytes, newAt - at, length, 0);
-  }
-  for (const [start, gapEnd] of gapsBetween(control.covers, at, end)) {
-    await body.extra(bytes, start - at, gapEnd - start);
-  }
-}
-
-async function copyOld(old: OldImage, position: number, into: Uint8Array): Promise<void> {
-  for (let copied = 0; copied < into.length; ) {
-    const from = position + copied;
-    const page = old.heldPage(from) ?? (await old.loadPage(from));
-    const part = page.subarray(from % OLD_PAGE_BYTES).subarray(0, into.length - copied);
-    into.set(part, copied);
-    copied += part.length;
   }
 }

@@ -16,6 +16,10 @@ export function isOtad(format: DeltaFormat): format is OtadFormat {
   return format.startsWith('otad');
 }
 
+export function isOtadLayout(layout: PatchLayout): layout is OtadLayout {
+  return isOtad(layout.format);
+}
+
 /**
  * Reads the header of an otad patch and lays out its body.
  *

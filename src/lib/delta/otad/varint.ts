@@ -14,11 +14,6 @@ export class VarintWriter {
     this.byte(rest);
   }
 
-  /** Small magnitudes of either sign take little: 0, −1, 1, −2 become 0, 1, 2, 3. */
-  signed(value: number): void {
-    this.unsigned(value < 0 ? -value * 2 - 1 : value * 2);
-  }
-
   byte(value: number): void {
     if (this.#length === this.#bytes.length) {
       const larger = new Uint8Array(this.#bytes.length * 2);
@@ -59,11 +54,5 @@ export class VarintReader {
       scale *= 0x80;
     }
     throw invalidPatch(this.#patchName, `${what} is above its limit of ${most}`);
-  }
-
-  /** @throws OtaError PATCH_INVALID when its magnitude is above `most` */
-  signed(most: number, what: string): number {
-    const value = this.unsigned(Math.min(most * 2, Number.MAX_SAFE_INTEGER), what);
-    return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
   }
 }

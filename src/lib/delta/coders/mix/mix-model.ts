@@ -19,6 +19,7 @@ export const mostCompressedBytes = (count: number) => 16 * count + 128;
  * it the same. docs/delta-format.md, "The mixing coder"
  */
 export class MixModel {
+  readonly table: CounterTable;
   readonly differences: DifferenceModel;
   readonly literals: LiteralModel;
   readonly numbers: NumberModel;
@@ -29,6 +30,7 @@ export class MixModel {
    */
   constructor(coder: BitCoder, tableBits: number, columns: number) {
     const table = new CounterTable(tableBits);
+    this.table = table;
     const history = new History(historyBits(tableBits));
     this.differences = new DifferenceModel(coder, table, history);
     this.literals = new LiteralModel(coder, table, history);
