@@ -2,13 +2,16 @@ import { throwIfAborted } from '../core/abort.js';
 import { openAtomicFile } from '../core/atomic-file.js';
 import { OtaError } from '../core/errors.js';
 import { openFile } from '../core/file-access.js';
+import type { RandomAccess } from '../core/random-access.js';
 import { applyMemoryBytes } from './apply-memory.js';
 import { produceBsdf2 } from './bsdiff/bsdf2-producer.js';
 import { produceBsdiff40 } from './bsdiff/bsdiff40-producer.js';
 import { type CreateDeltaOptions, type CreatedDelta, type DeltaFormat, MAX_IMAGE_BYTES } from './formats.js';
+import { spaceBytes } from './inplace/apply-in-place.js';
 import { inspectPatch } from './inspect-patch.js';
 import { isOtad } from './otad/otad-layout.js';
 import { produceOtad } from './otad/otad-producer.js';
+import { proveInPlace } from './prove-in-place.js';
 import { provePatch } from './prove-patch.js';
 import type { ProducerJob } from './worker-patch.js';
 
@@ -16,6 +19,7 @@ type Producer = (job: ProducerJob) => AsyncIterable<Uint8Array> | Promise<Iterab
 
 const PRODUCERS: Partial<Record<DeltaFormat, Producer>> = {
   otad: produceOtad,
+  'otad-inplace': produceOtad,
   bsdf2: produceBsdf2,
   bsdiff40: produceBsdiff40,
 };
@@ -49,10 +53,24 @@ export async function createDelta(options: CreateDeltaOptions): Promise<CreatedD
   await using written = await openFile(out.path);
   const patch = { ...written, name: outPath };
   const onProved = (done: number) => onProgress(PRODUCING_SHARE + done * (1 - PRODUCING_SHARE));
-  await provePatch({ format, patch, base, signal }, target, onProved);
+  if (format === 'otad-inplace') {
+    await proveInPlace(
+      { patch, base, copyPath: `${outPath}.slot`, ...(signal === undefined ? {} : { signal }) },
+      target,
+      onProved,
+    );
+  } else {
+    await provePatch({ format, patch, base, signal }, target, onProved);
+  }
   const layout = await inspectPatch(format, patch);
   throwIfAborted(signal);
   const memoryBytes = await applyMemoryBytes(patch, layout, base.size);
   const { size } = await out.commit();
-  return { size, applyMemoryBytes: memoryBytes, storageBytes: isOtad(format) ? 0 : size };
+  return { size, applyMemoryBytes: memoryBytes, storageBytes: await storageBytes(format, patch) };
+}
+
+/** Of the formats that can be read from front to back, only an update in place needs storage: behind the image. */
+async function storageBytes(format: DeltaFormat, patch: RandomAccess): Promise<number> {
+  if (format === 'otad-inplace') return await spaceBytes(patch);
+  return isOtad(format) ? 0 : patch.size;
 }

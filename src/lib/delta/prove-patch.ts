@@ -18,14 +18,34 @@ export async function provePatch(
   onProgress: (doneFraction: number) => void,
 ): Promise<void> {
   let at = 0;
-  try {
+  await blameProducer(proof, target, async () => {
     for await (const made of applyDelta({ ...proof, targetSize: target.size })) {
       const wanted = Buffer.allocUnsafe(made.length);
       await readExactly(target, wanted, at);
-      if (!wanted.equals(made)) throw notProven(proof, target, `it gives other bytes from ${at} on`);
+      requireSame(proof, target, { at, made, wanted });
       at += made.length;
       onProgress(at / target.size);
     }
+  });
+}
+
+/** @throws OtaError TOOL_FAILED when what was made is not what was wanted */
+export function requireSame(
+  proof: Pick<Proof, 'format'>,
+  target: RandomAccess,
+  { at, made, wanted }: { at: number; made: Uint8Array; wanted: Uint8Array },
+): void {
+  if (Buffer.compare(made, wanted) !== 0) throw notProven(proof, target, `it gives other bytes from ${at} on`);
+}
+
+/** Runs an application of a fresh patch, in which a refusal is a failure of whoever made the patch. */
+export async function blameProducer(
+  proof: Pick<Proof, 'format'>,
+  target: RandomAccess,
+  application: () => Promise<void>,
+): Promise<void> {
+  try {
+    await application();
   } catch (error) {
     if (!(error instanceof OtaError) || (error.code !== 'PATCH_INVALID' && error.code !== 'LIMIT_EXCEEDED'))
       throw error;
@@ -33,7 +53,12 @@ export async function provePatch(
   }
 }
 
-function notProven({ format }: Proof, target: RandomAccess, reason: string, options?: ErrorOptions): OtaError {
+function notProven(
+  { format }: Pick<Proof, 'format'>,
+  target: RandomAccess,
+  reason: string,
+  options?: ErrorOptions,
+): OtaError {
   return new OtaError(
     'TOOL_FAILED',
     `${target.name}: the ${format} patch made for it is not right: ${reason}`,

@@ -5,6 +5,9 @@ export interface Block {
   newAt: number;
   oldAt: number;
   length: number;
+  /** The old bytes of its cover: first byte and the one behind the last. */
+  coverFrom: number;
+  coverTo: number;
 }
 
 /** Number of the first cover that ends behind `position`. */
@@ -30,9 +33,11 @@ export function* blocksBetween(covers: Covers, blockBits: number, from: number, 
     const start = covers.newAt[cover]!;
     const end = Math.min(to, start + covers.length[cover]!);
     const shift = covers.oldAt[cover]! - start;
+    const coverFrom = covers.oldAt[cover]!;
+    const coverTo = coverFrom + covers.length[cover]!;
     for (let newAt = Math.max(start, from); newAt < end; ) {
       const next = Math.min(end, newAt - (newAt % blockBytes) + blockBytes);
-      yield { newAt, oldAt: newAt + shift, length: next - newAt };
+      yield { newAt, oldAt: newAt + shift, length: next - newAt, coverFrom, coverTo };
       newAt = next;
     }
     if (start >= to) return;

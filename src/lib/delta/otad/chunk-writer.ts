@@ -1,7 +1,7 @@
 import type { ImageBytes } from '../image/image-bytes.js';
 import { CONTEXT_BYTES } from '../predict/blocks.js';
 import { Predictor } from '../predict/predictor.js';
-import { blocksBetween, countBlocksBetween, gapsBetween } from './blocks.js';
+import { type Block, blocksBetween, countBlocksBetween, gapsBetween } from './blocks.js';
 import type { BodyWriter } from './body.js';
 import type { Control } from './control.js';
 
@@ -15,15 +15,26 @@ export class ChunkWriter {
   readonly #old: ImageBytes;
   readonly #target: ImageBytes;
   readonly #body: BodyWriter;
+  readonly #apart: boolean;
   readonly #predictor: Predictor;
 
-  /** @param modes of all blocks, in the order of the new image */
-  constructor(control: Control, modes: Uint8Array, old: ImageBytes, target: ImageBytes, body: BodyWriter) {
+  /**
+   * @param modes of all blocks, in the order of the new image
+   * @param apart for patches that are applied in place: a chunk sees and learns nothing of others
+   */
+  constructor(
+    control: Control,
+    modes: Uint8Array,
+    { old, target }: { old: ImageBytes; target: ImageBytes },
+    body: BodyWriter,
+    apart: boolean,
+  ) {
     this.#control = control;
     this.#modes = modes;
     this.#old = old;
     this.#target = target;
     this.#body = body;
+    this.#apart = apart;
     this.#predictor = new Predictor(control.spaces, control.covers);
   }
 
@@ -31,12 +42,14 @@ export class ChunkWriter {
   async write(chunkAt: number, end: number): Promise<void> {
     const { covers, blockBits } = this.#control;
     const body = this.#body;
-    let block = countBlocksBetween(covers, blockBits, 0, chunkAt);
+    let index = countBlocksBetween(covers, blockBits, 0, chunkAt);
     let written = chunkAt;
-    await body.chunk(this.#modes.subarray(block, block + countBlocksBetween(covers, blockBits, chunkAt, end)));
-    for (const { newAt, oldAt, length } of blocksBetween(covers, blockBits, chunkAt, end)) {
+    if (this.#apart) this.#predictor.forget();
+    await body.chunk(this.#modes.subarray(index, index + countBlocksBetween(covers, blockBits, chunkAt, end)));
+    for (const block of blocksBetween(covers, blockBits, chunkAt, end)) {
+      const { newAt, length } = block;
       if (body.inImageOrder && newAt > written) await this.#writeExtra(written, newAt);
-      await this.#writeBlock(this.#modes[block++]!, oldAt, newAt, length);
+      await this.#writeBlock(this.#modes[index++]!, block);
       written = newAt + length;
     }
     for (const [start, gapEnd] of gapsBetween(covers, body.inImageOrder ? written : chunkAt, end)) {
@@ -50,9 +63,11 @@ export class ChunkWriter {
     }
   }
 
-  async #writeBlock(mode: number, oldAt: number, newAt: number, length: number): Promise<void> {
-    const before = mode === 0 ? 0 : Math.min(oldAt, CONTEXT_BYTES);
-    const after = mode === 0 ? 0 : Math.min(this.#old.size - oldAt - length, CONTEXT_BYTES);
+  async #writeBlock(mode: number, { oldAt, newAt, length, coverFrom, coverTo }: Block): Promise<void> {
+    const from = this.#apart ? coverFrom : 0;
+    const to = this.#apart ? coverTo : this.#old.size;
+    const before = mode === 0 ? 0 : Math.min(oldAt - from, CONTEXT_BYTES);
+    const after = mode === 0 ? 0 : Math.min(to - oldAt - length, CONTEXT_BYTES);
     const around = this.#old.view(oldAt - before, before + length + after);
     const old = around.subarray(before, before + length);
     const predicted = mode === 0 ? old : this.#predictor.predict(mode, around, before, length, oldAt, newAt);

@@ -1,3 +1,4 @@
+import { NO_RANGES, type OldRanges, rangesOf, totalBytes } from '../inplace/old-ranges.js';
 import type { Covers } from '../match/covers.js';
 import { invalidPatch } from '../patch-error.js';
 import { type AddressSpaces, MACHINES, type Segment } from '../predict/address-space.js';
@@ -16,6 +17,8 @@ export interface ControlFields {
   blockBits: number;
   /** Numbers of the chunks in the order in which they are made. */
   order: Int32Array;
+  /** Old bytes that are saved before anything is overwritten in place. */
+  stash: OldRanges;
 }
 
 /** Where the numbers of the control section come from, in order. */
@@ -27,6 +30,7 @@ export interface NumberSource {
 /** Blocks of images in which nothing is predicted have this size, and none is larger: a step of the applier, 4 KiB. */
 export const MOST_BLOCK_BITS = 12;
 const MAX_SEGMENTS = 65536;
+const MAX_STASHED = 65536;
 /** Addresses are safe integers, and so is the way from one to another. */
 const MAX_ADDRESS = 2 ** 52;
 
@@ -41,7 +45,10 @@ export function unfoldSign(value: number): number {
 }
 
 /** The numbers of the control section, in order, but those of the covers. */
-export function* controlNumbers({ spaces, blockBits, order }: ControlFields, reordered: boolean): Generator<number> {
+export function* controlNumbers(
+  { spaces, blockBits, order, stash }: ControlFields,
+  reordered: boolean,
+): Generator<number> {
   yield MACHINES.indexOf(spaces.machine);
   if (spaces.machine !== 'none') {
     yield blockBits;
@@ -54,6 +61,7 @@ export function* controlNumbers({ spaces, blockBits, order }: ControlFields, reo
     yield foldSign(chunk - next);
     next = chunk + 1;
   }
+  if (stash.count > 0) yield* stashNumbers(stash);
 }
 
 /**
@@ -88,6 +96,7 @@ export async function readControlFields(
     spaces,
     blockBits: Math.min(blockBits, header.chunkBits),
     order: await readOrder(header, source, patchName),
+    stash: header.stashBytes > 0 ? await readStash(header, source, patchName) : NO_RANGES,
   };
 }
 
@@ -151,4 +160,33 @@ async function readOrder(header: OtadHeader, source: NumberSource, patchName: st
     next = chunk + 1;
   }
   return order;
+}
+
+function* stashNumbers({ count, oldAt, length }: OldRanges): Generator<number> {
+  yield count;
+  for (let i = 0, end = 0; i < count; i++) {
+    yield oldAt[i]! - end;
+    yield length[i]! - 1;
+    end = oldAt[i]! + length[i]!;
+  }
+}
+
+async function readStash(header: OtadHeader, source: NumberSource, patchName: string): Promise<OldRanges> {
+  const count = await source.unsigned(Math.min(MAX_STASHED, header.stashBytes), 'the number of stashed ranges');
+  const pairs: { oldAt: number; length: number }[] = [];
+  let end = 0;
+  for (let i = 0; i < count; i++) {
+    const oldAt = end + (await source.unsigned(header.baseSize - end, 'the start of a stashed range'));
+    const length = 1 + (await source.unsigned(header.baseSize - oldAt, 'the length of a stashed range'));
+    pairs.push({ oldAt, length });
+    end = oldAt + length;
+  }
+  const stash = rangesOf(pairs);
+  if (end > header.baseSize || totalBytes(stash) !== header.stashBytes) {
+    throw invalidPatch(
+      patchName,
+      `its stash has ${totalBytes(stash)} bytes up to ${end} of the old image, which has ${header.baseSize}, expected ${header.stashBytes}`,
+    );
+  }
+  return stash;
 }

@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import { chooseTableBits } from '../coders/mix/mix-model.js';
-import type { Coder, Effort } from '../formats.js';
+import type { Coder, Effort, InPlaceOptions } from '../formats.js';
 import { type ImageBytes, MAX_VIEW_BYTES } from '../image/image-bytes.js';
+import { NO_RANGES, type OldRanges, totalBytes } from '../inplace/old-ranges.js';
+import { planInPlace } from '../inplace/plan-in-place.js';
 import type { Covers } from '../match/covers.js';
 import { findCovers } from '../match/find-covers.js';
 import type { AddressSpaces, Machine } from '../predict/address-space.js';
@@ -23,11 +25,14 @@ export interface OtadChoices {
   maxMemoryBytes?: number;
   machine?: Machine;
   baseAddress?: number;
+  /** The patch is for a device that writes over the image it reads. */
+  inPlace?: InPlaceOptions;
 }
 
 const LEAST_CHUNK_BITS = 20;
 const MOST_CHUNK_BITS = 23;
 const ENOUGH_CHUNKS = 256;
+const NONE = new Uint8Array(0);
 /** Shares of the time that finding covers and choosing modes take; packing takes the rest. */
 const MATCHING_SHARE = 0.6;
 const CHOOSING_SHARE = 0.15;
@@ -44,41 +49,79 @@ const CHOOSING_SHARE = 0.15;
 export async function encodeOtad(
   old: ImageBytes,
   target: ImageBytes,
-  { coder = 'mix', effort = 'best', ...choices }: OtadChoices,
+  choices: OtadChoices,
   onProgress: (doneFraction: number) => void,
 ): Promise<Uint8Array[]> {
+  const { inPlace, effort = 'best' } = choices;
+  // what is packed by mixing needs the old bytes of everything before, which a power cut in place takes away
+  const coder = choices.coder ?? (inPlace === undefined ? 'mix' : 'lzma');
   const spaces = detectSpaces(old, target, choices);
-  const covers = coversOf(old, target, spaces, choices.maxMemoryBytes, (done) => onProgress(done * MATCHING_SHARE));
+  const found = coversOf(old, target, spaces, choices.maxMemoryBytes, (done) => onProgress(done * MATCHING_SHARE));
+  const { covers, order, chunkBits, stash } =
+    inPlace === undefined ? inSequence(found, target.size) : planChunks(found, old, target, inPlace);
   const isPredicted = spaces.machine !== 'none';
-  const blockBits = isPredicted ? suitableBlockBits(target.size) : MOST_BLOCK_BITS;
+  const blockBits = Math.min(chunkBits, isPredicted ? suitableBlockBits(target.size) : MOST_BLOCK_BITS);
   const onChosen = (done: number) => onProgress(MATCHING_SHARE + done * CHOOSING_SHARE);
   const modes = isPredicted
     ? chooseModes(new Predictor(spaces, covers), covers, blockBits, old, target, onChosen)
     : new Uint8Array(countBlocks(covers, blockBits));
 
-  const chunkBits = chooseChunkBits(target.size);
-  const order = Int32Array.from({ length: chunkCount({ targetSize: target.size, chunkBits }) }, (_, i) => i);
   const counterBits = coder === 'mix' ? chooseTableBits(target.size) : 0;
   const body =
     coder === 'mix'
       ? new MixBodyWriter(counterBits)
       : new ByteBodyWriter(await byteSink(coder, effort, target.size + modes.length));
-  const control = { spaces, covers, blockBits, order };
-  await body.control(control, false);
-  const writer = new ChunkWriter(control, modes, old, target, body);
+  const control = { spaces, covers, blockBits, order, stash };
+  const reordered = inPlace !== undefined;
+  await body.control(control, reordered);
+  const writer = new ChunkWriter(control, modes, { old, target }, body, reordered);
   const chunkHashes: Uint8Array[] = [];
-  for (const number of order) {
+  for (const [made, number] of order.entries()) {
     const at = number * 2 ** chunkBits;
     const end = Math.min(at + 2 ** chunkBits, target.size);
     await writer.write(at, end);
-    chunkHashes[number] = hashOf(target, at, end);
-    const packed = end / target.size;
+    chunkHashes[number] = hashOf(target, [[at, end - at]]);
+    const packed = (made + 1) / order.length;
     onProgress(MATCHING_SHARE + CHOOSING_SHARE + (1 - MATCHING_SHARE - CHOOSING_SHARE) * packed);
   }
   const { pieces, bodyBytes } = await body.finish();
   const sizes = { baseSize: old.size, targetSize: target.size, chunkBits, bodyBytes, counterBits };
-  const kind = { coder, reordered: false, repacked: false };
-  return [writeHeader({ ...kind, ...sizes, coverCount: covers.count, chunkHashes }), ...pieces];
+  const stashed = { stashBytes: totalBytes(stash), stashHash: stash.count === 0 ? NONE : hashOf(old, pairsOf(stash)) };
+  const kind = { coder, reordered, repacked: false };
+  return [writeHeader({ ...kind, ...sizes, ...stashed, coverCount: covers.count, chunkHashes }), ...pieces];
+}
+
+interface ChunkPlan {
+  covers: Covers;
+  order: Int32Array;
+  chunkBits: number;
+  stash: OldRanges;
+}
+
+function inSequence(covers: Covers, targetSize: number): ChunkPlan {
+  const chunkBits = chooseChunkBits(targetSize);
+  const order = Int32Array.from({ length: chunkCount({ targetSize, chunkBits }) }, (_, i) => i);
+  return { covers, order, chunkBits, stash: NO_RANGES };
+}
+
+/** For a device that overwrites its image, a chunk is a block of its storage. */
+function planChunks(
+  found: Covers,
+  old: ImageBytes,
+  target: ImageBytes,
+  { blockBytes, spaceBytes = blockBytes }: InPlaceOptions,
+): ChunkPlan {
+  const isUnchanged = (block: number) => {
+    const at = block * blockBytes;
+    const end = Math.min(at + blockBytes, target.size);
+    if (end > old.size) return false;
+    for (const [from, length] of views(at, end - at)) {
+      if (Buffer.compare(old.view(from, length), target.view(from, length)) !== 0) return false;
+    }
+    return true;
+  };
+  const { covers, order, stash } = planInPlace(found, target.size, { blockBytes, spaceBytes, isUnchanged });
+  return { covers, order, chunkBits: Math.log2(blockBytes), stash };
 }
 
 function coversOf(
@@ -104,8 +147,18 @@ function chooseChunkBits(targetSize: number): number {
   return bits;
 }
 
-function hashOf(image: ImageBytes, from: number, to: number): Uint8Array {
+function hashOf(image: ImageBytes, pieces: Iterable<readonly [at: number, length: number]>): Uint8Array {
   const hash = createHash('sha256');
-  for (let at = from; at < to; at += MAX_VIEW_BYTES) hash.update(image.view(at, Math.min(MAX_VIEW_BYTES, to - at)));
+  for (const piece of pieces) for (const [at, length] of views(...piece)) hash.update(image.view(at, length));
   return hash.digest().subarray(0, CHUNK_HASH_BYTES);
+}
+
+function* pairsOf({ count, oldAt, length }: OldRanges): Generator<[at: number, length: number]> {
+  for (let i = 0; i < count; i++) yield [oldAt[i]!, length[i]!];
+}
+
+function* views(from: number, length: number): Generator<[at: number, length: number]> {
+  for (let done = 0; done < length; done += MAX_VIEW_BYTES) {
+    yield [from + done, Math.min(MAX_VIEW_BYTES, length - done)];
+  }
 }

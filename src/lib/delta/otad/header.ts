@@ -23,6 +23,10 @@ export interface OtadHeader {
   counterBits: number;
   /** What the control section says there are. */
   coverCount: number;
+  /** Of a patch that is applied in place: old bytes that are saved beforehand; 0 for others. */
+  stashBytes: number;
+  /** The first bytes of the SHA-256 of the stash; empty where there is none. */
+  stashHash: Uint8Array;
   /** Where the header ends, bytes. */
   size: number;
 }
@@ -58,6 +62,10 @@ export function writeHeader(header: Omit<OtadHeader, 'size'>): Uint8Array {
   if (header.coder === 'mix') out.byte(header.counterBits);
   else out.unsigned(header.bodyBytes);
   out.unsigned(header.coverCount);
+  if (header.reordered) {
+    out.unsigned(header.stashBytes);
+    for (const byte of header.stashHash) out.byte(byte);
+  }
   return Buffer.concat([out.bytes, ...header.chunkHashes]);
 }
 
@@ -110,6 +118,15 @@ export async function readHeader(patch: RandomAccess): Promise<OtadHeader> {
   }
   const bodyBytes = isMix ? 0 : numbers.unsigned(MAX_BODY_BYTES, 'the size of the body');
   const coverCount = numbers.unsigned(coversAllowed(targetSize), 'the number of covers');
+  const reordered = (flags & REORDERED) !== 0;
+  if (reordered && isMix) {
+    throw invalidPatch(
+      patch.name,
+      'it is applied in place and packed with a coder that cannot go on after a power cut',
+    );
+  }
+  const stashBytes = reordered ? numbers.unsigned(baseSize, 'the size of the stash') : 0;
+  const stashHash = Uint8Array.from({ length: stashBytes > 0 ? CHUNK_HASH_BYTES : 0 }, nextByte);
   const chunks = chunkCount({ targetSize, chunkBits });
   if (chunks > MAX_CHUNKS) throw invalidPatch(patch.name, `it has ${chunks} chunks, at most ${MAX_CHUNKS} are allowed`);
   const hashes = new Uint8Array(chunks * CHUNK_HASH_BYTES);
@@ -118,9 +135,9 @@ export async function readHeader(patch: RandomAccess): Promise<OtadHeader> {
   }
   return {
     coder,
-    reordered: (flags & REORDERED) !== 0,
+    reordered,
     repacked: (flags & REPACKED) !== 0,
-    ...{ baseSize, targetSize, chunkBits, bodyBytes, counterBits, coverCount },
+    ...{ baseSize, targetSize, chunkBits, bodyBytes, counterBits, coverCount, stashBytes, stashHash },
     chunkHashes: Array.from({ length: chunks }, (_, i) =>
       hashes.subarray(i * CHUNK_HASH_BYTES, (i + 1) * CHUNK_HASH_BYTES),
     ),

@@ -5,6 +5,7 @@ import { OldImage } from '../old-image.js';
 import { damagedChunk, invalidPatch } from '../patch-error.js';
 import { bodyReader } from './body-reader.js';
 import { ChunkMaker } from './chunk-maker.js';
+import type { Control } from './control.js';
 import { CHUNK_HASH_BYTES } from './header.js';
 import type { OtadLayout } from './otad-layout.js';
 
@@ -20,8 +21,10 @@ export interface MadeChunk {
 export interface OtadChunksOptions {
   layout: OtadLayout;
   patch: RandomAccess;
-  /** The old image; what a chunk needs of it is read before the chunk is yielded, and not later. */
-  base: RandomAccess;
+  /** The old image, or what opens it; what a chunk needs is read before the chunk is yielded, and not later. */
+  base: RandomAccess | ((control: Control) => Promise<RandomAccess>);
+  /** Whether a chunk is there already and need not be made; only for patches that are applied in place. */
+  isMade?: (number: number) => Promise<boolean>;
   signal?: AbortSignal;
 }
 
@@ -35,25 +38,27 @@ export interface OtadChunksOptions {
  *   impossible in the body; LIMIT_EXCEEDED; INTERRUPTED, TERMINATED
  */
 export async function* otadChunks(options: OtadChunksOptions): AsyncGenerator<MadeChunk, void, undefined> {
-  const { layout, patch, base, signal } = options;
+  const { layout, patch, isMade, signal } = options;
   const { header } = layout;
-  if (base.size !== header.baseSize) {
-    throw invalidPatch(
-      patch.name,
-      `it applies to an image of ${header.baseSize} bytes, ${base.name} has ${base.size}: this is another base`,
-    );
-  }
   throwIfAborted(signal);
   const body = bodyReader(patch, layout);
   try {
+    if (typeof options.base !== 'function') requireBaseSize(options.base, header.baseSize, patch.name);
     const control = await body.control();
-    const maker = new ChunkMaker(control, new OldImage(base), body, patch.name);
+    const base = typeof options.base === 'function' ? await options.base(control) : options.base;
+    const maker = new ChunkMaker(control, new OldImage(base), body, patch.name, header.reordered);
     const chunkBytes = 2 ** header.chunkBits;
     const buffer = new Uint8Array(Math.min(chunkBytes, header.targetSize));
     for (const [made, number] of control.order.entries()) {
       const at = number * chunkBytes;
       const end = Math.min(at + chunkBytes, header.targetSize);
       const bytes = buffer.subarray(0, end - at);
+      if (isMade !== undefined && (await isMade(number))) {
+        await maker.skip(bytes, at);
+        if (made === control.order.length - 1) await body.requireEnd();
+        throwIfAborted(signal);
+        continue;
+      }
       await maker.make(bytes, at);
       const hash = createHash('sha256').update(bytes).digest().subarray(0, CHUNK_HASH_BYTES);
       if (!hash.equals(header.chunkHashes[number]!)) throw damagedChunk(patch.name, base.name, number, at, end);
@@ -65,4 +70,12 @@ export async function* otadChunks(options: OtadChunksOptions): AsyncGenerator<Ma
   } finally {
     await body.close();
   }
+}
+
+function requireBaseSize(base: RandomAccess, size: number, patchName: string): void {
+  if (base.size === size) return;
+  throw invalidPatch(
+    patchName,
+    `it applies to an image of ${size} bytes, ${base.name} has ${base.size}: this is another base`,
+  );
 }

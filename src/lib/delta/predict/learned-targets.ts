@@ -23,6 +23,7 @@ const UNMAPPED_REGION_REPEATS = 1;
 export class LearnedTargets {
   readonly #targets = new ShiftTable(TARGET_BITS);
   readonly #regions = new ShiftTable(REGION_BITS);
+  #isEmpty = true;
 
   /**
    * @param target old address
@@ -57,6 +58,15 @@ export class LearnedTargets {
     this.#targets.learn(target, unit, misled, shift);
     this.#regions.learn(fineRegion(target), unit, misled, shift);
     this.#regions.learn(coarseRegion(target), unit, misled, shift);
+    this.#isEmpty = false;
+  }
+
+  /** Forgets everything. */
+  clear(): void {
+    if (this.#isEmpty) return;
+    this.#targets.clear();
+    this.#regions.clear();
+    this.#isEmpty = true;
   }
 }
 
@@ -95,6 +105,10 @@ class ShiftTable {
     this.#units[place] = unit;
     this.misled[place] = misled;
     this.shift[place] = shift;
+  }
+
+  clear(): void {
+    this.#keys.fill(Number.NaN);
   }
 
   /** The low 32 bits tell the keys of one unit apart. */

@@ -91,6 +91,11 @@ export class Predictor implements ReferenceVisitor {
     this.#walk(find, old, before, actual.length, oldAt, newAt);
   }
 
+  /** Forgets everything that was learned: where a part must not depend on those before. */
+  forget(): void {
+    this.#learned.clear();
+  }
+
   /** Calls the finder for each part of the block that lies in one segment of each image. */
   #walk(find: ReferenceFinder, old: Uint8Array, before: number, length: number, oldAt: number, newAt: number): void {
     for (let done = 0; done < length; ) {
