@@ -4,6 +4,7 @@ import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'nod
 import { dirname, join } from 'node:path';
 import { bundle } from './build/bundle.mjs';
 import { writeCommandFiles } from './build/command-files.mjs';
+import { buildStandalone } from './build/standalone.mjs';
 import { thirdPartyNotices } from './build/third-party-notices.mjs';
 
 const root = dirname(import.meta.dirname);
@@ -18,6 +19,7 @@ process.on('exit', () => {
 
 const inputs = await bundle(root, out).catch(() => process.exit(1)); // esbuild has said why
 writeFileSync(join(out, 'THIRD-PARTY-NOTICES.txt'), thirdPartyNotices(root, inputs));
+await buildStandalone(root, out);
 await writeCommandFiles({ root, pjson, out });
 writeFileSync(join(out, 'version.json'), `${JSON.stringify({ name: pjson.name, version: pjson.version })}\n`);
 

@@ -31,7 +31,7 @@ export async function* brotliStream(
     for await (const chunk of decoder as AsyncIterable<Buffer<ArrayBuffer>>) {
       yield chunk;
       // each chunk is a fresh allocation; without this they pile up until the garbage collector runs
-      if (chunk.length === chunk.buffer.byteLength) chunk.buffer.transfer(0);
+      if (chunk.length === chunk.buffer.byteLength) release(chunk.buffer);
     }
   } catch (error) {
     if (error instanceof OtaError) throw error;
@@ -43,4 +43,9 @@ export async function* brotliStream(
       `the ${stream.name} stream ends after ${decoder.bytesWritten} of its ${stream.size} compressed bytes`,
     );
   }
+}
+
+/** Gives memory back at once; before Node 21, which appliers on devices may be, it waits for the garbage collector. */
+function release(buffer: ArrayBuffer): void {
+  if ('transfer' in buffer) buffer.transfer(0);
 }

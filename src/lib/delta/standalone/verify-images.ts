@@ -1,0 +1,36 @@
+import { OtaError } from '../../core/errors.js';
+import { region } from '../../core/file-access.js';
+import type { RandomAccess } from '../../core/random-access.js';
+import { sha256OfAccess } from '../../core/sha256.js';
+import { isOtad, otadLayout } from '../otad/otad-layout.js';
+import type { Storage } from '../storage.js';
+import type { ApplyOptions } from './options.js';
+
+/** Reads back what was written. @throws OtaError TARGET_MISMATCH */
+export async function requireTarget(image: RandomAccess, targetSha256: string, signal: AbortSignal): Promise<void> {
+  const got = await sha256OfAccess(image, { signal });
+  if (got === targetSha256) return;
+  throw new OtaError('TARGET_MISMATCH', `${image.name}: SHA-256 is ${got}, expected ${targetSha256}`, [
+    'Download the patch again; if it still fails, check the storage.',
+  ]);
+}
+
+/** @throws OtaError BASE_MISMATCH */
+export async function verifiedBase(
+  { format, baseSize, baseSha256 }: ApplyOptions,
+  patch: RandomAccess,
+  base: Storage,
+  signal: AbortSignal,
+): Promise<RandomAccess> {
+  const told = isOtad(format) ? (await otadLayout(format, patch)).header.baseSize : undefined;
+  const size = baseSize ?? (base.isBlockDevice ? told : undefined) ?? base.size;
+  if (size > base.size) {
+    throw new OtaError('BASE_MISMATCH', `${base.name}: has ${base.size} bytes, the base has ${size}`, []);
+  }
+  const image = region(base, base.name, 0, size);
+  const got = baseSha256 && (await sha256OfAccess(image, { signal }));
+  if (got === baseSha256) return image;
+  throw new OtaError('BASE_MISMATCH', `${base.name}: SHA-256 is ${got}, the patch needs ${baseSha256}`, [
+    'Take the patch that was made for this version.',
+  ]);
+}
