@@ -10,6 +10,8 @@ const CODECS: Record<string, () => Promise<Codec>> = {
   xz: async () => (await import('./codecs/xz.js')).xz,
   gzip: async () => (await import('./codecs/gzip.js')).gzip,
   zlib: async () => (await import('./codecs/zlib.js')).zlib,
+  zstd: async () => (await import('./codecs/zstd.js')).zstd,
+  'lz4-block': async () => (await import('./codecs/lz4-block.js')).lz4Block,
 };
 
 /** Containers first: they know where their streams end. */

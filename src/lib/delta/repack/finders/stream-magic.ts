@@ -5,6 +5,7 @@ import type { FoundStream, StreamFinder } from '../stream-finder.js';
 const MAGICS: [codec: string, magic: number[]][] = [
   ['xz', [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00]],
   ['gzip', [0x1f, 0x8b, 0x08]],
+  ['zstd', [0x28, 0xb5, 0x2f, 0xfd]],
 ];
 const LONGEST_MAGIC_BYTES = 8;
 
