@@ -1,3 +1,4 @@
+import { EndsEarly } from '../codec.js';
 import { END_DISTANCE, END_LENGTH, LITERAL, type LzmaDecision, MATCH } from './lzma-decision.js';
 import { LzmaModel, type LzmaProperties } from './lzma-model.js';
 import { RangeDecoder } from './range-decoder.js';
@@ -32,7 +33,7 @@ const FIRST_ROOM_BYTES = 1024 * 1024;
  * Decodes a raw LZMA stream, in time and memory that the content bounds.
  *
  * @param stream starts with the zero byte of the range coder
- * @throws RangeError for what is no such stream, or unpacks to more
+ * @throws EndsEarly for a stream that is cut; RangeError for what is no such stream, or unpacks to more
  */
 export function decodeLzma(
   stream: Uint8Array,
@@ -51,10 +52,10 @@ export function decodeLzma(
     if (at === content.length && at < end) content = longer(content, end);
     model.code(coder, content, at, LITERAL, 0, 0); // a literal beyond the end is written nowhere
     const { kind, length, distance } = model;
+    if (coder.overrun) throw new EndsEarly(`the LZMA stream is cut at byte ${at} of its content`);
     endMarker = kind === MATCH && distance === END_DISTANCE && length === END_LENGTH;
     if (endMarker) break;
-    if (coder.overrun || length > end - at)
-      throw new RangeError(`the LZMA stream is cut, or unpacks to more than ${end} bytes`);
+    if (length > end - at) throw new RangeError(`the LZMA stream unpacks to more than ${end} bytes`);
     if (kind !== LITERAL) {
       if (distance >= at) throw new RangeError(`an LZMA match at byte ${at} copies from nowhere`);
       while (length > content.length - at) content = longer(content, end);

@@ -1,9 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { lzmaParse } from '../../../../../src/lib/delta/repack/codecs/lzma-parse.js';
-import { compressByLiblzma, programLike } from '../lzma-parse/lzma-streams.js';
+import { aloneFile, programLike } from '../lzma-parse/lzma-streams.js';
 
-const SETTINGS = { lc: 3, lp: 0, pb: 2, mode: 2, niceLen: 32, mf: 0x14 };
 const NO_SETTINGS = new Uint8Array(0);
 
 describe('lzma-parse', () => {
@@ -54,12 +53,3 @@ describe('lzma-parse', () => {
     await expect(lzmaParse.encode(NO_SETTINGS, new Uint8Array(21))).rejects.toThrow(RangeError);
   });
 });
-
-/** As `.lzma` files and sections of firmware volumes have it. */
-async function aloneFile(content: Uint8Array, size: bigint): Promise<Buffer> {
-  const header = Buffer.alloc(13);
-  header[0] = SETTINGS.lc + 9 * (SETTINGS.lp + 5 * SETTINGS.pb);
-  header.writeUInt32LE(1 << 20, 1);
-  header.writeBigUInt64LE(size, 5);
-  return Buffer.concat([header, await compressByLiblzma(content, SETTINGS)]);
-}

@@ -42,7 +42,7 @@ describe('the record of decisions', () => {
         }
         expect(at).toBe(read === undefined ? 0 : content.length);
       }),
-      { numRuns: 300 },
+      { numRuns: 150 },
     );
   });
 

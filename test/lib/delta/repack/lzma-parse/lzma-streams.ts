@@ -21,6 +21,17 @@ export async function compressByLiblzma(content: Uint8Array, options: Record<str
   return Buffer.concat(pieces);
 }
 
+const ALONE_SETTINGS = { lc: 3, lp: 0, pb: 2, mode: 2, niceLen: 32, mf: 0x14 };
+
+/** As `.lzma` files and sections of firmware volumes have it. */
+export async function aloneFile(content: Uint8Array, size: bigint): Promise<Buffer> {
+  const header = Buffer.alloc(13);
+  header[0] = ALONE_SETTINGS.lc + 9 * (ALONE_SETTINGS.lp + 5 * ALONE_SETTINGS.pb);
+  header.writeUInt32LE(1 << 20, 1);
+  header.writeBigUInt64LE(size, 5);
+  return Buffer.concat([header, await compressByLiblzma(content, ALONE_SETTINGS)]);
+}
+
 /** Bytes with the repetitions of a program: words of a small vocabulary, tables, runs of zeros. */
 export function programLike(size: number): Buffer {
   const bytes = Buffer.alloc(size);
