@@ -1,6 +1,8 @@
+import type { PatchExplanation } from '../delta/explain-patch.js';
 import { METADATA_PAYLOAD_TYPE, parseSignatureEnvelope } from '../trust/dsse.js';
 import { type ListedPayload, listPayloads, packageDigest } from './authenticate.js';
 import type { Container } from './container.js';
+import type { ExplainedDelta } from './explain-deltas.js';
 import { type Metadata, type PayloadEntry, parseMetadata } from './metadata.js';
 import { openPackage } from './open-package.js';
 
@@ -43,6 +45,8 @@ export interface InspectReport {
   payloads: (Omit<PayloadEntry, 'chunkSha256'> & { chunks: number; contained: boolean })[];
   keyids: string[];
   rootVersions: number[];
+  /** What its deltas are made of, where that was asked for. */
+  deltas?: ExplainedDelta[];
   /** Paths of the parts that were written. */
   extracted?: string[];
 }
@@ -67,6 +71,13 @@ export function inspectReport(
     keyids: inspection.keyids,
     rootVersions: inspection.rootVersions,
   };
+}
+
+/** What `ota inspect PATCH --json` prints. */
+export interface InspectPatchReport extends PatchExplanation {
+  /** Always false: inspecting trusts nothing. */
+  verified: false;
+  patch: string;
 }
 
 /** Metadata of the package that was released before, which its publisher trusts without checking. */

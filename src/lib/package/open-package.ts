@@ -29,12 +29,20 @@ export interface OpenAuthenticPackage extends OpenPackage {
  */
 export async function openPackage(spec: string, input: PackageInput = {}): Promise<OpenPackage> {
   await using open = new ResourceStack();
+  const file = open.use(await openPackageFile(spec, input));
+  const container = await openContainer(file.data);
+  const kept = open.move();
+  return { container, ...file, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+}
+
+/** As {@link openPackage}, before anything of it is read: it may be no package. */
+export async function openPackageFile(spec: string, input: PackageInput = {}): Promise<Omit<OpenPackage, 'container'>> {
+  await using open = new ResourceStack();
   const local = open.use(await openLocalInput(spec, { ...input, maxBytes: CONTAINER_LIMITS.containerBytes }));
   const file = open.use(await openFile(local.path));
   const data = { name: local.name, size: file.size, read: file.read };
-  const container = await openContainer(data);
   const kept = open.move();
-  return { container, data, size: file.size, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+  return { data, size: file.size, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
 }
 
 /**

@@ -1,6 +1,7 @@
 import { formatByteSize } from '../core/byte-size.js';
 import { escapeText } from '../core/text.js';
 import type { InspectReport } from '../package/inspect.js';
+import { deltaText } from './delta-text.js';
 import { shortId } from './package-text.js';
 import { factsText, gridText } from './table.js';
 
@@ -37,17 +38,19 @@ export async function inspectText(report: InspectReport): Promise<string> {
     ]),
     '',
     await gridText(
-      ['payload', 'size', 'of target', 'from', 'to', 'memory'],
-      payloads.map(({ file, size, base, target, applyMemoryBytes, contained }) => [
+      ['payload', 'size', 'of target', 'from', 'to', 'memory', 'storage'],
+      payloads.map(({ file, size, base, target, applyMemoryBytes, storageBytes, contained }) => [
         contained ? file : `${file} (not in this file)`,
         formatByteSize(size),
         `${((100 * size) / target.size).toFixed(1)} %`,
         base === undefined ? '' : (base.version ?? base.sha256.slice(0, 8)),
         target.version,
         formatByteSize(applyMemoryBytes),
+        storageBytes === 0 ? 'none' : formatByteSize(storageBytes),
       ]),
     ),
     ...(releaseNotes === undefined ? [] : ['', ...releaseNotes.split('\n').map(escapeText)]),
+    ...(await Promise.all((report.deltas ?? []).map(async (delta) => `\n${await deltaText(delta.file, delta)}`))),
     ...(extracted ?? []).map((path) => `extracted ${escapeText(path)}`),
   ].join('\n');
 }

@@ -3,6 +3,7 @@ import { throwIfAborted } from '../../core/abort.js';
 import type { RandomAccess } from '../../core/random-access.js';
 import { OldImage } from '../old-image.js';
 import { damagedChunk, invalidPatch } from '../patch-error.js';
+import type { BodyReader } from './body.js';
 import { bodyReader } from './body-reader.js';
 import { ChunkMaker } from './chunk-maker.js';
 import type { Control } from './control.js';
@@ -25,6 +26,8 @@ export interface OtadChunksOptions {
   base: RandomAccess | ((control: Control) => Promise<RandomAccess>);
   /** Whether a chunk is there already and need not be made; only for patches that are applied in place. */
   isMade?: (number: number) => Promise<boolean>;
+  /** What the patch transmits, where the caller watches it being read. */
+  body?: BodyReader;
   signal?: AbortSignal;
 }
 
@@ -41,7 +44,7 @@ export async function* otadChunks(options: OtadChunksOptions): AsyncGenerator<Ma
   const { layout, patch, isMade, signal } = options;
   const { header } = layout;
   throwIfAborted(signal);
-  const body = bodyReader(patch, layout);
+  const body = options.body ?? bodyReader(patch, layout);
   try {
     if (typeof options.base !== 'function') requireBaseSize(options.base, header.baseSize, patch.name);
     const control = await body.control();

@@ -20,6 +20,11 @@ export function isOtadLayout(layout: PatchLayout): layout is OtadLayout {
   return isOtad(layout.format);
 }
 
+/** The name of the format that a header is of. */
+export function otadFormat({ repacked, reordered }: OtadHeader): OtadFormat {
+  return repacked ? 'otad-repack' : reordered ? 'otad-inplace' : 'otad';
+}
+
 /**
  * Reads the header of an otad patch and lays out its body.
  *
@@ -27,7 +32,7 @@ export function isOtadLayout(layout: PatchLayout): layout is OtadLayout {
  */
 export async function otadLayout(format: OtadFormat, patch: RandomAccess): Promise<OtadLayout> {
   const header = await readHeader(patch);
-  const named: OtadFormat = header.repacked ? 'otad-repack' : header.reordered ? 'otad-inplace' : 'otad';
+  const named = otadFormat(header);
   if (named !== format) throw invalidPatch(patch.name, `it is a patch of format ${named}, expected ${format}`);
   const body: PatchStream = {
     name: 'body',
