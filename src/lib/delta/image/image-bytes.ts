@@ -19,32 +19,71 @@ export interface ImageBytes {
 /** The longest view of an image, bytes. */
 export const MAX_VIEW_BYTES = 1024 * 1024;
 
+/** Long views go through one window of this size, */
+const WIDE_BYTES = 4 * MAX_VIEW_BYTES;
+/** short ones through many small windows: matches are followed at several places in turn. */
+const NARROW_BYTES = 128 * 1024;
+const NARROW_COUNT = 16;
+const MAX_NARROW_VIEW_BYTES = NARROW_BYTES / 4;
+
 /** An image that is in memory already. */
 export function imageInMemory(bytes: Uint8Array): ImageBytes {
   return { size: bytes.length, view: (at, length) => bytes.subarray(at, at + length) };
 }
 
 /**
- * An image read from an open file through one window of 4 MiB.
+ * An image read from an open file through windows of 6 MiB in all.
  *
  * @throws Error of the system (`EIO`), and one that says so when the file became shorter
  */
 export function imageInFile(descriptor: number, size: number): ImageBytes {
-  const window = new Uint8Array(Math.min(size, 4 * MAX_VIEW_BYTES));
-  let start = 0;
-  let end = 0;
+  const wide = new FileWindow(descriptor, size, WIDE_BYTES);
+  /** The one that was used last comes first. */
+  const narrow: FileWindow[] = [];
   return {
     size,
     view(at, length) {
-      if (at < start || at + length > end) {
-        // a quarter of the window stays behind: references and extensions look back
-        start = Math.max(0, Math.min(at - MAX_VIEW_BYTES, size - window.length));
-        end = start + window.length;
-        fill(descriptor, window, start);
+      if (length > MAX_NARROW_VIEW_BYTES || wide.has(at, length)) return wide.view(at, length);
+      let index = narrow.findIndex((window) => window.has(at, length));
+      if (index < 0) {
+        if (narrow.length < NARROW_COUNT) narrow.push(new FileWindow(descriptor, size, NARROW_BYTES));
+        index = narrow.length - 1;
       }
-      return window.subarray(at - start, at - start + length);
+      const window = narrow[index]!;
+      for (; index > 0; index--) narrow[index] = narrow[index - 1]!;
+      narrow[0] = window;
+      return window.view(at, length);
     },
   };
+}
+
+class FileWindow {
+  readonly #descriptor: number;
+  readonly #size: number;
+  readonly #bytes: Uint8Array;
+  #start = 0;
+  #end = 0;
+
+  constructor(descriptor: number, size: number, windowBytes: number) {
+    this.#descriptor = descriptor;
+    this.#size = size;
+    this.#bytes = new Uint8Array(Math.min(size, windowBytes));
+  }
+
+  has(at: number, length: number): boolean {
+    return at >= this.#start && at + length <= this.#end;
+  }
+
+  view(at: number, length: number): Uint8Array {
+    if (!this.has(at, length)) {
+      // a quarter of the window stays behind: references and extensions look back
+      const behind = this.#bytes.length >>> 2;
+      this.#start = Math.max(0, Math.min(at - behind, this.#size - this.#bytes.length));
+      this.#end = this.#start + this.#bytes.length;
+      fill(this.#descriptor, this.#bytes, this.#start);
+    }
+    return this.#bytes.subarray(at - this.#start, at - this.#start + length);
+  }
 }
 
 function fill(descriptor: number, into: Uint8Array, position: number): void {

@@ -21,6 +21,10 @@ export class CoverList {
     this.#count++;
   }
 
+  addAll({ count, newAt, oldAt, length }: Covers): void {
+    for (let i = 0; i < count; i++) this.add(newAt[i]!, oldAt[i]!, length[i]!);
+  }
+
   covers(): Covers {
     const column = (field: number) => {
       return new Int32Array(this.#count).map((_, i) => this.#fields[i * FIELDS + field]!);

@@ -1,48 +1,96 @@
 import type { ImageBytes } from '../image/image-bytes.js';
-import { wholeImage } from '../image/whole-image.js';
 import { chooseCovers } from './choose-covers.js';
 import { TYPICAL_COSTS } from './cost-model.js';
+import { CoverList } from './cover-list.js';
 import type { Covers } from './covers.js';
 import { findSegments } from './find-segments.js';
+import { imageCovers } from './image-covers.js';
+import { matchBlocks } from './match-blocks.js';
+import { matchPlan, usualMemoryBytes } from './match-plan.js';
+import { type Normalise, outside, type Pieces } from './pieces.js';
 import { seedIndex } from './seed-index.js';
-
-/** Masks, in a copy of a piece of an image, the fields whose values change when code only moves. */
-export type Normalise = (bytes: Uint8Array, fileAt: number) => void;
+import { Stretches } from './stretches.js';
 
 export interface FindCoversOptions {
   /** Where the images are code: what masks references in either; matches are then searched in masked copies. */
   normalise?: { old: Normalise; target: Normalise };
-  /** What may be used beyond the runtime, bytes. */
+  /** What may be used beyond the runtime, bytes; six times the old image, or 192 MiB, unless said. */
   memoryBytes?: number;
   /** Called with the share that is done, 0 to 1, never falling. */
   onProgress?: (doneFraction: number) => void;
 }
 
-/** Share of the time that finding segments takes, after the index and before the choice. */
-const SEARCH_SHARE = 0.8;
+/** From this size on, long equal stretches are taken beforehand. */
+const BLOCKS_FROM_BYTES = 8 * 1024 * 1024;
+/** Up to this size the old image is searched as a whole nevertheless: parts that were taken may be needed again. */
+const WHOLE_UP_TO_BYTES = 96 * 1024 * 1024;
+/** Shares of the time that taking stretches beforehand and finding segments take. */
+const BLOCKS_SHARE = 0.1;
+const SEARCH_SHARE = 0.85;
 
 /**
  * Finds which parts of the new image come from which parts of the old one, so that the patch becomes small.
  *
- * The same images and options give the same covers everywhere.
+ * Long equal stretches are taken first. In what is left, places that resemble each other are found
+ * by an index of the old image, and covers are chosen among them by what they cost when coded. The
+ * same images and options give the same covers everywhere.
  *
- * @throws RangeError when memory is short
+ * @throws OtaError LIMIT_EXCEEDED when `memoryBytes` are too few for any matching
  */
-export function findCovers(oldImage: ImageBytes, targetImage: ImageBytes, options: FindCoversOptions = {}): Covers {
-  const { normalise, onProgress = () => undefined } = options;
-  const old = wholeImage(oldImage);
-  const target = wholeImage(targetImage);
-  normalise?.old(old, 0);
-  normalise?.target(target, 0);
-  const index = seedIndex(old, seedStep(old.length));
-  const segments = findSegments(old, target, index, (done) => onProgress(done * SEARCH_SHARE));
-  const covers = chooseCovers(segments, old, target, TYPICAL_COSTS);
+export function findCovers(old: ImageBytes, target: ImageBytes, options: FindCoversOptions = {}): Covers {
+  const { normalise, onProgress = () => undefined, memoryBytes = usualMemoryBytes(old.size) } = options;
+  const isLarge = Math.min(old.size, target.size) >= BLOCKS_FROM_BYTES;
+  const stretches = new Stretches(
+    isLarge ? matchBlocks(old, target, (done) => onProgress(done * BLOCKS_SHARE)) : new CoverList().covers(),
+  );
+  const targetRest = stretches.restOfTarget(target.size);
+  const oldWhole = outside(old.size, []);
+  const fitsWhole = old.size <= WHOLE_UP_TO_BYTES && planOf(oldWhole, targetRest, memoryBytes).oldBytes === old.size;
+  const oldRest = fitsWhole ? oldWhole : stretches.restOfOld(old.size);
+  const plan = planOf(oldRest, targetRest, memoryBytes);
+  const list = new CoverList();
+  for (let at = 0; at < targetRest.size; at += plan.targetBytes) {
+    const end = Math.min(at + plan.targetBytes, targetRest.size);
+    const expected = oldRest.placeNear(stretches.expectedAt(targetRest.partFrom(at).imageAt));
+    const pair: PairOfPieces = {
+      old: oldRest.partAround(expected + (end - at) / 2, plan.oldBytes),
+      target: targetRest.part(at, end),
+    };
+    const share = (end - at) / targetRest.size;
+    const done = at / targetRest.size;
+    const onPart = (partDone: number) => onProgress(BLOCKS_SHARE + (1 - BLOCKS_SHARE) * (done + share * partDone));
+    list.addAll(closerLook({ old, target, normalise }, pair, stretches, plan.step, onPart));
+  }
   onProgress(1);
-  return covers;
+  return stretches.joined(list.covers());
 }
 
-/** In large images every fourth position is enough: instructions and table entries are aligned, and long matches abound. */
-function seedStep(size: number): number {
-  if (size <= 1024 * 1024) return 1;
-  return size <= 16 * 1024 * 1024 ? 2 : 4;
+const planOf = (old: Pieces, target: Pieces, memoryBytes: number) => matchPlan(old.size, target.size, memoryBytes);
+
+interface Images extends Pick<FindCoversOptions, 'normalise'> {
+  old: ImageBytes;
+  target: ImageBytes;
+}
+
+interface PairOfPieces {
+  old: Pieces;
+  target: Pieces;
+}
+
+/** Covers between pieces of both images, as covers of the images. */
+function closerLook(
+  { old, target, normalise }: Images,
+  pieces: PairOfPieces,
+  stretches: Stretches,
+  step: number,
+  onProgress: (doneFraction: number) => void,
+): Covers {
+  const oldBytes = pieces.old.collect(old, normalise?.old);
+  const targetBytes = pieces.target.collect(target, normalise?.target);
+  const hints = stretches.hints(pieces.old, pieces.target);
+  const index = seedIndex(oldBytes, step);
+  const segments = findSegments(oldBytes, targetBytes, index, hints, (done) => onProgress(done * SEARCH_SHARE));
+  const covers = chooseCovers(segments, oldBytes, targetBytes, TYPICAL_COSTS);
+  onProgress(1);
+  return imageCovers(covers, pieces.old, pieces.target);
 }

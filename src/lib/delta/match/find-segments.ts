@@ -21,21 +21,32 @@ const LONG_MATCH_BYTES = 256;
 const SLOT_BITS = 12;
 const PROGRESS_BYTES = 65_536;
 
+/** Where some bytes of the new image are known to be equal to those of the old one on a diagonal. */
+export interface Hint {
+  readonly at: number;
+  readonly diagonal: number;
+}
+
 /**
  * Finds the segments of the new image that resemble parts of the old one.
  *
  * It walks the new image; where no diagonal of the last segments goes on exactly for long, it looks
  * up the next eight bytes in the old image and extends the places that fit best both ways.
+ *
+ * @param hints ascending
  */
 export function findSegments(
   old: Buffer,
   target: Buffer,
   index: SeedIndex,
+  hints: readonly Hint[],
   onProgress: (doneFraction: number) => void,
 ): Segments {
   const search = new SegmentSearch(old, target, index);
   let nextReport = 0;
+  let nextHint = 0;
   for (let at = 0; at + SEED_BYTES <= target.length; at += search.step(at)) {
+    while (nextHint < hints.length && hints[nextHint]!.at <= at) search.follow(hints[nextHint++]!);
     if (at < nextReport) continue;
     onProgress(at / target.length);
     nextReport = at + PROGRESS_BYTES;
@@ -144,13 +155,34 @@ class SegmentSearch {
     return Math.abs(match.oldAt - expected) < Math.abs(other.oldAt - expected);
   }
 
+  /** Goes on with what is known. */
+  follow({ at, diagonal }: Hint): void {
+    this.#running = diagonal;
+    if (this.#liveOn(diagonal, at) === undefined && !this.list.isFull) this.#note(at, diagonal, 1);
+  }
+
+  #liveOn(diagonal: number, at: number): number | undefined {
+    const segment = this.#lastOn[slotOf(diagonal)]!;
+    const { list } = this;
+    if (segment < 0 || list.diagonal[segment] !== diagonal || at > list.end[segment]! + BRIDGE_BYTES) return undefined;
+    return segment;
+  }
+
+  #note(at: number, diagonal: number, length: number): void {
+    const { list } = this;
+    extendBack(this.#old, at + diagonal, this.#target, at, MOST_EXTENSION_BYTES, this.#extension);
+    const segment = list.add(at - this.#extension.length, at, diagonal);
+    this.#reach(segment, at + length);
+    this.#lastOn[slotOf(diagonal)] = segment;
+    this.#recent.push(segment);
+    if (this.#recent.length > RECENT) this.#recent.shift();
+  }
+
   /** Notes a segment around a match unless there is one as good. @returns how far it settles what is to be searched */
   #take(at: number, { oldAt, forward, back }: Match): number {
-    const { list } = this;
     const diagonal = oldAt - at;
-    const slot = Math.imul(diagonal, 0x9e3779b1) >>> (32 - SLOT_BITS);
-    const last = this.#lastOn[slot]!;
-    if (last >= 0 && list.diagonal[last] === diagonal && at <= list.end[last]! + BRIDGE_BYTES) {
+    const last = this.#liveOn(diagonal, at);
+    if (last !== undefined) {
       this.#reach(last, at + forward);
       return 0;
     }
@@ -159,13 +191,8 @@ class SegmentSearch {
       const to = Math.min(this.#target.length, this.#old.length - diagonal, at + forward + LIKENESS_BYTES);
       if (!this.#isBetter(diagonal, from, at + forward) && !this.#isBetter(diagonal, from, to)) return 0;
     }
-    if (list.isFull) return 0;
-    extendBack(this.#old, oldAt, this.#target, at, MOST_EXTENSION_BYTES, this.#extension);
-    const segment = list.add(at - this.#extension.length, at, diagonal);
-    this.#reach(segment, at + forward);
-    this.#lastOn[slot] = segment;
-    this.#recent.push(segment);
-    if (this.#recent.length > RECENT) this.#recent.shift();
+    if (this.list.isFull) return 0;
+    this.#note(at, diagonal, forward);
     if (forward < SETTLED_BYTES) return 0;
     this.#running = diagonal;
     return forward;
@@ -200,6 +227,8 @@ class SegmentSearch {
     return true;
   }
 }
+
+const slotOf = (diagonal: number) => Math.imul(diagonal, 0x9e3779b1) >>> (32 - SLOT_BITS);
 
 function commonBack(old: Buffer, oldAt: number, target: Buffer, at: number): number {
   const most = Math.min(LIKENESS_BYTES, oldAt, at);

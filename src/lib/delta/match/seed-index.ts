@@ -62,7 +62,7 @@ export function seedIndex(bytes: Uint8Array, step: number): SeedIndex {
 }
 
 function tableBits(size: number, step: number): number {
-  const bits = 32 - Math.clz32(Math.floor(size / step));
+  const bits = 31 - Math.clz32(Math.floor(size / step)); // one or two positions for each hash
   return Math.max(MIN_TABLE_BITS, Math.min(MAX_TABLE_BITS, bits));
 }
 

@@ -10,8 +10,8 @@ export interface Segments {
 }
 
 const FIRST_CAPACITY = 1024;
-/** More than images of 2 GiB need; a start and a number fit into 53 bits together. */
-const MOST_SEGMENTS = 2 ** 22;
+/** Far more than images need; a start and a number fit into 53 bits together. */
+const MOST_SEGMENTS = 2 ** 20;
 
 /** Segments that are being found, in any order. */
 export class SegmentList implements Segments {

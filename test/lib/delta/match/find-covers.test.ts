@@ -81,7 +81,7 @@ describe('findCovers', () => {
   test('takes time that grows with the size for runs of equal bytes and for short periods', () => {
     const zeros = new Uint8Array(1_000_000);
     expect(find(zeros, concat(zeros, Uint8Array.of(1), zeros)).count).toBeLessThan(8);
-    const periods = new Uint8Array(500_000).map((_, i) => (i % 77 === 0 ? i / 77 : i % 11));
+    const periods = new Uint8Array(200_000).map((_, i) => (i % 77 === 0 ? i / 77 : i % 11));
     expect(find(periods, periods.subarray(1234)).count).toBeLessThan(200);
   });
 
@@ -97,5 +97,34 @@ describe('findCovers', () => {
     findCovers(imageInMemory(images.old), imageInMemory(images.new), { onProgress });
     expect(reports).toEqual(reports.toSorted((a, b) => a - b));
     expect(reports.at(-1)).toBe(1);
+  });
+});
+
+describe('findCovers in large images', () => {
+  const MIB = 1024 * 1024;
+  const parts = [1, 2, 3, 4, 5].map((seed) => noise(2 * MIB, seed));
+  const [a, b, c, d, e] = parts as [Uint8Array, Uint8Array, Uint8Array, Uint8Array, Uint8Array];
+  const old = concat(a, b, c, d, e);
+  const touched = Uint8Array.from(d, (byte, i) => (i > 1000 && i % 97 === 0 ? byte ^ 5 : byte));
+  const target = concat(b.subarray(0, MIB + 77), a, touched, noise(5000, 9), e, c.subarray(3));
+
+  test.each([
+    ['as much memory as is usual', undefined],
+    ['memory for one part after the other', 44 * MIB],
+  ])('finds all parts with %s', (_, memoryBytes) => {
+    const options = memoryBytes === undefined ? {} : { memoryBytes };
+    const covers = findCovers(imageInMemory(old), imageInMemory(target), options);
+    expect(rows(covers)).toEqual([
+      { newAt: 0, oldAt: 2 * MIB, length: MIB + 77 },
+      { newAt: MIB + 77, oldAt: 0, length: 2 * MIB },
+      { newAt: 3 * MIB + 77, oldAt: 6 * MIB, length: 2 * MIB },
+      { newAt: 5 * MIB + 5077, oldAt: 8 * MIB, length: 2 * MIB },
+      { newAt: 7 * MIB + 5077, oldAt: 4 * MIB + 3, length: 2 * MIB - 3 },
+    ]);
+  });
+
+  test('refuses to work without memory', () => {
+    const attempt = () => findCovers(imageInMemory(old), imageInMemory(target), { memoryBytes: MIB });
+    expect(attempt).toThrow(expect.objectContaining({ code: 'LIMIT_EXCEEDED' }));
   });
 });
