@@ -1,5 +1,5 @@
 // `npm run fuzz [-- SECONDS [SEED]]`: the tests that feed random and mutated input, with one seed after another
-// until the time is up or one fails.
+// until the time is up or one fails. FUZZ_PATCHES says how many delta patches each seed tries.
 import { join } from 'node:path';
 import { prepareWorkspace, root, run } from './workspace.mjs';
 
@@ -8,10 +8,14 @@ const firstSeed = Number(process.argv[3] ?? Math.floor(Math.random() * 2 ** 31))
 const node = prepareWorkspace();
 const endMs = Date.now() + seconds * 1000;
 
+/** Mutated delta patches with each seed. */
+const patches = Number(process.env.FUZZ_PATCHES ?? 10_000);
 let seed = firstSeed;
 for (; Date.now() < endMs; seed++) {
   console.log(`seed ${seed}: \`npm run fuzz -- 1 ${seed}\` repeats it`);
   const vitest = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project', 'default', '--reporter', 'dot'];
-  run(node, [...vitest, 'fuzz', 'mutation', 'hostile'], { env: { ...process.env, FUZZ_SEED: String(seed) } });
+  run(node, [...vitest, 'fuzz', 'mutation', 'hostile'], {
+    env: { ...process.env, FUZZ_SEED: String(seed), FUZZ_PATCHES: String(patches) },
+  });
 }
-console.log(`no failure with ${seed - firstSeed} seeds`);
+console.log(`no failure with ${seed - firstSeed} seeds, of each ${patches} mutated delta patches among others`);

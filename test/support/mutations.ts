@@ -6,12 +6,17 @@ export type Mutation =
   | { kind: 'set'; at: number; value: number }
   | { kind: 'cut'; at: number }
   | { kind: 'append'; bytes: Uint8Array }
-  | { kind: 'move'; from: number; to: number; length: number };
+  | { kind: 'move'; from: number; to: number; length: number }
+  | { kind: 'insert'; at: number; bytes: Uint8Array }
+  | { kind: 'remove'; at: number; length: number };
 
 const place = fc.oneof(
   fc.integer({ min: 0, max: 31 }), // the header is small, and matters most
   fc.nat(),
 );
+
+/** Numbers of groups of seven bits: long, too long, or none that ends. */
+const number = fc.constantFrom([0x80], [0xff, 0x7f], [0xff, 0xff, 0xff, 0xff, 0x0f], Array<number>(9).fill(0xff), [0]);
 
 /** One to four mutations; positions are taken modulo the size of the file. */
 export const mutations: fc.Arbitrary<Mutation[]> = fc.array(
@@ -34,6 +39,18 @@ export const mutations: fc.Arbitrary<Mutation[]> = fc.array(
       weight: 1,
       arbitrary: fc.record({ kind: fc.constant('move' as const), from: place, to: place, length: fc.nat(200) }),
     },
+    {
+      weight: 1,
+      arbitrary: fc.record({
+        kind: fc.constant('insert' as const),
+        at: place,
+        bytes: number.map((groups) => Uint8Array.from(groups)),
+      }),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.record({ kind: fc.constant('remove' as const), at: place, length: fc.integer({ min: 1, max: 9 }) }),
+    },
   ),
   { minLength: 1, maxLength: 4 },
 );
@@ -47,7 +64,13 @@ export function mutate(original: Uint8Array, changes: readonly Mutation[]): Buff
     else if (change.kind === 'set') bytes[inside(change.at)] = change.value;
     else if (change.kind === 'cut') bytes = bytes.subarray(0, inside(change.at));
     else if (change.kind === 'append') bytes = Buffer.concat([bytes, change.bytes]);
-    else bytes.copyWithin(inside(change.to), inside(change.from), inside(change.from) + change.length);
+    else if (change.kind === 'move') {
+      bytes.copyWithin(inside(change.to), inside(change.from), inside(change.from) + change.length);
+    } else {
+      const at = inside(change.at);
+      const [inserted, removed] = change.kind === 'insert' ? [change.bytes, 0] : [Buffer.alloc(0), change.length];
+      bytes = Buffer.concat([bytes.subarray(0, at), inserted, bytes.subarray(at + removed)]);
+    }
   }
   return bytes;
 }
