@@ -1,8 +1,15 @@
 import type { ImageBytes } from '../../image/image-bytes.js';
 
-/** Little-endian numbers at any place of an image; what lies outside it reads as NaN, which no comparison accepts. */
+/** Numbers read from one image, at most: headers that name each other's tables must not keep us busy. */
+const MAX_READS = 2 ** 24;
+
+/**
+ * Little-endian numbers at any place of an image. What lies outside it, and anything once
+ * {@link MAX_READS} were read, is NaN, which no comparison accepts.
+ */
 export class ImageFields {
   readonly image: ImageBytes;
+  #readsLeft = MAX_READS;
   readonly #scratch = new DataView(new ArrayBuffer(8));
 
   constructor(image: ImageBytes) {
@@ -29,7 +36,7 @@ export class ImageFields {
   }
 
   #load(at: number, length: number): boolean {
-    if (!(at >= 0 && at + length <= this.image.size)) return false;
+    if (!(at >= 0 && at + length <= this.image.size) || this.#readsLeft-- <= 0) return false;
     const bytes = this.image.view(at, length);
     for (let i = 0; i < length; i++) this.#scratch.setUint8(i, bytes[i]!);
     return true;
