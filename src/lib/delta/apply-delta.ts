@@ -3,6 +3,7 @@ import { requireTargetSize } from './bsdiff/patch-header.js';
 import type { ApplyDeltaOptions } from './formats.js';
 import { inspectPatch } from './inspect-patch.js';
 import { applyOtad } from './otad/apply-otad.js';
+import { applyReordered } from './otad/apply-reordered.js';
 import { isOtad } from './otad/otad-layout.js';
 
 /**
@@ -11,7 +12,8 @@ import { isOtad } from './otad/otad-layout.js';
  * Memory does not depend on the size of either image. The last bytes are
  * yielded only after every stream of the patch was found to end with the
  * image; what is yielded of bsdiff's formats is not yet known to be right, so
- * check its SHA-256 before it is used. Of otad only verified chunks are.
+ * check its SHA-256 before it is used. Of otad only verified chunks are. One for
+ * a single slot goes through a temporary file of the size of the image.
  *
  * @yields the image in pieces of at most 256 KiB, `targetSize` bytes in all;
  *   a piece is valid until the next one is asked for
@@ -24,7 +26,7 @@ export async function* applyDelta(options: ApplyDeltaOptions): AsyncGenerator<Ui
   if (isOtad(format)) {
     const layout = await inspectPatch(format, patch);
     requireTargetSize(layout, targetSize, patch.name);
-    yield* applyOtad(layout, options);
+    yield* layout.header.reordered ? applyReordered(layout, options) : applyOtad(layout, options);
   } else {
     const layout = await inspectPatch(format, patch);
     requireTargetSize(layout, targetSize, patch.name);

@@ -61,7 +61,8 @@ async function createOrPassOver(job: MakeDeltaJob, format: DeltaFormat): Promise
     return await createCandidate({ ...job, format, outPath, onProgress: (done) => job.onProgress?.(format, done) });
   } catch (error) {
     const isChoice = job.settings.format === 'auto' && format === 'otad-repack';
-    if (isChoice && error instanceof OtaError && error.code === 'USAGE') return undefined;
+    // nothing to repack, or the encoders for it are not installed
+    if (isChoice && error instanceof OtaError && ['USAGE', 'TOOL_MISSING'].includes(error.code)) return undefined;
     throw error;
   }
 }
