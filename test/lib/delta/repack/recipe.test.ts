@@ -23,7 +23,7 @@ function baseStreams(depth: number): fc.Arbitrary<BaseStream> {
     gapBytes: fc.nat(1000),
     packedBytes: fc.nat(1000),
     contentBytes: fc.integer({ min: 20_000, max: 60_000 }),
-    inner: depth === MAX_DEPTH ? fc.constant([]) : fc.array(baseStreams(depth + 1), { maxLength: 2 }),
+    inner: depth === MAX_DEPTH ? fc.constant<BaseStream[]>([]) : fc.array(baseStreams(depth + 1), { maxLength: 2 }),
   });
 }
 
@@ -39,7 +39,8 @@ function targetStreams(depth: number): fc.Arbitrary<TargetStream> {
         fc.record({ gapBytes: fc.nat(300), droppedBytes: fc.nat(9), bytes: fc.uint8Array({ maxLength: 9 }) }),
         { maxLength: 3 },
       ),
-      inner: depth === MAX_DEPTH ? fc.constant([]) : fc.array(targetStreams(depth + 1), { maxLength: 1 }),
+      inner:
+        depth === MAX_DEPTH ? fc.constant<TargetStream[]>([]) : fc.array(targetStreams(depth + 1), { maxLength: 1 }),
     })
     .map((stream) => {
       const fits = stream.inner.every((one) => one.gapBytes + one.unpackedBytes <= stream.unpackedBytes);
