@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { encodeBsdf2 } from '../../../src/lib/delta/bsdiff/bsdf2-encoder.js';
+import { imageInMemory } from '../../../src/lib/delta/image/image-bytes.js';
 import { outcomeOf } from './forged-patch.js';
 
 /** Images as they are: parts that stay, move, change a little, vanish or are new. */
@@ -23,7 +24,7 @@ test('a bsdf2 patch of ours gives the target back, whatever the images', async (
   const images = fc.oneof(imagePair, fc.record({ old: bytes, target: bytes }));
   await fc.assert(
     fc.asyncProperty(images, async ({ old, target }) => {
-      const patch = Buffer.concat(await encodeBsdf2(Buffer.from(old), Buffer.from(target), () => undefined));
+      const patch = Buffer.concat(await encodeBsdf2(imageInMemory(old), imageInMemory(target), {}, () => undefined));
       const { yielded, error } = await outcomeOf(patch, old, target.length);
       expect(error).toBeUndefined();
       expect(yielded.equals(target)).toBe(true);

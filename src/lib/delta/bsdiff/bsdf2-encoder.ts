@@ -1,20 +1,28 @@
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { constants, createBrotliCompress } from 'node:zlib';
-import { imageInMemory } from '../image/image-bytes.js';
+import type { Effort } from '../formats.js';
+import type { ImageBytes } from '../image/image-bytes.js';
 import { findCovers } from '../match/find-covers.js';
 import { coverTriples } from './cover-triples.js';
 import { bsdf2Header } from './patch-header.js';
 import { writeSigned64 } from './signed64.js';
 import { TRIPLE_BYTES, type Triple } from './triples.js';
 
-const QUALITY = 11;
+/** Brotli's highest level takes five times as long as the one below it, and saves a tenth to a quarter. */
+const QUALITY: Record<Effort, number> = { fast: 5, normal: 9, best: 11 };
+/** Share of the time that finding the matches takes; packing takes the rest. */
+const MATCHING_SHARE: Record<Effort, number> = { fast: 0.7, normal: 0.5, best: 0.1 };
 /** Brotli windows of at most 4 MiB keep three decoders and the applier's buffers within 32 MiB. */
 const MAX_WINDOW_BITS = 22;
 const MIN_WINDOW_BITS = 10;
 const CHUNK_BYTES = 64 * 1024;
-/** Share of the time that finding the matches takes; packing takes the rest. */
-const MATCHING_SHARE = 0.3;
+export interface Bsdf2Choices {
+  /** How much time packing may take. */
+  effort?: Effort;
+  /** What matching may use, bytes. */
+  maxMemoryBytes?: number;
+}
 
 /**
  * Encodes a `bsdf2` patch: bsdiff's triples, in three brotli streams.
@@ -25,27 +33,31 @@ const MATCHING_SHARE = 0.3;
  * @returns the patch in pieces: header, control, diff, extra
  */
 export async function encodeBsdf2(
-  old: Buffer,
-  target: Buffer,
+  old: ImageBytes,
+  target: ImageBytes,
+  { effort = 'best', maxMemoryBytes }: Bsdf2Choices,
   onProgress: (doneFraction: number) => void,
 ): Promise<Uint8Array[]> {
-  const covers = findCovers(imageInMemory(old), imageInMemory(target), {
-    onProgress: (done) => onProgress(done * MATCHING_SHARE),
+  const matchingShare = MATCHING_SHARE[effort];
+  const covers = findCovers(old, target, {
+    ...(maxMemoryBytes === undefined ? {} : { memoryBytes: maxMemoryBytes }),
+    onProgress: (done) => onProgress(done * matchingShare),
   });
-  const triples = coverTriples(covers, target.length);
+  const triples = coverTriples(covers, target.size);
   let packed = 0;
-  const total = target.length + triples.length * TRIPLE_BYTES;
+  const total = target.size + triples.length * TRIPLE_BYTES;
   const onPacked = (bytes: number) => {
     packed += bytes;
-    onProgress(MATCHING_SHARE + (1 - MATCHING_SHARE) * (packed / total));
+    onProgress(matchingShare + (1 - matchingShare) * (packed / total));
   };
   const added = triples.reduce((sum, { add }) => sum + add, 0);
+  const quality = QUALITY[effort];
   const [control, diff, extra] = await Promise.all([
-    compress(controlBytes(triples), triples.length * TRIPLE_BYTES, onPacked),
-    compress(diffBytes(triples, old, target), added, onPacked),
-    compress(extraBytes(triples, target), target.length - added, onPacked),
+    compress(controlBytes(triples), triples.length * TRIPLE_BYTES, quality, onPacked),
+    compress(diffBytes(triples, old, target), added, quality, onPacked),
+    compress(extraBytes(triples, target), target.size - added, quality, onPacked),
   ]);
-  return [bsdf2Header(control.length, diff.length, target.length), control, diff, extra];
+  return [bsdf2Header(control.length, diff.length, target.size), control, diff, extra];
 }
 
 /** log2 of the smallest brotli window that spans a stream of this size, up to 4 MiB. */
@@ -58,12 +70,13 @@ export function windowBits(streamSize: number): number {
 async function compress(
   chunks: Iterable<Uint8Array>,
   size: number,
+  quality: number,
   onPacked: (bytes: number) => void,
 ): Promise<Buffer> {
   const encoder = createBrotliCompress({
     chunkSize: CHUNK_BYTES,
     params: {
-      [constants.BROTLI_PARAM_QUALITY]: QUALITY,
+      [constants.BROTLI_PARAM_QUALITY]: quality,
       [constants.BROTLI_PARAM_LGWIN]: windowBits(size),
       [constants.BROTLI_PARAM_SIZE_HINT]: size,
     },
@@ -92,37 +105,39 @@ function* controlBytes(triples: Triple[]): Generator<Uint8Array> {
 }
 
 /** New minus old, modulo 256, wherever a triple adds. */
-function* diffBytes(triples: Triple[], old: Buffer, target: Buffer): Generator<Uint8Array> {
+function* diffBytes(triples: Triple[], old: ImageBytes, target: ImageBytes): Generator<Uint8Array> {
   let chunk = new Uint8Array(CHUNK_BYTES);
   let filled = 0;
   for (const { at, oldAt, add } of placed(triples)) {
-    for (let i = 0; i < add; i++) {
-      if (filled === chunk.length) {
-        yield chunk;
-        chunk = new Uint8Array(CHUNK_BYTES);
-        filled = 0;
-      }
-      chunk[filled++] = target[at + i]! - old[oldAt + i]!;
+    for (let done = 0; done < add; ) {
+      const length = Math.min(add - done, chunk.length - filled);
+      const oldBytes = old.view(oldAt + done, length);
+      const bytes = target.view(at + done, length);
+      for (let i = 0; i < length; i++) chunk[filled++] = bytes[i]! - oldBytes[i]!;
+      done += length;
+      if (filled < chunk.length) continue;
+      yield chunk;
+      chunk = new Uint8Array(CHUNK_BYTES);
+      filled = 0;
     }
   }
   yield chunk.subarray(0, filled);
 }
 
 /** The bytes of the new image that triples copy. */
-function* extraBytes(triples: Triple[], target: Buffer): Generator<Uint8Array> {
+function* extraBytes(triples: Triple[], target: ImageBytes): Generator<Uint8Array> {
   let chunk = new Uint8Array(CHUNK_BYTES);
   let filled = 0;
   for (const { at, add, copy } of placed(triples)) {
-    for (let from = at + add; from < at + add + copy; ) {
-      if (filled === chunk.length) {
-        yield chunk;
-        chunk = new Uint8Array(CHUNK_BYTES);
-        filled = 0;
-      }
-      const part = target.subarray(from, Math.min(at + add + copy, from + chunk.length - filled));
-      chunk.set(part, filled);
-      filled += part.length;
-      from += part.length;
+    for (let done = 0; done < copy; ) {
+      const length = Math.min(copy - done, chunk.length - filled);
+      chunk.set(target.view(at + add + done, length), filled);
+      filled += length;
+      done += length;
+      if (filled < chunk.length) continue;
+      yield chunk;
+      chunk = new Uint8Array(CHUNK_BYTES);
+      filled = 0;
     }
   }
   yield chunk.subarray(0, filled);

@@ -1,23 +1,28 @@
 import { parentPort, workerData } from 'node:worker_threads';
+import { openImageFile } from '../image/image-file.js';
 import type { PatchMessage } from '../worker-patch.js';
-import { encodeBsdf2 } from './bsdf2-encoder.js';
+import { type Bsdf2Choices, encodeBsdf2 } from './bsdf2-encoder.js';
 
-/** What the producer hands over, without copying. */
 export interface Bsdf2WorkerData {
-  old: ArrayBuffer;
-  target: ArrayBuffer;
+  basePath: string;
+  targetPath: string;
+  choices: Bsdf2Choices;
 }
 
 const PROGRESS_STEP = 0.002;
 
-const { old, target } = workerData as Bsdf2WorkerData;
-let reported = 0;
-const encoding = encodeBsdf2(Buffer.from(old), Buffer.from(target), (doneFraction) => {
-  if (doneFraction < reported + PROGRESS_STEP) return;
-  reported = doneFraction;
-  post({ doneFraction });
-});
-void encoding.then((patch) => post({ patch })); // a failure ends the worker and reaches the producer as its error
+void encode(workerData as Bsdf2WorkerData).then((patch) => post({ patch })); // a failure ends the worker and reaches the producer as its error
+
+async function encode({ basePath, targetPath, choices }: Bsdf2WorkerData): Promise<Uint8Array[]> {
+  using old = openImageFile(basePath);
+  using target = openImageFile(targetPath);
+  let reported = 0;
+  return await encodeBsdf2(old, target, choices, (doneFraction) => {
+    if (doneFraction < reported + PROGRESS_STEP) return;
+    reported = doneFraction;
+    post({ doneFraction });
+  });
+}
 
 function post(message: PatchMessage): void {
   parentPort?.postMessage(message);
