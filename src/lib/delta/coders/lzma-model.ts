@@ -35,7 +35,7 @@ export interface LzmaParameters {
   pb: number;
   /** How far back a match may reach, bytes, 1 to 2^31 − 1. */
   dictionaryBytes: number;
-  /** What the stream makes in all, bytes, at most 2^31 − 1. */
+  /** What the stream makes in all, bytes. */
   decodedBytes: number;
 }
 
@@ -45,7 +45,7 @@ export function requireLzmaParameters({ lc, lp, pb, dictionaryBytes, decodedByte
   requireWithin('lp', lp, 0, 4);
   requireWithin('pb', pb, 0, 4);
   requireWithin('dictionaryBytes', dictionaryBytes, 1, 2 ** 31 - 1);
-  requireWithin('decodedBytes', decodedBytes, 0, 2 ** 31 - 1);
+  requireWithin('decodedBytes', decodedBytes, 0, Number.MAX_SAFE_INTEGER);
 }
 
 /** How many probabilities a stream of these parameters has. */

@@ -187,7 +187,7 @@ describe('LzmaDecoder refuses', () => {
     );
   });
 
-  test.each([{ lc: 9 }, { lp: 5 }, { pb: 5 }, { lc: -1 }, { dictionaryBytes: 0 }, { decodedBytes: 2 ** 31 }])(
+  test.each([{ lc: 9 }, { lp: 5 }, { pb: 5 }, { lc: -1 }, { dictionaryBytes: 0 }, { decodedBytes: 2 ** 53 }])(
     'parameters outside the format, %j, as a mistake of its caller',
     (wrong) => {
       expect(() => new LzmaDecoder({ ...parameters, ...wrong })).toThrow(RangeError);

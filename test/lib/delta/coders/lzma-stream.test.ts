@@ -40,6 +40,10 @@ describe('lzmaStream refuses', () => {
     await expect(decode(packed.subarray(0, length))).rejects.toMatchObject(refusal(message));
   });
 
+  test('a stream that should make more than an image can have', async () => {
+    await expect(decode(packed, 2 ** 33)).rejects.toMatchObject(refusal('the data ends early'));
+  });
+
   test('a few bytes after the end, and many', async () => {
     await expect(decode(Buffer.concat([packed, Buffer.alloc(3)]))).rejects.toMatchObject({ code: 'PATCH_INVALID' });
     await expect(decode(Buffer.concat([packed, Buffer.alloc(300_000)]))).rejects.toMatchObject(
