@@ -2,6 +2,7 @@ import type { AttackCase } from './attack-case.js';
 import { badContainers } from './bad-containers.js';
 import { badMetadataFields } from './bad-metadata-fields.js';
 import { badMetadataText } from './bad-metadata-text.js';
+import { badOtadPatches } from './bad-otad-patches.js';
 import { badPatches } from './bad-patches.js';
 import { badPublicKeys } from './bad-public-keys.js';
 import { badRoots } from './bad-roots.js';
@@ -29,4 +30,5 @@ export function* attackCases(forge: Forge): Generator<AttackCase> {
   yield* badMetadataFields(forge);
   yield* badContainers(forge);
   yield* badPatches(forge);
+  yield* badOtadPatches(forge);
 }

@@ -1,7 +1,6 @@
-import { sha256Hex } from '../core/sha256.js';
-import { payloadFileName } from '../package/metadata.js';
-import type { AttackCase, CaseFile, Expectation } from './attack-case.js';
+import type { AttackCase, Expectation } from './attack-case.js';
 import { type Forge, flipBit } from './forge.js';
+import { OTHER_BASE_FILE, packedPatch } from './packed-patch.js';
 import {
   BASE_BYTES,
   BSDIFF_FORMATS,
@@ -10,15 +9,12 @@ import {
   type ForgedPatch,
   largeWindowBrotli,
   patchBytes,
-  STAND_IN_BASE,
   STAND_IN_EXTRA,
   STAND_IN_TARGET,
   triple,
   VALID_PATCH,
 } from './patch-bytes.js';
 
-const BASE_FILE: CaseFile = { path: 'patch-base.bin', bytes: STAND_IN_BASE };
-const OTHER_BASE_FILE: CaseFile = { path: 'patch-other-base.bin', bytes: flipBit(STAND_IN_BASE, 0) };
 const BOMB_BYTES = 64 * 1024 ** 2;
 const IDLE_TRIPLES = 100_000;
 const INT64_MAX = 2n ** 63n - 1n;
@@ -188,7 +184,6 @@ function otherOutput(): PatchAttack {
   return ['other-output', 'TARGET_MISMATCH', 'the patch is well-formed and makes another image', patch];
 }
 
-/** Metadata of the specimen's release, whose only payload is this patch. */
 function patchCase(
   forge: Forge,
   row: number,
@@ -198,36 +193,5 @@ function patchCase(
   change: string,
   patch: ForgedPatch,
 ): AttackCase {
-  const bytes = patchBytes(format, patch);
-  const { component, target } = forge.specimen.metadata.payloads[0]!;
-  const base = { size: STAND_IN_BASE.length, sha256: sha256Hex(STAND_IN_BASE) };
-  const file = payloadFileName({ component, format, base });
-  const sha256 = sha256Hex(bytes);
-  const metadata = forge.metadata((draft) => {
-    draft.payloads = [
-      {
-        component,
-        format,
-        file,
-        size: bytes.length,
-        sha256,
-        chunkBytes: 65_536,
-        chunkSha256: [sha256],
-        target: { version: target.version, size: STAND_IN_TARGET.length, sha256: sha256Hex(STAND_IN_TARGET) },
-        base,
-        applyMemoryBytes: 1024 ** 2,
-        storageBytes: bytes.length,
-      },
-    ];
-  });
-  return {
-    row,
-    name: `${name}-${format}`,
-    change: `${change} (${format})`,
-    bytes: forge.package({ metadata, payloads: [{ file, bytes }] }),
-    trust: forge.releaseTrust,
-    base: BASE_FILE,
-    verify: code,
-    apply: code,
-  };
+  return packedPatch(forge, { row, format, name, code, change, bytes: patchBytes(format, patch) });
 }
