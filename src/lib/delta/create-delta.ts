@@ -12,6 +12,7 @@ import { inspectPatch } from './inspect-patch.js';
 import { isOtad } from './otad/otad-layout.js';
 import { produceOtad } from './otad/otad-producer.js';
 import { proveInPlace } from './prove-in-place.js';
+import { produceRepacked } from './otad/repack-producer.js';
 import { provePatch } from './prove-patch.js';
 import type { ProducerJob } from './worker-patch.js';
 
@@ -20,6 +21,7 @@ type Producer = (job: ProducerJob) => AsyncIterable<Uint8Array> | Promise<Iterab
 const PRODUCERS: Partial<Record<DeltaFormat, Producer>> = {
   otad: produceOtad,
   'otad-inplace': produceOtad,
+  'otad-repack': produceRepacked,
   bsdf2: produceBsdf2,
   bsdiff40: produceBsdiff40,
 };

@@ -1,3 +1,4 @@
+import type { RandomAccess } from '../../core/random-access.js';
 import type { ApplyDeltaOptions } from '../formats.js';
 import { invalidPatch } from '../patch-error.js';
 import { otadChunks } from './otad-chunks.js';
@@ -8,16 +9,33 @@ const OUTPUT_BYTES = 256 * 1024;
 /**
  * Rebuilds the new image from the old one and an otad patch, in order.
  *
- * @yields pieces of at most 256 KiB, each of a chunk that was verified; valid until the next is asked for
- * @throws OtaError as {@link otadChunks}
+ * @yields pieces, each of what was verified; valid until the next is asked for
+ * @throws OtaError as {@link otadChunks}; of `otad-repack` also TOOL_MISSING, NOT_REPRODUCIBLE, NO_SPACE
  */
 export async function* applyOtad(
   layout: OtadLayout,
-  { patch, base, signal }: ApplyDeltaOptions,
+  options: ApplyDeltaOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  if (layout.format !== 'otad') {
-    throw invalidPatch(patch.name, `a patch of format ${layout.format} does not make its image in order`);
+  if (layout.repack !== undefined) {
+    const { applyRepacked } = await import('./apply-repacked.js');
+    yield* applyRepacked(layout, layout.repack, options);
+  } else if (layout.header.reordered) {
+    throw invalidPatch(options.patch.name, `a patch of format ${layout.format} does not make its image in order`);
+  } else {
+    yield* inOrder(layout, options.base, options);
   }
+}
+
+/**
+ * Makes the image of the header, piece by piece.
+ *
+ * @yields pieces of at most 256 KiB
+ */
+export async function* inOrder(
+  layout: OtadLayout,
+  base: RandomAccess,
+  { patch, signal }: Pick<ApplyDeltaOptions, 'patch' | 'signal'>,
+): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const { bytes } of otadChunks({ layout, patch, base, ...(signal === undefined ? {} : { signal }) })) {
     for (let from = 0; from < bytes.length; from += OUTPUT_BYTES) yield bytes.subarray(from, from + OUTPUT_BYTES);
   }

@@ -27,6 +27,8 @@ export interface OtadChoices {
   baseAddress?: number;
   /** The patch is for a device that writes over the image it reads. */
   inPlace?: InPlaceOptions;
+  /** The images are unpacked ones. */
+  repacked?: boolean;
 }
 
 const LEAST_CHUNK_BITS = 20;
@@ -87,7 +89,7 @@ export async function encodeOtad(
   const { pieces, bodyBytes } = await body.finish();
   const sizes = { baseSize: old.size, targetSize: target.size, chunkBits, bodyBytes, counterBits };
   const stashed = { stashBytes: totalBytes(stash), stashHash: stash.count === 0 ? NONE : hashOf(old, pairsOf(stash)) };
-  const kind = { coder, reordered, repacked: false };
+  const kind = { coder, reordered, repacked: choices.repacked ?? false };
   return [writeHeader({ ...kind, ...sizes, ...stashed, coverCount: covers.count, chunkHashes }), ...pieces];
 }
 

@@ -2,6 +2,7 @@ import type { RandomAccess } from '../../core/random-access.js';
 import type { DeltaFormat, PatchLayout, PatchStream } from '../formats.js';
 import { invalidPatch } from '../patch-error.js';
 import { type OtadHeader, readHeader } from './header.js';
+import { type RecipeSection, readRecipeSection } from './recipe-section.js';
 
 export type OtadFormat = Extract<DeltaFormat, `otad${string}`>;
 
@@ -10,6 +11,8 @@ export interface OtadLayout extends PatchLayout {
   format: OtadFormat;
   header: OtadHeader;
   body: PatchStream;
+  /** Of an `otad-repack` patch. */
+  repack?: RecipeSection;
 }
 
 export function isOtad(format: DeltaFormat): format is OtadFormat {
@@ -34,12 +37,16 @@ export async function otadLayout(format: OtadFormat, patch: RandomAccess): Promi
   const header = await readHeader(patch);
   const named = otadFormat(header);
   if (named !== format) throw invalidPatch(patch.name, `it is a patch of format ${named}, expected ${format}`);
+  const recipe = header.repacked ? await readRecipeSection(patch, header.size) : undefined;
+  const offset = recipe?.end ?? header.size;
   const body: PatchStream = {
     name: 'body',
     compression: header.coder,
-    offset: header.size,
-    size: patch.size - header.size,
+    offset,
+    size: patch.size - offset,
     decodedBytes: header.bodyBytes,
   };
-  return { format, targetSize: header.targetSize, streams: [body], header, body };
+  const layout = { format, targetSize: header.targetSize, streams: [body], header, body };
+  if (recipe === undefined) return layout;
+  return { ...layout, targetSize: recipe.section.targetSize, repack: recipe.section };
 }
