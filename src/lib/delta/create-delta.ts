@@ -11,8 +11,8 @@ import { spaceBytes } from './inplace/apply-in-place.js';
 import { inspectPatch } from './inspect-patch.js';
 import { isOtad } from './otad/otad-layout.js';
 import { produceOtad } from './otad/otad-producer.js';
-import { proveInPlace } from './prove-in-place.js';
 import { produceRepacked } from './otad/repack-producer.js';
+import { proveInPlace } from './prove-in-place.js';
 import { provePatch } from './prove-patch.js';
 import type { ProducerJob } from './worker-patch.js';
 

@@ -27,6 +27,9 @@ export class DifferenceModel {
   #wordsDiffered = 0;
   #bytesEqual = 0;
   #equalWords = 0;
+  /** What the block in work was made of, and how. */
+  #old: Uint8Array = new Uint8Array(0);
+  #mode = 0;
   /** The last difference at each place of a word, the last of all, and the one before it. */
   readonly #lastAt = new Int32Array(WORD_BYTES);
   #last = 0;
@@ -36,7 +39,7 @@ export class DifferenceModel {
     this.#table = table;
     this.#history = history;
     this.#groups = new Mixer(coder, table, { contexts: 3, sets: 4, curves: 1 });
-    this.#words = new Mixer(coder, table, { contexts: 4, sets: 8, curves: 256 });
+    this.#words = new Mixer(coder, table, { contexts: 4, sets: 16, curves: 512 });
     this.#bytes = new Mixer(coder, table, { contexts: 6, sets: 8, curves: 128 });
     this.#values = new ByteCoder(coder, table, 6, 8);
   }
@@ -45,8 +48,20 @@ export class DifferenceModel {
    * @param bytes    the prediction; becomes the new image's bytes
    * @param actual   the new image's bytes, in which the same range counts; a decoder gives `bytes` again
    * @param position of `bytes[from]` in the new image
+   * @param old      what the prediction was made of, in which the same range counts
+   * @param mode     by which it was made
    */
-  code(bytes: Uint8Array, actual: Uint8Array, from: number, to: number, position: number): void {
+  code(
+    bytes: Uint8Array,
+    actual: Uint8Array,
+    from: number,
+    to: number,
+    position: number,
+    old: Uint8Array,
+    mode: number,
+  ): void {
+    this.#old = old;
+    this.#mode = mode;
     for (let at = from; at < to; ) {
       const next = Math.min(to, at + GROUP_BYTES - ((position + at - from) % GROUP_BYTES));
       this.#group(bytes, actual, at, next, position + at - from);
@@ -85,12 +100,15 @@ export class DifferenceModel {
     const table = this.#table;
     const words = this.#words;
     const length = to - from;
-    words.places[0] = table.cell(hash(hash(2, highest), length));
+    const touched = differ(bytes, this.#old, from, to);
+    words.places[0] = table.cell(hash(hash(2, highest), length + this.#mode * 8 + touched * 64));
     words.places[1] = table.cell(hash(3, predicted));
-    words.places[2] = table.cell(hash(hash(4, distanceClass(this.#equalWords)), highest >> 2));
+    words.places[2] = table.cell(
+      hash(hash(4, distanceClass(this.#equalWords)), (highest >> 2) + touched * 256 + this.#mode * 512),
+    );
     words.places[3] = table.cell(hash(hash(5, (bytes[from]! & 31) | (highest << 8)), past & 3));
-    const set = (past & 3) * 2 + (length === WORD_BYTES ? 1 : 0);
-    const differs = words.code(differ(bytes, actual, from, to), 0, set, past & 255);
+    const set = (past & 3) * 2 + (length === WORD_BYTES ? 1 : 0) + touched * 8;
+    const differs = words.code(differ(bytes, actual, from, to), 0, set, (past & 255) + touched * 256);
     this.#wordsDiffered = (past << 1) | differs;
     if (differs === 0) {
       this.#equalWords++;

@@ -34,8 +34,16 @@ export class History {
 
   /** Adds bytes in which nothing is to be found again. */
   skip(bytes: Uint8Array, from: number, to: number): void {
-    const kept = Math.min(to - from, this.#bytes.length);
-    for (let i = to - kept; i < to; i++) this.#bytes[this.#end++ & this.#mask] = bytes[i]!;
+    const size = this.#bytes.length;
+    let at = Math.max(from, to - size);
+    this.#end += at - from;
+    while (at < to) {
+      const place = this.#end & this.#mask;
+      const part = Math.min(to - at, size - place);
+      this.#bytes.set(bytes.subarray(at, at + part), place);
+      this.#end += part;
+      at += part;
+    }
     this.#match = -1;
     this.#expect();
   }

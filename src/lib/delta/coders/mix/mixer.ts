@@ -2,7 +2,7 @@ import { LOGISTIC_ZERO, SQUASH, STRETCH } from './logistic.js';
 import type { BitCoder } from './range-coder.js';
 
 /** A probability of 22 bits above a count of 10 bits: nothing seen yet, one half. */
-const FRESH = 2 ** 31;
+const FRESH = 1 << 31;
 /** Where a probability stops averaging and starts to forget: contexts of firmware change as the image goes on. */
 const COUNT_LIMIT = 16;
 /** 4096 / (n + 1.5): how far the (n+1)th observation moves a probability. */
@@ -18,12 +18,12 @@ const TREE_BITS = 4;
 
 /** Counters that all decisions share: 32 bits each, found by hashes of contexts. */
 export class CounterTable {
-  readonly cells: Uint32Array;
+  readonly cells: Int32Array;
   readonly #shift: number;
 
   /** @param bits log2 of the number of cells, 10 to 24 */
   constructor(bits: number) {
-    this.cells = new Uint32Array(2 ** bits).fill(FRESH);
+    this.cells = new Int32Array(2 ** bits).fill(FRESH);
     this.#shift = 32 - bits;
   }
 
@@ -52,7 +52,7 @@ export class Mixer {
   /** Further predictions in the logistic domain, −2047 to 2047; the caller fills them. */
   readonly opinions: Int32Array;
   readonly #coder: BitCoder;
-  readonly #cells: Uint32Array;
+  readonly #cells: Int32Array;
   readonly #inputs: Int32Array;
   readonly #weights: Int32Array;
   readonly #curves: Int32Array;
@@ -94,27 +94,28 @@ export class Mixer {
       const cell = cells[places[i]! + node]!;
       const input = (cell & 1023) === 0 ? 0 : STRETCH[cell >>> 20]!;
       inputs[i] = input;
-      sum += (weights[first + i]! * input) >> 8;
+      sum += Math.imul(weights[first + i]!, input) >> 8;
     }
     for (let i = contexts; i < inputs.length; i++) {
       const input = opinions[i - contexts]!;
       inputs[i] = input;
-      sum += (weights[first + i]! * input) >> 8;
+      sum += Math.imul(weights[first + i]!, input) >> 8;
     }
-    const mixed = Math.max(-2047, Math.min(2047, sum >> 8)) + LOGISTIC_ZERO;
+    const clipped = sum >> 8;
+    const mixed = (clipped > 2047 ? 2047 : clipped < -2047 ? -2047 : clipped) + LOGISTIC_ZERO;
     const probability = SQUASH[mixed]!;
 
     const curves = this.#curves;
     const low = curve * CURVE_CELLS + (mixed >> 7);
     const part = mixed & 127;
-    const corrected = (curves[low]! * (128 - part) + curves[low + 1]! * part) >> 11;
-    const final = Math.max(1, Math.min(4095, (probability + corrected + 1) >> 1));
-    const coded = this.#coder.code(final, bit);
+    const corrected = (Math.imul(curves[low]!, 128 - part) + Math.imul(curves[low + 1]!, part)) >> 11;
+    const half = (probability + corrected + 1) >> 1;
+    const coded = this.#coder.code(half > 4095 ? 4095 : half < 1 ? 1 : half, bit);
 
-    const error = ((coded << 12) - probability) * LEARNING_RATE;
+    const error = Math.imul((coded << 12) - probability, LEARNING_RATE);
     for (let i = 0; i < inputs.length; i++) {
-      const weight = weights[first + i]! + ((inputs[i]! * error + 8192) >> 14);
-      weights[first + i] = Math.max(-MAX_WEIGHT, Math.min(MAX_WEIGHT, weight));
+      const weight = weights[first + i]! + ((Math.imul(inputs[i]!, error) + 8192) >> 14);
+      weights[first + i] = weight > MAX_WEIGHT ? MAX_WEIGHT : weight < -MAX_WEIGHT ? -MAX_WEIGHT : weight;
     }
     const near = low + (part >> 6);
     curves[near] = curves[near]! + (((coded === 1 ? 65535 : 0) - curves[near]!) >> 6);
@@ -124,8 +125,8 @@ export class Mixer {
       const cell = cells[at]!;
       const count = cell & 1023;
       const average = cell >>> 10;
-      const next = average + ((((target - average) >> 4) * RATES[count]!) >> 8);
-      cells[at] = next * 1024 + (count < COUNT_LIMIT ? count + 1 : count);
+      const next = average + (Math.imul((target - average) >> 4, RATES[count]!) >> 8);
+      cells[at] = (next << 10) | (count < COUNT_LIMIT ? count + 1 : count);
     }
     return coded;
   }

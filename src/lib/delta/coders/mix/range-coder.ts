@@ -9,6 +9,8 @@ export interface BitCoder {
 }
 
 const TOP = 2 ** 24;
+/** Flipped in both, numbers compare as if they had no sign. */
+const SIGN = 1 << 31;
 /** What a fresh decoder reads; and as many bytes at the end are left out when they are zeros. */
 export const START_BYTES = 4;
 
@@ -80,7 +82,8 @@ export class RangeEncoder implements BitCoder {
 export class RangeDecoder implements BitCoder {
   /** Bytes that were asked for behind the end. */
   missing = 0;
-  #range = 0xffffffff;
+  // both are unsigned numbers of 32 bits, held as signed ones: those need no memory of their own
+  #range = -1;
   #code = 0;
   #input: Uint8Array = new Uint8Array(0);
   #at = 0;
@@ -102,22 +105,24 @@ export class RangeDecoder implements BitCoder {
 
   /** Reads the first bytes; before it at least {@link START_BYTES} were given, or all there are. */
   start(): void {
-    for (let i = 0; i < START_BYTES; i++) this.#code = ((this.#code << 8) | this.#next()) >>> 0;
+    for (let i = 0; i < START_BYTES; i++) this.#code = (this.#code << 8) | this.#next();
   }
 
   code(probability: number): number {
-    const bound = (this.#range >>> 12) * probability;
+    let range = this.#range;
+    const bound = Math.imul(range >>> 12, probability);
     let bit = 1;
-    if (this.#code < bound) this.#range = bound;
+    if ((this.#code ^ SIGN) < (bound ^ SIGN)) range = bound;
     else {
       bit = 0;
-      this.#code -= bound;
-      this.#range -= bound;
+      this.#code = (this.#code - bound) | 0;
+      range = (range - bound) | 0;
     }
-    while (this.#range < TOP) {
-      this.#code = ((this.#code << 8) | this.#next()) >>> 0;
-      this.#range = (this.#range << 8) >>> 0;
+    while (range >>> 24 === 0) {
+      this.#code = (this.#code << 8) | this.#next();
+      range <<= 8;
     }
+    this.#range = range;
     return bit;
   }
 

@@ -60,9 +60,9 @@ export class MixBodyReader implements BodyReader {
     return wait === undefined ? this.#model.mode(0, length) : wait.then(() => this.#model.mode(0, length));
   }
 
-  correct({ predicted, actual, newAt }: BlockBytes): boolean {
+  correct({ old, predicted, actual, newAt, mode }: BlockBytes): boolean {
     actual.set(predicted);
-    this.#model.mix.differences.code(actual, actual, 0, actual.length, newAt);
+    this.#model.mix.differences.code(actual, actual, 0, actual.length, newAt, old, mode);
     return Buffer.compare(predicted, actual) !== 0;
   }
 

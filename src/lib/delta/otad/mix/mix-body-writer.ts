@@ -28,11 +28,11 @@ export class MixBodyWriter implements BodyWriter {
     this.#nextMode = 0;
   }
 
-  correct({ predicted, actual, newAt }: BlockBytes): boolean {
+  correct({ old, predicted, actual, newAt, mode }: BlockBytes): boolean {
     this.#model.mode(this.#modes[this.#nextMode++]!, actual.length);
     const corrected = this.#corrected.subarray(0, actual.length);
     corrected.set(predicted);
-    this.#model.mix.differences.code(corrected, actual, 0, actual.length, newAt);
+    this.#model.mix.differences.code(corrected, actual, 0, actual.length, newAt, old, mode);
     return Buffer.compare(predicted, actual) !== 0;
   }
 

@@ -36,7 +36,7 @@ function encode(steps: readonly Step[]): Uint8Array {
     else if (step.kind === 'literals') {
       model.literals.code(step.actual.slice(), 0, step.actual.length, step.position);
     } else {
-      model.differences.code(step.predicted.slice(), step.actual, 0, step.actual.length, step.position);
+      model.differences.code(step.predicted.slice(), step.actual, 0, step.actual.length, step.position, step.predicted, 0);
     }
   }
   return encoder.finish();
@@ -52,7 +52,7 @@ function decode(
     if (step.kind === 'number') return model.numbers.unsigned(step.column, 0, step.beside);
     const bytes = step.kind === 'literals' ? new Uint8Array(step.actual.length) : step.predicted.slice();
     if (step.kind === 'literals') model.literals.code(bytes, 0, bytes.length, step.position);
-    else model.differences.code(bytes, bytes, 0, bytes.length, step.position);
+    else model.differences.code(bytes, bytes, 0, bytes.length, step.position, step.predicted, 0);
     return bytes;
   });
   return { results, decoder };
