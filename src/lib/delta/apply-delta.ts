@@ -1,10 +1,7 @@
-import { applyBsdiff } from './bsdiff/apply-bsdiff.js';
+import { applyPlain } from './apply-plain.js';
 import { requireTargetSize } from './bsdiff/patch-header.js';
 import type { ApplyDeltaOptions } from './formats.js';
 import { inspectPatch } from './inspect-patch.js';
-import { applyOtad } from './otad/apply-otad.js';
-import { applyReordered } from './otad/apply-reordered.js';
-import { isOtad } from './otad/otad-layout.js';
 
 /**
  * Rebuilds the new image from the old one and a patch, in order.
@@ -19,17 +16,17 @@ import { isOtad } from './otad/otad-layout.js';
  *   a piece is valid until the next one is asked for
  * @throws OtaError PATCH_INVALID: the patch is for another size, a length or
  *   position is impossible, a stream is damaged, too short or too long, a chunk has another hash;
- *   LIMIT_EXCEEDED: more instructions than the image can need; INTERRUPTED
+ *   LIMIT_EXCEEDED: more instructions than the image can need; INTERRUPTED; of `otad-repack` also
+ *   TOOL_MISSING, NOT_REPRODUCIBLE, NO_SPACE
  */
 export async function* applyDelta(options: ApplyDeltaOptions): AsyncGenerator<Uint8Array, void, undefined> {
   const { format, patch, targetSize } = options;
-  if (isOtad(format)) {
-    const layout = await inspectPatch(format, patch);
-    requireTargetSize(layout, targetSize, patch.name);
-    yield* layout.header.reordered ? applyReordered(layout, options) : applyOtad(layout, options);
-  } else {
-    const layout = await inspectPatch(format, patch);
-    requireTargetSize(layout, targetSize, patch.name);
-    yield* applyBsdiff(layout, options);
+  if (format !== 'otad-repack') {
+    yield* applyPlain(options);
+    return;
   }
+  const layout = await inspectPatch(format, patch);
+  requireTargetSize(layout, targetSize, patch.name);
+  const { applyRepacked } = await import('./otad/apply-repacked.js');
+  yield* applyRepacked(layout, options);
 }

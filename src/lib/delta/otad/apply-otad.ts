@@ -10,20 +10,16 @@ const OUTPUT_BYTES = 256 * 1024;
  * Rebuilds the new image from the old one and an otad patch, in order.
  *
  * @yields pieces, each of what was verified; valid until the next is asked for
- * @throws OtaError as {@link otadChunks}; of `otad-repack` also TOOL_MISSING, NOT_REPRODUCIBLE, NO_SPACE
+ * @throws OtaError as {@link otadChunks}
  */
 export async function* applyOtad(
   layout: OtadLayout,
   options: ApplyDeltaOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  if (layout.repack !== undefined) {
-    const { applyRepacked } = await import('./apply-repacked.js');
-    yield* applyRepacked(layout, layout.repack, options);
-  } else if (layout.header.reordered) {
+  if (layout.format !== 'otad') {
     throw invalidPatch(options.patch.name, `a patch of format ${layout.format} does not make its image in order`);
-  } else {
-    yield* inOrder(layout, options.base, options);
   }
+  yield* inOrder(layout, options.base, options);
 }
 
 /**

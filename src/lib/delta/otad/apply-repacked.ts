@@ -5,14 +5,14 @@ import { repackTarget } from '../repack/repack-target.js';
 import { openUnpackedBase } from '../repack/unpacked-base.js';
 import { inOrder } from './apply-otad.js';
 import type { OtadLayout } from './otad-layout.js';
-import type { RecipeSection } from './recipe-section.js';
 
 /** Unpacks the old image, makes the unpacked new one of it, and packs that again. */
 export async function* applyRepacked(
   layout: OtadLayout,
-  section: RecipeSection,
   { patch, base, signal }: ApplyDeltaOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const section = layout.repack;
+  if (section === undefined) throw new Error(`${patch.name}: a layout without its recipe`);
   if (base.size !== section.baseSize) {
     throw invalidPatch(
       patch.name,

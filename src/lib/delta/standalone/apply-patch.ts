@@ -7,7 +7,7 @@ import { ioError, systemCode } from '../../core/io-error.js';
 import type { RandomAccess } from '../../core/random-access.js';
 import { sha256OfAccess } from '../../core/sha256.js';
 import { escapeText } from '../../core/text.js';
-import { applyDelta } from '../apply-delta.js';
+import { applyPlain } from '../apply-plain.js';
 import { openStorage, type Storage } from '../storage.js';
 import type { ApplyOptions } from './options.js';
 import { updateSlot } from './update-slot.js';
@@ -80,7 +80,7 @@ async function writeVerified(
   out: Storage,
   signal: AbortSignal,
 ): Promise<WrittenImage> {
-  const pieces = applyDelta({ format, patch, base: image, targetSize, signal });
+  const pieces = applyPlain({ format, patch, base: image, targetSize, signal });
   const written = await writeImage(pieces, out, { keep: resume, signal });
   await requireTarget(region(out, out.name, 0, targetSize), targetSha256, signal);
   return written;
