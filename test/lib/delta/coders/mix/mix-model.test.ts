@@ -36,7 +36,15 @@ function encode(steps: readonly Step[]): Uint8Array {
     else if (step.kind === 'literals') {
       model.literals.code(step.actual.slice(), 0, step.actual.length, step.position);
     } else {
-      model.differences.code(step.predicted.slice(), step.actual, 0, step.actual.length, step.position, step.predicted, 0);
+      model.differences.code(
+        step.predicted.slice(),
+        step.actual,
+        0,
+        step.actual.length,
+        step.position,
+        step.predicted,
+        0,
+      );
     }
   }
   return encoder.finish();
