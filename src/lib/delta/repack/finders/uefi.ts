@@ -25,9 +25,9 @@ const LZMA_HEADER_BYTES = 13;
  *
  * @see UEFI Platform Initialization 1.8, volume 3, 3.2.5 (sections); EDK2, MdeModulePkg/Include/Guid/LzmaDecompress.h
  */
-export const uefi: StreamFinder = {
+export const uefi = {
   name: 'uefi',
-  *find(image) {
+  *find(image: ImageBytes): Generator<FoundStream> {
     for (const guid of [LZMA_GUID, LZMA_F86_GUID]) {
       for (const at of placesOf(image, guid)) {
         const found = sectionAt(image, at);
@@ -35,7 +35,7 @@ export const uefi: StreamFinder = {
       }
     }
   },
-};
+} satisfies StreamFinder;
 
 function* placesOf(image: ImageBytes, needle: Buffer): Generator<number> {
   const step = MAX_VIEW_BYTES - needle.length + 1;
