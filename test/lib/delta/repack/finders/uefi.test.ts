@@ -60,7 +60,7 @@ describe('the finder of UEFI volumes', () => {
 });
 
 function find(image: Uint8Array): FoundStream[] {
-  return [...(uefi.find(imageInMemory(image), async () => undefined) as Iterable<FoundStream>)];
+  return [...uefi.find(imageInMemory(image))];
 }
 
 function changed(section: Buffer, at: number, bytes: number[]): Buffer {
