@@ -1,7 +1,7 @@
 import type { ImageBytes } from '../../image/image-bytes.js';
 
 /** Numbers read from one image, at most: headers that name each other's tables must not keep us busy. */
-const MAX_READS = 2 ** 24;
+const MAX_READS = 2 ** 22;
 
 /**
  * Little-endian numbers at any place of an image. What lies outside it, and anything once

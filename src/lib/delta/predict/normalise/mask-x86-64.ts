@@ -1,3 +1,4 @@
+import { maskTables } from './mask-tables.js';
 import type { Masker } from './masker.js';
 
 const word32 = (bytes: Uint8Array, at: number) =>
@@ -34,6 +35,7 @@ export const maskX86: Masker = (bytes, from, to, address, range) => {
     }
   }
   maskPlaces(bytes, from, original, address);
+  maskTables(bytes, from, original, address);
 };
 
 /** Masks `r_offset` of what looks like an `Elf64_Rela` with a symbol. */
