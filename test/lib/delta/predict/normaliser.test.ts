@@ -21,7 +21,7 @@ describe('normaliser', () => {
         (image, a, b, base) => {
           const segments = [{ fileAt: 3, address: base + 3, size: image.length - 10, unit: 0 }];
           const normalise = normaliser(machine, segments)!;
-          const whole = Uint8Array.from(image);
+          const whole = Buffer.from(image);
           normalise(whole, 0);
           const [from, to] = [Math.min(a, b), image.length - Math.max(a, b)];
           const start = Math.max(0, from - NORMALISER_CONTEXT_BYTES);

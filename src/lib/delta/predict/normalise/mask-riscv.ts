@@ -5,7 +5,7 @@ const PAIR_DISTANCES = [4, 6, 8];
 
 /** RISC-V: JAL with a return address, AUIPC and the instruction that completes its address. */
 export const maskRiscv: Masker = (bytes, from, to, address) => {
-  const original = bytes.slice(from, to);
+  const original = new Uint8Array(bytes.subarray(from, to));
   for (let at = address & 1; at + 4 <= original.length; at += 2) {
     const first = original[at]!;
     const second = original[at + 1]!;

@@ -12,7 +12,7 @@ const word32 = (bytes: Uint8Array, at: number) =>
  */
 export const maskX86: Masker = (bytes, from, to, address, range) => {
   const { low, high } = range;
-  const original = bytes.slice(from, to);
+  const original = new Uint8Array(bytes.subarray(from, to));
   const isKernel = low < 0 && low >= -(2 ** 31);
   const start = address - low;
   const reach = high - low;

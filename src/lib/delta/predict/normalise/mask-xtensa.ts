@@ -6,7 +6,7 @@ const AGREEING_BYTES = 32;
 
 /** Xtensa: CALL0, CALL4, CALL8, CALL12 and L32R. */
 export const maskXtensa: Masker = (bytes, from, to) => {
-  const original = bytes.slice(from, to);
+  const original = new Uint8Array(bytes.subarray(from, to));
   for (let at = AGREEING_BYTES; at + 3 <= original.length; at++) {
     const operation = original[at]! & 0x0f;
     if ((operation !== 5 && operation !== 1) || !beginsInstruction(original, at)) continue;
