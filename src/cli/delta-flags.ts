@@ -18,7 +18,8 @@ export const deltaFlags = {
   })(),
   coder: Flags.option({
     options: CODERS,
-    summary: 'How otad deltas are packed; devices must be able to unpack it. lzma is the smallest.',
+    summary:
+      'How otad deltas are packed, as devices can unpack them [default: mix, the smallest; lzma with --in-place].',
     helpGroup,
   })(),
   effort: Flags.option({

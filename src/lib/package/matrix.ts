@@ -9,7 +9,7 @@ import type { DeltaFormat } from '../delta/formats.js';
 import { type BoundedJob, runBounded } from './bounded-jobs.js';
 import { chooseChunkBytes } from './chunking.js';
 import { createCandidate, type ImageHints } from './create-candidate.js';
-import { makingMemoryBytes } from './delta-memory.js';
+import { makingMemoryBytes, requireMakingMemory } from './delta-memory.js';
 import type { DeltaSettings } from './delta-settings.js';
 import { chooseCell, type MatrixCell, type MatrixReport, type MatrixRow } from './matrix-report.js';
 
@@ -105,7 +105,10 @@ async function measureAll(
             );
           };
           const outPath = join(workDirectory, `${row}.${format}`);
-          cells[row]![column] = await measureCell({ ...request, base, format, outPath, signal: jobSignal }, advance);
+          cells[row]![column] = await measureCell(
+            { ...request, base, targetBytes, format, outPath, signal: jobSignal },
+            advance,
+          );
           advance(1);
         },
       };
@@ -125,13 +128,21 @@ async function measureCell(
     hints,
     outPath,
     now,
+    targetBytes,
     signal,
-  }: MatrixRequest & { base: NamedFile; format: DeltaFormat; outPath: string; signal: AbortSignal },
+  }: MatrixRequest & {
+    base: NamedFile & Digest;
+    targetBytes: number;
+    format: DeltaFormat;
+    outPath: string;
+    signal: AbortSignal;
+  },
   onProgress: (doneFraction: number) => void,
 ): Promise<MatrixCell> {
   const accepted = settings.deviceFormats.includes(format);
   const began = now();
   try {
+    requireMakingMemory(format, { baseBytes: base.size, targetBytes, ...settings });
     const paths = { basePath: base.path, targetPath: target.path, outPath };
     const created = await createCandidate({ ...paths, format, settings, ...(hints && { hints }), signal, onProgress });
     await rm(outPath);

@@ -5,7 +5,8 @@ import { sha256OfAccess } from '../core/sha256.js';
 import type { ListedPayload } from './authenticate.js';
 import { chooseChunkBytes } from './chunking.js';
 import type { ImageHints } from './create-candidate.js';
-import type { DeltaSettings } from './delta-settings.js';
+import { requireMakingMemory } from './delta-memory.js';
+import { candidateFormats, type DeltaSettings } from './delta-settings.js';
 import { type MadeDelta, makeDelta } from './make-delta.js';
 import { type ImageDigest, type PayloadEntry, type PayloadFormat, payloadFileName } from './metadata.js';
 import { hashPayload } from './payload-hash.js';
@@ -97,7 +98,9 @@ async function makeComponent(
   const targetDigest: ImageDigest = { version: target.version, ...(await digestOf(targetFile, signal)) };
   const payloads: ListedPayload[] = [];
   const choices: BaseChoice[] = [];
-  for (const { image, digest } of await digestBases(bases, targetDigest, open, signal)) {
+  const digested = await digestBases(bases, targetDigest, open, signal);
+  for (const { digest } of digested) requireMemoryFor(deltas, digest.size, targetFile.size);
+  for (const { image, digest } of digested) {
     const baseDigest = { ...(image.version === undefined ? {} : { version: image.version }), ...digest };
     const fileName = (format: PayloadFormat) => payloadFileName({ component, format, base: baseDigest });
     const { made, chosen } = await makeDelta({
@@ -130,6 +133,12 @@ async function makeComponent(
     payloads.push({ data: targetFile, entry: await describe(identity, targetFile, needs, signal) });
   }
   return { payloads, choices };
+}
+
+function requireMemoryFor(settings: DeltaSettings, baseBytes: number, targetBytes: number): void {
+  for (const format of candidateFormats(settings, targetBytes)) {
+    requireMakingMemory(format, { baseBytes, targetBytes, ...settings });
+  }
 }
 
 function pick(chosen: MadeDelta | undefined): Pick<MadeDelta, 'format' | 'size'> | undefined {

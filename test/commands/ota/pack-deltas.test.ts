@@ -143,3 +143,20 @@ describe('ota pack refuses', () => {
     expect(await folder.state()).toEqual(before);
   });
 });
+
+describe('ota pack --max-memory', () => {
+  test.each([
+    ['otad', '1MB', /matching may use 1000000 bytes of memory, it needs \d+ at least/],
+    [
+      'bsdiff40',
+      '300KB',
+      /a bsdiff40 delta from 20000 bytes needs about \d+ bytes of memory, --max-memory allows 300000/,
+    ],
+  ])('is refused for %s with what is needed, before anything is made', async (format, size, message) => {
+    const before = await folder.state();
+    const { status, stderr } = await folder.pack('--out', 'refused.ota', '--format', format, '--max-memory', size);
+    expect(stderr).toMatch(message);
+    expect(status).toBe(9);
+    expect(await folder.state()).toEqual(before);
+  });
+});
