@@ -20,6 +20,7 @@ export class CodecError extends Error {
 
 interface Waiting {
   job: CodecJob;
+  handOver: ArrayBuffer[];
   resolve: (result: CodecResult) => void;
   reject: (error: Error) => void;
 }
@@ -33,10 +34,16 @@ export class CodecPool implements AsyncDisposable {
   readonly #busy = new Map<Worker, Waiting>();
   readonly #waiting: Waiting[] = [];
 
-  /** @throws CodecError when the codec fails; OtaError TOOL_MISSING when its library is missing */
-  run<Kind extends CodecResult['kind']>(job: CodecJob & { kind: Kind }): Promise<CodecResult & { kind: Kind }> {
+  /**
+   * @param handOver bytes of the job that the caller needs no more: they are not copied, and gone afterwards
+   * @throws CodecError when the codec fails; OtaError TOOL_MISSING when its library is missing
+   */
+  run<Kind extends CodecResult['kind']>(
+    job: CodecJob & { kind: Kind },
+    handOver?: Uint8Array,
+  ): Promise<CodecResult & { kind: Kind }> {
     const result = Promise.withResolvers<CodecResult>();
-    this.#waiting.push({ job, ...result });
+    this.#waiting.push({ job, handOver: wholeBuffer(handOver), ...result });
     this.#next();
     return result.promise as Promise<CodecResult & { kind: Kind }>;
   }
@@ -57,7 +64,7 @@ export class CodecPool implements AsyncDisposable {
     else {
       this.#busy.set(worker, next);
       worker.ref();
-      worker.postMessage(next.job);
+      worker.postMessage(next.job, next.handOver);
     }
   }
 
@@ -79,6 +86,12 @@ export class CodecPool implements AsyncDisposable {
     });
     return worker;
   }
+}
+
+/** A buffer can be handed over only where nothing else lies in it. */
+function wholeBuffer(bytes: Uint8Array | undefined): ArrayBuffer[] {
+  if (bytes === undefined || bytes.byteLength === 0 || bytes.byteLength !== bytes.buffer.byteLength) return [];
+  return bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
 }
 
 function settle({ resolve, reject }: Waiting, result: JobResult): void {

@@ -80,7 +80,8 @@ class StreamPacker {
     const { settings, corrections } = stream;
     const codec = this.#recipe.codecs[stream.codec]!.name;
     try {
-      return (await this.#pool.run({ kind: 'encode', codec, settings, unpacked: content, corrections })).packed;
+      const job = { kind: 'encode', codec, settings, unpacked: content, corrections } as const;
+      return (await this.#pool.run(job, content)).packed;
     } catch (error) {
       if (!(error instanceof CodecError)) throw error;
       throw invalidPatch(this.#patchName, `a stream cannot be packed with ${codec} as the patch says`, {

@@ -93,7 +93,7 @@ class BaseUnpacker {
   async #decode(packed: Uint8Array, { codec: number, contentBytes, packedBytes }: BaseStream): Promise<Uint8Array> {
     const codec = this.#recipe.codecs[number]!.name;
     try {
-      const decoded = await this.#pool.run({ kind: 'decode', codec, packed, maxBytes: contentBytes });
+      const decoded = await this.#pool.run({ kind: 'decode', codec, packed, maxBytes: contentBytes }, packed);
       if (decoded.unpacked.length === contentBytes && decoded.packedBytes === packedBytes) return decoded.unpacked;
     } catch (error) {
       if (!(error instanceof CodecError)) throw error;
