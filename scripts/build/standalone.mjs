@@ -54,6 +54,7 @@ import { createRequire } from 'node:module';
 import { compileFunction } from 'node:vm';
 import { brotliDecompressSync } from 'node:zlib';
 
+Symbol.asyncDispose ??= Symbol.for('Symbol.asyncDispose'); // the first releases of Node 20 lack it
 const packed =
   '${brotliCompressSync(code).toString('base64')}';
 const code = brotliDecompressSync(Buffer.from(packed, 'base64')).toString();

@@ -1,7 +1,5 @@
 import { copyMatch } from './lzma-copy.js';
 import {
-  DISTANCE_ALIGN,
-  DISTANCE_SLOTS,
   INPUT_BYTES,
   IS_LONG_REPEAT_0,
   IS_MATCH,
@@ -11,18 +9,14 @@ import {
   IS_REPEAT_2,
   LITERAL_CODER,
   LITERALS,
-  LONG_LENGTHS,
   LzmaError,
   type LzmaParameters,
   MATCH_LENGTH,
-  MIDDLE_LENGTHS,
-  NEAR_DISTANCES,
   probabilityCount,
   REPEAT_LENGTH,
   requireLzmaParameters,
-  SHORT_LENGTHS,
-  SHORTEST_MATCH,
 } from './lzma-model.js';
+import { END_MARKER, readDistance, readLength } from './lzma-numbers.js';
 import { RANGE_START_BYTES, RangeDecoder } from './lzma-range.js';
 
 /** No symbol takes more bytes of input: 22 modelled bits of at most 6.05 bits each, and 26 direct ones. */
@@ -32,8 +26,6 @@ const NONE = new Uint8Array(0);
 /** What the state was made by: 0 to 6 a literal, 7 to 11 a match. */
 const FIRST_MATCH_STATE = 7;
 const AFTER_LITERAL = Uint8Array.of(0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 4, 5);
-
-const END_MARKER = 0xffff_ffff;
 
 /**
  * Decodes one raw LZMA1 stream whose decoded size is known. Input arrives in pieces of any size, output is taken in
@@ -183,8 +175,8 @@ export class LzmaDecoder {
   }
 
   #match(position: number): void {
-    const length = this.#length(MATCH_LENGTH, position);
-    const distance = this.#distance(length);
+    const length = readLength(this.#coder, MATCH_LENGTH, position);
+    const distance = readDistance(this.#coder, length);
     if (distance === END_MARKER) throw new LzmaError('an end marker comes before the end');
     this.#distance3 = this.#distance2;
     this.#distance2 = this.#distance1;
@@ -217,27 +209,8 @@ export class LzmaDecoder {
       this.#distance0 = distance;
     }
     this.#requireDistance(this.#distance0);
-    this.#copyLeft = this.#length(REPEAT_LENGTH, position);
+    this.#copyLeft = readLength(coder, REPEAT_LENGTH, position);
     this.#state = this.#state < FIRST_MATCH_STATE ? 8 : 11;
-  }
-
-  #length(base: number, position: number): number {
-    const coder = this.#coder;
-    if (coder.bit(base) === 0) return coder.walk(base + SHORT_LENGTHS + position * 8, 1, 8) - 8 + SHORTEST_MATCH;
-    if (coder.bit(base + 1) === 0) return coder.walk(base + MIDDLE_LENGTHS + position * 8, 1, 8) + SHORTEST_MATCH;
-    return coder.walk(base + LONG_LENGTHS, 1, 256) - 256 + 16 + SHORTEST_MATCH;
-  }
-
-  /** One less than how many bytes back a match begins, or {@link END_MARKER}. */
-  #distance(length: number): number {
-    const coder = this.#coder;
-    const tree = DISTANCE_SLOTS + 64 * (Math.min(length, 5) - SHORTEST_MATCH);
-    const slot = coder.walk(tree, 1, 64) - 64;
-    if (slot < 4) return slot;
-    const bits = (slot >> 1) - 1;
-    const high = ((2 | (slot & 1)) << bits) >>> 0;
-    if (slot < 14) return high + coder.reverseTree(NEAR_DISTANCES + high - slot, bits);
-    return high + coder.direct(bits - 4) * 16 + coder.reverseTree(DISTANCE_ALIGN, 4);
   }
 
   /** A distance from outside would otherwise read bytes that were never made: what the memory held before. */
@@ -260,7 +233,7 @@ export class LzmaDecoder {
     const coder = this.#coder;
     const position = this.#made & ((1 << this.#parameters.pb) - 1);
     const isMatch = coder.bit(IS_MATCH + this.#state * 16 + position) === 1 && coder.bit(IS_REPEAT + this.#state) === 0;
-    if (!isMatch || this.#distance(this.#length(MATCH_LENGTH, position)) !== END_MARKER) {
+    if (!isMatch || readDistance(coder, readLength(this.#coder, MATCH_LENGTH, position)) !== END_MARKER) {
       throw new LzmaError('it goes on after its last byte');
     }
   }
