@@ -17,7 +17,7 @@ export async function requireTarget(image: RandomAccess, targetSha256: string, s
 
 /** @throws OtaError BASE_MISMATCH */
 export async function verifiedBase(
-  { format, baseSize, baseSha256 }: ApplyOptions,
+  { format, baseSize, baseSha256, inPlace }: ApplyOptions,
   patch: RandomAccess,
   base: Storage,
   signal: AbortSignal,
@@ -32,5 +32,6 @@ export async function verifiedBase(
   if (got === baseSha256) return image;
   throw new OtaError('BASE_MISMATCH', `${base.name}: SHA-256 is ${got}, the patch needs ${baseSha256}`, [
     'Take the patch that was made for this version.',
+    ...(inPlace ? ['Add --resume if an update with this patch was cut before.'] : []),
   ]);
 }
