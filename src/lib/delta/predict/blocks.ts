@@ -9,7 +9,7 @@ export const MOST_BLOCK_BITS = 16;
 
 /** @returns the base-2 logarithm of the size of blocks that suits a new image of so many bytes */
 export function suitableBlockBits(newSize: number): number {
-  return newSize < 1024 * 1024 ? 8 : 10;
+  return newSize < 1024 * 1024 ? 8 : 9;
 }
 
 /**

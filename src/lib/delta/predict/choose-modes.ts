@@ -3,6 +3,8 @@ import type { Covers } from '../match/covers.js';
 import { BlockCursor, CONTEXT_BYTES, countBlocks } from './blocks.js';
 import type { Predictor } from './predictor.js';
 
+/** What learning the target of a reference may save in later blocks. */
+const LEARNING_GAIN_BYTES = 0.25;
 /** Another mode than the block before has must save so many bytes more. */
 const SWITCH_COST_BYTES = 1;
 
@@ -46,6 +48,7 @@ export function chooseModes(
       const predicted = predictor.predict(mode, oldBytes, before, length, oldAt, newAt);
       let differing = differingBytes(predicted, 0, actual, length);
       if (mode === lastMode) differing -= SWITCH_COST_BYTES;
+      differing -= predictor.unknownReferences * LEARNING_GAIN_BYTES;
       if (differing < fewest) {
         fewest = differing;
         best = mode;

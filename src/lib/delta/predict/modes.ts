@@ -1,14 +1,20 @@
 import { findAArch64 } from './aarch64.js';
 import type { Machine } from './address-space.js';
 import { findArm } from './arm.js';
+import { findBtf } from './btf.js';
 import {
   findImageRelative32,
   findPointers32,
   findPointers64,
   findRelative32,
   findSegmentRelative32,
+  IMAGE_RELATIVE_32,
+  POINTER_32,
+  POINTER_64,
+  RELATIVE_32,
+  SEGMENT_RELATIVE_32,
 } from './pointers.js';
-import type { ReferenceFinder } from './reference-form.js';
+import type { ReferenceFinder, ReferenceForm } from './reference-form.js';
 import { findRelocations } from './relocations.js';
 import { findRiscv, findRiscvPointers } from './riscv.js';
 import { findThumb } from './thumb.js';
@@ -30,7 +36,7 @@ const MACHINE_CODE: Record<Machine, { code?: ReferenceFinder; pointers: Referenc
 /**
  * The modes of a machine, by their numbers in a patch: 0 nothing, 1 code, 2 absolute pointers,
  * 3 words relative to themselves, 4 relocations of object files, 5 words relative to the start of
- * their segment, 6 unwind information, 7 words relative to where the image is loaded.
+ * their segment, 6 unwind information, 7 words relative to where the image is loaded, 8 type information.
  */
 export function modesOf(machine: Machine): readonly (ReferenceFinder | undefined)[] {
   const { code, pointers } = MACHINE_CODE[machine];
@@ -43,5 +49,12 @@ export function modesOf(machine: Machine): readonly (ReferenceFinder | undefined
     findSegmentRelative32,
     findUnwind,
     findImageRelative32,
+    findBtf,
   ];
+}
+
+/** The forms of references in the tables of a machine's images. */
+export function tablesOf(machine: Machine): readonly ReferenceForm[] {
+  const isWide = MACHINE_CODE[machine].pointers === findPointers64;
+  return [isWide ? POINTER_64 : POINTER_32, RELATIVE_32, SEGMENT_RELATIVE_32, IMAGE_RELATIVE_32];
 }

@@ -1,11 +1,10 @@
 import type { Covers } from '../match/covers.js';
-import { AddressLookup } from './address-lookup.js';
-import type { AddressSpaces, Segment } from './address-space.js';
+import type { AddressSpaces } from './address-space.js';
 import { CONTEXT_BYTES, MOST_BLOCK_BITS } from './blocks.js';
 import { LearnedTargets } from './learned-targets.js';
 import { modesOf } from './modes.js';
-import { PositionMap } from './position-map.js';
 import type { ReferenceFinder, ReferenceForm, ReferenceVisitor } from './reference-form.js';
+import { TargetMap } from './target-map.js';
 
 const MOST_BYTES = 2 ** MOST_BLOCK_BITS + 2 * CONTEXT_BYTES;
 
@@ -19,10 +18,10 @@ const MOST_BYTES = 2 ** MOST_BLOCK_BITS + 2 * CONTEXT_BYTES;
 export class Predictor implements ReferenceVisitor {
   /** Modes are numbered from 0, which predicts nothing. */
   readonly modeCount: number;
+  /** References of the block last predicted whose new targets are yet to be learned. */
+  unknownReferences = 0;
   readonly #finders: readonly (ReferenceFinder | undefined)[];
-  readonly #positions: PositionMap;
-  readonly #oldSpace: AddressLookup;
-  readonly #newSpace: AddressLookup;
+  readonly #map: TargetMap;
   readonly #learned = new LearnedTargets();
   readonly #predicted = new Uint8Array(MOST_BYTES);
   readonly #actual = new Uint8Array(MOST_BYTES);
@@ -31,13 +30,6 @@ export class Predictor implements ReferenceVisitor {
   #old: Uint8Array = this.#predicted;
   #oldAddress = 0;
   #newAddress = 0;
-  #oldUnit: readonly Segment[] = [];
-  #newUnit = 0;
-  #unit = 0;
-  #oldHit: Segment | undefined;
-  #newHit: Segment | undefined;
-  #oldSegment: Segment | undefined;
-  #newSegment: Segment | undefined;
   #knownFrom = 0;
   #knownTo = 0;
 
@@ -48,9 +40,7 @@ export class Predictor implements ReferenceVisitor {
   constructor(spaces: AddressSpaces, covers: Covers) {
     this.#finders = modesOf(spaces.machine);
     this.modeCount = this.#finders.length;
-    this.#oldSpace = new AddressLookup(spaces.old);
-    this.#newSpace = new AddressLookup(spaces.new);
-    this.#positions = new PositionMap(covers);
+    this.#map = new TargetMap(spaces, covers);
   }
 
   /**
@@ -68,6 +58,7 @@ export class Predictor implements ReferenceVisitor {
     const find = this.#finders[mode];
     if (find === undefined) return old.subarray(before, before + length);
     this.#learning = false;
+    this.unknownReferences = 0;
     this.#predicted.set(old);
     this.#old = old;
     this.#walk(find, old, before, length, oldAt, newAt);
@@ -99,14 +90,14 @@ export class Predictor implements ReferenceVisitor {
   /** Calls the finder for each part of the block that lies in one segment of each image. */
   #walk(find: ReferenceFinder, old: Uint8Array, before: number, length: number, oldAt: number, newAt: number): void {
     for (let done = 0; done < length; ) {
-      const oldIndex = this.#oldSpace.indexAt(oldAt + done);
-      const oldSegment = this.#oldSpace.segment(oldIndex);
-      const newIndex = this.#newSpace.indexAt(newAt + done);
-      const newSegment = this.#newSpace.segment(newIndex);
+      const oldIndex = this.#map.old.indexAt(oldAt + done);
+      const oldSegment = this.#map.old.segment(oldIndex);
+      const newIndex = this.#map.new.indexAt(newAt + done);
+      const newSegment = this.#map.new.segment(newIndex);
       let end = length;
-      const nextOld = this.#oldSpace.segment(oldIndex + 1);
+      const nextOld = this.#map.old.segment(oldIndex + 1);
       if (nextOld !== undefined) end = Math.min(end, nextOld.fileAt - oldAt);
-      const nextNew = this.#newSpace.segment(newIndex + 1);
+      const nextNew = this.#map.new.segment(newIndex + 1);
       if (nextNew !== undefined) end = Math.min(end, nextNew.fileAt - newAt);
       if (oldSegment !== undefined && newSegment !== undefined) {
         const oldEnd = oldSegment.fileAt + oldSegment.size;
@@ -114,15 +105,7 @@ export class Predictor implements ReferenceVisitor {
           end = Math.min(end, oldEnd - oldAt, newSegment.fileAt + newSegment.size - newAt);
           const oldStart = oldAt - before; // place of old[0]
           const newStart = newAt - before;
-          if (this.#unit !== oldSegment.unit || this.#oldUnit.length === 0) {
-            this.#unit = oldSegment.unit;
-            this.#oldUnit = this.#oldSpace.unit(oldSegment.unit);
-          }
-          this.#oldHit = oldSegment;
-          this.#newHit = newSegment;
-          this.#oldSegment = oldSegment;
-          this.#newSegment = newSegment;
-          this.#newUnit = newSegment.unit;
+          this.#map.enter(oldSegment, newSegment);
           this.#oldAddress = oldSegment.address + (oldStart - oldSegment.fileAt);
           this.#newAddress = newSegment.address + (newStart - newSegment.fileAt);
           const from = Math.max(done === 0 ? 0 : before + done - CONTEXT_BYTES, oldSegment.fileAt - oldStart);
@@ -135,16 +118,16 @@ export class Predictor implements ReferenceVisitor {
   }
 
   visit(form: ReferenceForm, at: number, partner: number): boolean {
-    let oldBase = this.#oldAddress + at;
-    let newBase = this.#newAddress + at;
-    if (form.base !== undefined) {
-      oldBase = baseOf(form.base, this.#oldSegment!, this.#oldSpace);
-      newBase = baseOf(form.base, this.#newSegment!, this.#newSpace);
-    }
+    const oldBase = this.#map.oldBase(form, this.#oldAddress + at);
+    const newBase = this.#map.newBase(form, this.#newAddress + at);
     const target = form.read(this.#old, at, oldBase, partner);
-    const newTarget = this.#newTarget(target);
+    const mapped = this.#map.newTarget(target);
+    const newTarget = this.#learned.correct(target, this.#map.unit, mapped);
     if (!this.#learning) {
-      if (Number.isNaN(newTarget)) return false;
+      if (Number.isNaN(newTarget)) {
+        if (form.certain) this.unknownReferences++;
+        return false;
+      }
       form.write(this.#predicted, at, newBase, newTarget, partner);
       return true;
     }
@@ -152,7 +135,7 @@ export class Predictor implements ReferenceVisitor {
       const turnedOut = form.read(this.#actual, at, newBase, partner);
       const plausible = form.certain || !Number.isNaN(newTarget) || isPlausible(target, turnedOut);
       if (!Number.isNaN(turnedOut) && turnedOut !== newTarget && plausible) {
-        this.#learned.learn(target, this.#unit, this.#mapped(target), turnedOut);
+        this.#learned.learn(target, this.#map.unit, mapped, turnedOut);
       }
     }
     return !Number.isNaN(newTarget);
@@ -160,45 +143,6 @@ export class Predictor implements ReferenceVisitor {
 
   #known(at: number, bytes: number): boolean {
     return at >= this.#knownFrom && at + bytes <= this.#knownTo;
-  }
-
-  #newTarget(target: number): number {
-    return this.#learned.correct(target, this.#unit, this.#mapped(target));
-  }
-
-  #mapped(target: number): number {
-    const from = this.#oldSegmentOf(target);
-    if (from === undefined) return Number.NaN;
-    const place = this.#positions.newPlace(from.fileAt + (target - from.address));
-    const to = this.#newSegmentAt(place);
-    if (to === undefined) return Number.NaN;
-    return to.address + (place - to.fileAt);
-  }
-
-  #oldSegmentOf(address: number): Segment | undefined {
-    const hit = this.#oldHit;
-    if (hit !== undefined && address >= hit.address && address - hit.address < hit.size) return hit;
-    const segments = this.#oldUnit;
-    let low = 0;
-    let high = segments.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (segments[middle]!.address <= address) low = middle + 1;
-      else high = middle;
-    }
-    const found = segments[low - 1];
-    if (found === undefined || address - found.address >= found.size) return undefined;
-    this.#oldHit = found;
-    return found;
-  }
-
-  #newSegmentAt(place: number): Segment | undefined {
-    const hit = this.#newHit;
-    if (hit !== undefined && place >= hit.fileAt && place - hit.fileAt < hit.size) return hit;
-    const found = this.#newSpace.segment(this.#newSpace.indexAt(place));
-    if (found === undefined || found.unit !== this.#newUnit || place - found.fileAt >= found.size) return undefined;
-    this.#newHit = found;
-    return found;
   }
 }
 
@@ -208,8 +152,4 @@ const MOST_MOVED_BYTES = 65536;
 
 function isPlausible(target: number, turnedOut: number): boolean {
   return Math.abs(target) >= LEAST_ADDRESS && Math.abs(target - turnedOut) <= MOST_MOVED_BYTES;
-}
-
-function baseOf(base: 'segment' | 'image', segment: Segment, space: AddressLookup): number {
-  return base === 'segment' ? segment.address : space.loadAddress(segment.unit);
 }
