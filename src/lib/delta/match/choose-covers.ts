@@ -17,12 +17,22 @@ const LITERAL = 2 ** 31 - 1;
  *
  * A Viterbi search over the new image: at each byte, one state for each segment there and one
  * for bytes without cover. A state goes on, or is entered anew from the one that is best so far.
+ *
+ * @param offsets for each segment, how far its old bytes lie behind its new ones in `old`: where they are not the
+ *   old image's own
  */
-export function chooseCovers(segments: Segments, old: Buffer, target: Buffer, costs: CostModel): Covers {
+export function chooseCovers(
+  segments: Segments,
+  old: Buffer,
+  target: Buffer,
+  costs: CostModel,
+  offsets = segments.diagonal,
+): Covers {
   const size = target.length;
   const trail = new Trail();
   // one entry for each live state, 0 being the state without cover
   const diagonal = new Int32Array(MOST_LIVE + 1);
+  const offset = new Int32Array(MOST_LIVE + 1);
   const end = new Int32Array(MOST_LIVE + 1);
   const cost = new Int32Array(MOST_LIVE + 1);
   const enteredAt = new Int32Array(MOST_LIVE + 1);
@@ -60,8 +70,7 @@ export function chooseCovers(segments: Segments, old: Buffer, target: Buffer, co
     let at = from;
     while (at < until) {
       if (live === 2 && best === 1) {
-        const offset = diagonal[1]!;
-        const equal = Math.min(until - at, commonLength(old, at + offset, target, at));
+        const equal = Math.min(until - at, commonLength(old, at + offset[1]!, target, at));
         if (equal > 16) {
           cost[1]! += (differed[1] === 1 ? costs.equalAfterDifferent : costs.equal) + (equal - 1) * costs.equal;
           differed[1] = 0;
@@ -80,7 +89,7 @@ export function chooseCovers(segments: Segments, old: Buffer, target: Buffer, co
       const from = best;
       const fromDiagonal = from === 0 ? lastDiagonal : diagonal[from]!;
       for (let state = 1; state < live; state++) {
-        const difference = (byte - old[at + diagonal[state]!]!) & 255;
+        const difference = (byte - old[at + offset[state]!]!) & 255;
         if (difference === 0) {
           if (state !== from) {
             const entry = floor + coverCost(diagonal[state]! - fromDiagonal);
@@ -89,7 +98,7 @@ export function chooseCovers(segments: Segments, old: Buffer, target: Buffer, co
           cost[state]! += differed[state] === 1 ? costs.equalAfterDifferent : costs.equal;
           differed[state] = 0;
         } else {
-          const oldAt = at + diagonal[state]!;
+          const oldAt = at + offset[state]!;
           if (at >= 24 && oldAt >= 24 && differsAsBefore(old, oldAt, target, at, difference))
             cost[state]! += costs.tableDifference;
           else if (difference === delta[state]) cost[state]! += costs.sameDifference;
@@ -149,6 +158,7 @@ export function chooseCovers(segments: Segments, old: Buffer, target: Buffer, co
       if (end[state]! >= segments.end[segment]!) return;
     } else live++;
     diagonal[state] = segments.diagonal[segment]!;
+    offset[state] = offsets[segment]!;
     end[state] = segments.end[segment]!;
     const fromDiagonal = best === 0 ? lastDiagonal : diagonal[best]!;
     enterFrom(state, at, best, cost[best]! + coverCost(diagonal[state]! - fromDiagonal));
@@ -165,7 +175,7 @@ export function chooseCovers(segments: Segments, old: Buffer, target: Buffer, co
     }
     live--;
     if (state !== live) {
-      for (const column of [diagonal, end, cost, enteredAt, enteredFrom, step, differed, delta])
+      for (const column of [diagonal, offset, end, cost, enteredAt, enteredFrom, step, differed, delta])
         column[state] = column[live]!;
     }
     best = 0;

@@ -38,3 +38,9 @@ export const TYPICAL_COSTS: CostModel = {
   distanceBit: bits(0.8),
   gap: bits(6),
 };
+
+/** For masked copies: what was masked and is then predicted wrongly makes covers dearer than it looks. */
+export const MASKED_COSTS: CostModel = { ...TYPICAL_COSTS, literal: bits(5.5) };
+
+/** For bytes as they are predicted: what still differs has no pattern left. */
+export const PREDICTED_COSTS: CostModel = { ...TYPICAL_COSTS, literal: bits(5.5), different: bits(12) };

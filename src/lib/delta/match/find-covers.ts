@@ -1,6 +1,6 @@
 import type { ImageBytes } from '../image/image-bytes.js';
 import { chooseCovers } from './choose-covers.js';
-import { TYPICAL_COSTS } from './cost-model.js';
+import { MASKED_COSTS, TYPICAL_COSTS } from './cost-model.js';
 import { CoverList } from './cover-list.js';
 import type { Covers } from './covers.js';
 import { findSegments } from './find-segments.js';
@@ -90,7 +90,8 @@ function closerLook(
   const hints = stretches.hints(pieces.old, pieces.target);
   const index = seedIndex(oldBytes, step);
   const segments = findSegments(oldBytes, targetBytes, index, hints, (done) => onProgress(done * SEARCH_SHARE));
-  const covers = chooseCovers(segments, oldBytes, targetBytes, TYPICAL_COSTS);
+  const costs = normalise === undefined ? TYPICAL_COSTS : MASKED_COSTS;
+  const covers = chooseCovers(segments, oldBytes, targetBytes, costs);
   onProgress(1);
   return imageCovers(covers, pieces.old, pieces.target);
 }

@@ -1,0 +1,65 @@
+import type { ImageBytes } from '../image/image-bytes.js';
+import { wholeImage } from '../image/whole-image.js';
+import { chooseCovers } from './choose-covers.js';
+import { PREDICTED_COSTS } from './cost-model.js';
+import type { Covers } from './covers.js';
+import { SegmentList } from './segments.js';
+
+/**
+ * What the old bytes at one place are predicted to become at a place of the new image.
+ *
+ * @param length at most {@link REFINED_BLOCK_BYTES}; the new bytes lie in one block of so many
+ * @returns valid until the next call
+ */
+export type PredictBytes = (oldAt: number, newAt: number, length: number) => Uint8Array;
+
+/** How far a cover may grow at either end. */
+const GROWTH_BYTES = 48;
+/** Covers on one diagonal with at most so many bytes between them may become one. */
+const BRIDGE_BYTES = 256;
+/** Bytes that are predicted at once. */
+export const REFINED_BLOCK_BYTES = 1024;
+
+/**
+ * Chooses covers anew once a first choice has shown where references lead: where each begins and
+ * ends, whether it pays, and which gaps are worth bridging, by the bytes as they are predicted.
+ *
+ * It holds the new image and what is predicted for it.
+ *
+ * @param predict by the first covers
+ */
+export function refineCovers(covers: Covers, old: ImageBytes, target: ImageBytes, predict: PredictBytes): Covers {
+  const segments = grownCovers(covers, old.size, target.size);
+  let predictedSize = 0;
+  for (let i = 0; i < segments.count; i++) predictedSize += segments.end[i]! - segments.start[i]!;
+  const predicted = Buffer.allocUnsafeSlow(predictedSize);
+  const offsets = new Int32Array(segments.count);
+  let filled = 0;
+  for (let i = 0; i < segments.count; i++) {
+    const end = segments.end[i]!;
+    offsets[i] = filled - segments.start[i]!;
+    for (let at = segments.start[i]!; at < end; ) {
+      const length = Math.min(end - at, REFINED_BLOCK_BYTES - (at % REFINED_BLOCK_BYTES));
+      predicted.set(predict(at + segments.diagonal[i]!, at, length), filled);
+      filled += length;
+      at += length;
+    }
+  }
+  return chooseCovers(segments, predicted, wholeImage(target), PREDICTED_COSTS, offsets);
+}
+
+/** Covers with room to grow; those that go on with one another become one. */
+function grownCovers({ count, newAt, oldAt, length }: Covers, oldSize: number, targetSize: number): SegmentList {
+  const list = new SegmentList();
+  for (let i = 0; i < count; i++) {
+    const diagonal = oldAt[i]! - newAt[i]!;
+    const end = Math.min(newAt[i]! + length[i]! + GROWTH_BYTES, targetSize, oldSize - diagonal);
+    const last = list.count - 1;
+    if (last >= 0 && list.diagonal[last] === diagonal && newAt[i]! - list.end[last]! < BRIDGE_BYTES) {
+      list.end[last] = end;
+      continue;
+    }
+    list.add(Math.max(newAt[i]! - GROWTH_BYTES, 0, -diagonal), end, diagonal);
+  }
+  return list;
+}
