@@ -12,6 +12,7 @@ import { chooseModes } from '../predict/choose-modes.js';
 import { detectSpaces } from '../predict/detect-spaces.js';
 import { normaliser } from '../predict/normaliser.js';
 import { Predictor } from '../predict/predictor.js';
+import { refinedCovers } from '../predict/refined-covers.js';
 import { ByteBodyWriter } from './byte-body-writer.js';
 import { byteSink } from './byte-sinks.js';
 import { ChunkWriter } from './chunk-writer.js';
@@ -59,7 +60,8 @@ export async function encodeOtad(
   // what is packed by mixing needs the old bytes of everything before, which a power cut in place takes away
   const coder = choices.coder ?? (inPlace === undefined ? defaultCoder(target.size) : 'lzma');
   const spaces = detectSpaces(old, target, choices);
-  const found = coversOf(old, target, spaces, choices.maxMemoryBytes, (done) => onProgress(done * MATCHING_SHARE));
+  const matched = coversOf(old, target, spaces, choices.maxMemoryBytes, (done) => onProgress(done * MATCHING_SHARE));
+  const found = effort === 'best' ? refinedCovers(spaces, matched, old, target) : matched;
   const { covers, order, chunkBits, stash } =
     inPlace === undefined ? inSequence(found, target.size) : planChunks(found, old, target, inPlace);
   const isPredicted = spaces.machine !== 'none';
