@@ -20,6 +20,7 @@ const FINDERS: (() => Promise<StreamFinder>)[] = [
   async () => (await import('./finders/bzimage.js')).bzimage,
   async () => (await import('./finders/uefi.js')).uefi,
   async () => (await import('./finders/stream-magic.js')).streamMagic,
+  async () => (await import('./finders/lzma-alone.js')).lzmaAlone,
 ];
 
 /** @returns undefined for a name that is none of ours */

@@ -27,7 +27,7 @@ export interface LzmaContentSize {
  */
 export type DecisionSink = (content: Uint8Array, at: number, decision: LzmaDecision) => void;
 
-const FIRST_ROOM_BYTES = 1024 * 1024;
+const FIRST_ROOM_BYTES = 64 * 1024;
 
 /**
  * Decodes a raw LZMA stream, in time and memory that the content bounds.
