@@ -12,6 +12,7 @@ import { inspectPatch } from './inspect-patch.js';
 import { isOtad } from './otad/otad-layout.js';
 import { produceOtad } from './otad/otad-producer.js';
 import { produceRepacked } from './otad/repack-producer.js';
+import { repackedNeeds } from './otad/repacked-needs.js';
 import { proveInPlace } from './prove-in-place.js';
 import { provePatch } from './prove-patch.js';
 import type { ProducerJob } from './worker-patch.js';
@@ -66,9 +67,11 @@ export async function createDelta(options: CreateDeltaOptions): Promise<CreatedD
   }
   const layout = await inspectPatch(format, patch);
   throwIfAborted(signal);
-  const memoryBytes = await applyMemoryBytes(patch, layout, base.size);
+  const repacking = await repackedNeeds(layout, outPath);
+  const memoryBytes = (await applyMemoryBytes(patch, layout, base.size)) + repacking.memoryBytes;
+  const allStorageBytes = (await storageBytes(format, patch)) + repacking.storageBytes;
   const { size } = await out.commit();
-  return { size, applyMemoryBytes: memoryBytes, storageBytes: await storageBytes(format, patch) };
+  return { size, applyMemoryBytes: memoryBytes, storageBytes: allStorageBytes };
 }
 
 /** Of the formats that can be read from front to back, only an update in place needs storage: behind the image. */

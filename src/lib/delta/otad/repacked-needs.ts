@@ -1,0 +1,19 @@
+import type { PatchLayout } from '../formats.js';
+import { readRecipe } from '../repack/recipe-reader.js';
+import { type RepackNeeds, repackNeeds } from '../repack/repack-memory.js';
+import { isOtadLayout } from './otad-layout.js';
+
+const NOTHING: RepackNeeds = { memoryBytes: 0, storageBytes: 0 };
+
+/**
+ * What unpacking the old image and packing the new one take, beside making it.
+ *
+ * @throws OtaError PATCH_INVALID, TOOL_MISSING
+ */
+export async function repackedNeeds(layout: PatchLayout, patchName: string): Promise<RepackNeeds> {
+  if (!isOtadLayout(layout) || layout.repack === undefined) return NOTHING;
+  const { baseSize, recipe } = layout.repack;
+  const { baseSize: unpackedBaseSize, targetSize: unpackedTargetSize } = layout.header;
+  const sizes = { baseSize, unpackedBaseSize, unpackedTargetSize };
+  return await repackNeeds(readRecipe(recipe, sizes, patchName), baseSize, patchName);
+}
