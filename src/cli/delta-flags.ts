@@ -13,7 +13,7 @@ export const deltaFlags = {
     multipleNonGreedy: true,
     delimiter: ',',
     summary: 'Formats that the updaters of all devices apply. Repeatable, or with commas between; all if left out.',
-    helpValue: 'FORMAT,…',
+    helpValue: 'FORMAT',
     helpGroup,
   })(),
   coder: Flags.option({

@@ -64,7 +64,7 @@ export default class Matrix extends BaseCommand {
       multipleNonGreedy: true,
       delimiter: ',',
       summary: 'Formats of deltas to make; all that two slots need if left out.',
-      helpValue: 'FORMAT,…',
+      helpValue: 'FORMAT',
       helpGroup: 'DELTAS',
     })(),
     ...deltaFlags,

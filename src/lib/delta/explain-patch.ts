@@ -5,7 +5,7 @@ import { explainOtad } from './otad/explain-otad.js';
 import { isOtad } from './otad/otad-layout.js';
 import type { Machine } from './predict/address-space.js';
 
-/** Where the bytes of the new image come from. They add up to its size. */
+/** Where the bytes of the new image (of `otad-repack`, the unpacked one) come from. They add up to its size. */
 export interface ByteShares {
   /** As in the old image, where they come from. */
   equalBytes: number;
@@ -27,7 +27,7 @@ export interface PatchExplanation {
   /** Of the old image, bytes, where the patch says so. */
   baseBytes?: number;
   /** In the order of the patch; what is left of its size is its header. */
-  streams: { name: StreamName; coder: StreamCompression; packedBytes: number; decodedBytes?: number }[];
+  streams: { name: StreamName | 'recipe'; coder: StreamCompression; packedBytes: number; decodedBytes?: number }[];
   /** Pieces of the old image that pieces of the new one are made from. */
   covers: number;
   /** Bytes of the new image that these make. */
@@ -36,6 +36,13 @@ export interface PatchExplanation {
   shares?: ByteShares;
   /** Absent where the format predicts nothing. */
   prediction?: { machine: Machine; oldSegments: number; newSegments: number; blockBytes: number };
+  /** Of `otad-repack`: the images that are compared, and what is packed again in the new one. */
+  unpacked?: {
+    /** Sizes, bytes. */
+    baseBytes: number;
+    targetBytes: number;
+    codecs: { name: string; version: string; streams: number; unpackedBytes: number }[];
+  };
   /** Pieces with a hash each, absent where the format has none. */
   chunks?: { count: number; bytes: number; isReordered: boolean };
 }

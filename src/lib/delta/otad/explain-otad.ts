@@ -3,6 +3,7 @@ import type { ByteShares, PatchExplanation } from '../explain-patch.js';
 import type { BlockBytes, BodyReader } from './body.js';
 import { bodyReader } from './body-reader.js';
 import type { Control } from './control.js';
+import { explainRecipe } from './explain-recipe.js';
 import { otadChunks } from './otad-chunks.js';
 import { type OtadFormat, type OtadLayout, otadLayout } from './otad-layout.js';
 
@@ -14,21 +15,32 @@ export async function explainOtad(
   signal: AbortSignal | undefined,
 ): Promise<PatchExplanation> {
   const layout = await otadLayout(format, patch);
-  const { header, body } = layout;
+  const { header, body, repack } = layout;
+  await using recipe = repack && (await explainRecipe(layout, patch.name, base, signal));
   const tally = new TallyingBody(bodyReader(patch, layout));
   if (base === undefined) {
     await tally.control().finally(() => tally.close());
   } else {
-    for await (const _ of otadChunks({ layout, patch, base, body: tally, ...(signal && { signal }) }));
+    for await (const _ of otadChunks({
+      layout,
+      patch,
+      base: recipe?.base ?? base,
+      body: tally,
+      ...(signal && { signal }),
+    }));
   }
   const control = tally.seen!;
   const { spaces, blockBits, covers } = control;
   return {
     format,
     size: patch.size,
-    targetBytes: header.targetSize,
-    baseBytes: header.baseSize,
-    streams: [{ name: body.name, coder: body.compression, packedBytes: body.size, ...decodedSize(layout) }],
+    targetBytes: layout.targetSize,
+    baseBytes: repack?.baseSize ?? header.baseSize,
+    streams: [
+      ...(repack ? [recipeStream(layout, repack.recipe.length)] : []),
+      { name: body.name, coder: body.compression, packedBytes: body.size, ...decodedSize(layout) },
+    ],
+    ...(recipe && { unpacked: recipe.unpacked }),
     covers: covers.count,
     coveredBytes: coveredBytes(control),
     ...(base && { shares: tally.shares }),
@@ -40,6 +52,10 @@ export async function explainOtad(
     },
     chunks: { count: header.chunkHashes.length, bytes: 2 ** header.chunkBits, isReordered: header.reordered },
   };
+}
+
+function recipeStream({ header, body }: OtadLayout, decodedBytes: number): PatchExplanation['streams'][number] {
+  return { name: 'recipe', coder: 'brotli', packedBytes: body.offset - header.size, decodedBytes };
 }
 
 function decodedSize({ header }: OtadLayout): { decodedBytes?: number } {
