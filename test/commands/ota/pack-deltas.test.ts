@@ -160,3 +160,20 @@ describe('ota pack --max-memory', () => {
     expect(await folder.state()).toEqual(before);
   });
 });
+
+describe('ota pack --in-place', () => {
+  const applied = async (base: string) => {
+    const words = ['--key', 'a.pub', '--base', base, '--out', 'made.bin', '--force'];
+    expect(await folder.ota('verify', 'some.ota', '--key', 'a.pub', '--base', base)).toMatchObject({ status: 0 });
+    expect(await folder.ota('apply', 'some.ota', ...words)).toMatchObject({ status: 0 });
+    return await readFile(folder.file('made.bin'));
+  };
+
+  test('a delta for a single slot tells the space it needs, and makes the image in a file too', async () => {
+    const single = ['--format', 'auto', '--in-place', '--erase-block', '1KiB', '--spare-space', '2KiB'];
+    const { payloads } = await packed(...single, '--out', 'some.ota');
+    expect(payloads[0]!.format).toBe('otad-inplace');
+    expect(payloads[0]!.storageBytes).toBeLessThanOrEqual(2048);
+    expect((await applied('old.bin')).equals(await readFile(folder.file('new.bin')))).toBe(true);
+  });
+});
