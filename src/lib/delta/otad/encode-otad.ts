@@ -12,6 +12,7 @@ import { chooseModes } from '../predict/choose-modes.js';
 import { detectSpaces } from '../predict/detect-spaces.js';
 import { normaliser } from '../predict/normaliser.js';
 import { Predictor } from '../predict/predictor.js';
+import { realignTables } from '../predict/realign-tables.js';
 import { refinedCovers } from '../predict/refined-covers.js';
 import { ByteBodyWriter } from './byte-body-writer.js';
 import { byteSink } from './byte-sinks.js';
@@ -138,11 +139,12 @@ function coversOf(
 ): Covers {
   const ofOld = normaliser(spaces.machine, spaces.old);
   const ofTarget = normaliser(spaces.machine, spaces.new);
-  return findCovers(old, target, {
+  const covers = findCovers(old, target, {
     ...(ofOld && ofTarget ? { normalise: { old: ofOld, target: ofTarget } } : {}),
     ...(memoryBytes === undefined ? {} : { memoryBytes }),
     onProgress,
   });
+  return spaces.machine === 'none' ? covers : realignTables(spaces, covers, old, target);
 }
 
 /** Mixing packs best, but takes the applier some 150 ns for each bit that it cannot foresee: too long for large images. */
