@@ -5,7 +5,7 @@ import type { CoverStep } from '../cover-builder.js';
 import { CoverModel, FIELD_COLUMN, NUMBER_COLUMNS } from './cover-model.js';
 
 /** Bits of the number of a mode. */
-const MODE_BITS = 3;
+const MODE_BITS = 4;
 
 /** All that is known of a body; the same calls encode and decode it. */
 export class BodyModel {
@@ -34,7 +34,7 @@ export class BodyModel {
   }
 
   /**
-   * @param mode   below 8
+   * @param mode   below 16
    * @param length of the block, bytes
    */
   mode(mode: number, length: number): number {
