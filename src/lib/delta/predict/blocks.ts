@@ -32,9 +32,10 @@ export class BlockCursor {
   oldAt = 0;
   /** Bytes. */
   length = 0;
+  /** Where its cover ends in the new image. */
+  coverEnd = 0;
   readonly #covers: Covers;
   readonly #blockBytes: number;
-  #coverEnd = 0;
 
   constructor(covers: Covers, blockBits: number) {
     this.#covers = covers;
@@ -45,13 +46,13 @@ export class BlockCursor {
   next(): boolean {
     this.newAt += this.length;
     this.oldAt += this.length;
-    if (this.newAt === this.#coverEnd) {
+    if (this.newAt === this.coverEnd) {
       if (++this.cover >= this.#covers.count) return false;
       this.newAt = this.#covers.newAt[this.cover]!;
       this.oldAt = this.#covers.oldAt[this.cover]!;
-      this.#coverEnd = this.newAt + this.#covers.length[this.cover]!;
+      this.coverEnd = this.newAt + this.#covers.length[this.cover]!;
     }
-    this.length = Math.min(this.#blockBytes - (this.newAt % this.#blockBytes), this.#coverEnd - this.newAt);
+    this.length = Math.min(this.#blockBytes - (this.newAt % this.#blockBytes), this.coverEnd - this.newAt);
     this.index++;
     return true;
   }

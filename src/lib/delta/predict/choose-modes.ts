@@ -1,6 +1,7 @@
 import type { ImageBytes } from '../image/image-bytes.js';
 import type { Covers } from '../match/covers.js';
 import { BlockCursor, CONTEXT_BYTES, countBlocks } from './blocks.js';
+import { EqualBlocks } from './equal-blocks.js';
 import type { Predictor } from './predictor.js';
 
 /** What learning the target of a reference may save in later blocks. */
@@ -28,6 +29,7 @@ export function chooseModes(
 ): Uint8Array {
   const modes = new Uint8Array(countBlocks(covers, blockBits));
   const block = new BlockCursor(covers, blockBits);
+  const equal = new EqualBlocks(old, target);
   let lastCover = 0;
   let lastMode = 0;
   while (block.next()) {
@@ -35,13 +37,13 @@ export function chooseModes(
       lastCover = block.cover;
       onProgress(lastCover / covers.count);
     }
+    if (equal.has(block)) continue;
     const { oldAt, newAt, length } = block;
     const before = Math.min(oldAt, CONTEXT_BYTES);
     const after = Math.min(old.size - oldAt - length, CONTEXT_BYTES);
     const oldBytes = old.view(oldAt - before, before + length + after);
     const actual = target.view(newAt, length);
     let fewest = differingBytes(oldBytes, before, actual, length);
-    if (fewest === 0) continue;
     if (lastMode === 0) fewest -= SWITCH_COST_BYTES;
     let best = 0;
     for (let mode = 1; mode < predictor.modeCount; mode++) {

@@ -19,6 +19,8 @@ const MIN_FLAT_BYTES = 64 * 1024;
 const MIN_OUTER_BYTES = 256;
 /** Executables that are a smaller part of the image are taken for data: a kernel carries some of a page each. */
 const MIN_FILES_SHARE = 1 / 256;
+/** Where they are so much of it, code is looked for in them alone. */
+const HOLDING_FILES_SHARE = 1 / 16;
 
 /**
  * Finds out for which machine two images are and to which addresses their parts are loaded: from
@@ -30,7 +32,7 @@ export function detectSpaces(old: ImageBytes, target: ImageBytes, options: Detec
   const files = { old: worthwhileFiles(old), new: worthwhileFiles(target) };
   const machine = options.machine ?? machineOf(target, files.new);
   if (machine === 'none') return { machine, old: [], new: [] };
-  const isFlat = loadedBytes(files.new) < target.size / 2;
+  const isFlat = isFlatImage(target, files.new);
   const bases = isFlat ? basesOf(old, target, machine, options) : { old: 0, new: 0 };
   return {
     machine,
@@ -49,9 +51,16 @@ function machineOf(image: ImageBytes, files: readonly EmbeddedFile[]): Machine {
   const bytes = new Map<Machine, number>();
   for (const file of files) bytes.set(file.machine, (bytes.get(file.machine) ?? 0) + loadedBytes([file]));
   const ofFiles = [...bytes].sort((a, b) => b[1] - a[1])[0]?.[0] ?? 'none';
-  if (loadedBytes(files) >= image.size / 16) return ofFiles;
+  if (loadedBytes(files) >= image.size * HOLDING_FILES_SHARE) return ofFiles;
   const ofOpcodes = machineByOpcodes(image);
   return ofOpcodes === 'none' ? ofFiles : ofOpcodes;
+}
+
+/** Whether code lies outside of executables too; file systems hold executables and data. */
+function isFlatImage(image: ImageBytes, files: readonly EmbeddedFile[]): boolean {
+  const bytes = loadedBytes(files);
+  const isPart = files.some(({ isPartOfFlat }) => isPartOfFlat);
+  return bytes < image.size * HOLDING_FILES_SHARE || (isPart && bytes < image.size / 2);
 }
 
 function loadedBytes(files: readonly EmbeddedFile[]): number {

@@ -4,6 +4,7 @@ import type { AddressSpaces, Segment } from './address-space.js';
 import { AlignmentIndex } from './alignment-index.js';
 import { BlockCursor } from './blocks.js';
 import { CoverPieces } from './cover-pieces.js';
+import { EqualBlocks } from './equal-blocks.js';
 import { tablesOf } from './modes.js';
 import type { ReferenceForm } from './reference-form.js';
 import { TargetMap } from './target-map.js';
@@ -40,7 +41,9 @@ export function realignTables(spaces: AddressSpaces, covers: Covers, old: ImageB
     if (run !== undefined && run.to - run.from >= FEWEST_RUN_BYTES) realignRun(run, forms, map, old, target, pieces);
     run = undefined;
   };
+  const equal = new EqualBlocks(old, target);
   while (block.next()) {
+    if (equal.has(block)) continue;
     const { cover, newAt, oldAt, length } = block;
     if (!differs(old.view(oldAt, length), target.view(newAt, length))) continue;
     const newSegment = segmentAt(map.new, newAt, length);

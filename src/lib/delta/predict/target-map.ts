@@ -12,6 +12,9 @@ export class TargetMap {
   #oldSegment: Segment | undefined;
   #newSegment: Segment | undefined;
   #oldUnit: readonly Segment[] = [];
+  /** The unit's lowest address, and the one behind its highest: most words that are no references lie outside. */
+  #oldLow = 0;
+  #oldHigh = 0;
   #oldHit: Segment | undefined;
   #newHit: Segment | undefined;
 
@@ -28,11 +31,18 @@ export class TargetMap {
 
   /** Says in which segments the references are whose targets are asked for next. */
   enter(oldSegment: Segment, newSegment: Segment): void {
-    if (this.#oldSegment?.unit !== oldSegment.unit) this.#oldUnit = this.old.unit(oldSegment.unit);
+    if (this.#oldSegment?.unit !== oldSegment.unit) this.#enterUnit(oldSegment.unit);
     this.#oldSegment = oldSegment;
     this.#newSegment = newSegment;
     this.#oldHit = oldSegment;
     this.#newHit = newSegment;
+  }
+
+  #enterUnit(unit: number): void {
+    this.#oldUnit = this.old.unit(unit);
+    this.#oldLow = this.#oldUnit[0]?.address ?? 0;
+    this.#oldHigh = this.#oldLow;
+    for (const { address, size } of this.#oldUnit) this.#oldHigh = Math.max(this.#oldHigh, address + size);
   }
 
   /** @returns what a form's distances count from in the old image; `address` where it is the reference itself */
@@ -57,6 +67,7 @@ export class TargetMap {
   #oldSegmentOf(address: number): Segment | undefined {
     const hit = this.#oldHit;
     if (hit !== undefined && address >= hit.address && address - hit.address < hit.size) return hit;
+    if (!(address >= this.#oldLow && address < this.#oldHigh)) return undefined;
     const segments = this.#oldUnit;
     let low = 0;
     let high = segments.length;
