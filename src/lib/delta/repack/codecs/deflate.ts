@@ -7,8 +7,11 @@ export const DEFLATE_VERSION = 'pako 3.0.3';
 
 /** Settings of a deflate encoder, as zlib's deflateInit2 takes them. */
 export interface DeflateSettings {
-  /** Which encoder: zlib's own, or GNU gzip's, which ends blocks and hashes in its own way. */
-  encoder: 'zlib' | 'gnu';
+  /**
+   * Which encoder: zlib's own; GNU gzip's, which ends blocks and hashes in its own way; or that of Chromium's zlib,
+   * which hashes four bytes. Node.js and pako itself have the last one.
+   */
+  encoder: (typeof ENCODERS)[number];
   /** 0 to 9. */
   level: number;
   /** 1 to 9. */
@@ -19,17 +22,23 @@ export interface DeflateSettings {
   strategy: number;
 }
 
+/** By the number that settings have for them. */
+const ENCODERS = ['zlib', 'gnu', 'chromium'] as const;
+
 export const DEFLATE_SETTINGS_BYTES = 3;
 
 export function writeDeflateSettings({ encoder, level, memLevel, windowBits, strategy }: DeflateSettings): Uint8Array {
-  return Uint8Array.of(level * 16 + memLevel, windowBits * 16 + strategy, encoder === 'gnu' ? 1 : 0);
+  return Uint8Array.of(level * 16 + memLevel, windowBits * 16 + strategy, ENCODERS.indexOf(encoder));
 }
 
 /** @throws Error for settings that deflate does not have */
 export function readDeflateSettings(bytes: Uint8Array): DeflateSettings {
-  const [levels, window, encoder] = bytes as unknown as [number, number, number];
+  if (bytes.length < DEFLATE_SETTINGS_BYTES) throw new Error('no settings of deflate');
+  const [levels, window, number] = bytes as unknown as [number, number, number];
+  const encoder = ENCODERS[number];
+  if (encoder === undefined) throw new Error('no encoder of deflate');
   const settings: DeflateSettings = {
-    encoder: encoder === 1 ? 'gnu' : 'zlib',
+    encoder,
     level: levels >> 4,
     memLevel: levels & 15,
     windowBits: window >> 4,
@@ -37,7 +46,7 @@ export function readDeflateSettings(bytes: Uint8Array): DeflateSettings {
   };
   const { level, memLevel, windowBits, strategy } = settings;
   const isKnown = level <= 9 && memLevel >= 1 && memLevel <= 9 && windowBits >= 9 && strategy <= 4;
-  if (bytes.length < DEFLATE_SETTINGS_BYTES || encoder > 1 || !isKnown) throw new Error('no settings of deflate');
+  if (!isKnown) throw new Error('no settings of deflate');
   return settings;
 }
 
@@ -64,12 +73,13 @@ export function inflateRaw(packed: Uint8Array, maxBytes: number): { content: Buf
   }
 }
 
-/** Encodes raw deflate, as zlib or GNU gzip would. */
+/** Encodes raw deflate, as zlib, GNU gzip or Chromium's zlib would. */
 export function deflateRaw(content: Uint8Array, settings: DeflateSettings): Uint8Array {
   const { encoder, level, memLevel, windowBits, strategy } = settings;
-  const options = { level, memLevel, windowBits, strategy, raw: true, legacyHash: true, chunkSize: 1024 * 1024 };
+  const legacyHash = encoder !== 'chromium';
+  const options = { level, memLevel, windowBits, strategy, raw: true, legacyHash, chunkSize: 1024 * 1024 };
   const deflate = new Deflate(options as ConstructorParameters<typeof Deflate>[0]);
-  if (encoder === 'gnu') behaveLikeGnu((deflate as unknown as { strm: { state: DeflateState } }).strm.state, level);
+  if (encoder === 'gnu') behaveLikeGnu((deflate as unknown as { strm: { state: DeflateState } }).strm, level);
   if (!deflate.push(content, true)) throw new Error(`deflate failed: ${deflate.msg}`);
   return deflate.result;
 }
@@ -102,19 +112,31 @@ const DISTANCE_EXTRA_BITS = Array.from({ length: 30 }, (_, code) => Math.max(0, 
  *
  * zlib has that look under the name TRUNCATE_BLOCK, and leaves it out.
  */
-function behaveLikeGnu(state: DeflateState, level: number): void {
+function behaveLikeGnu(stream: { state: DeflateState }, level: number): void {
+  const { state } = stream;
   state.hash_bits = GNU_HASH_BITS;
   state.hash_size = 1 << GNU_HASH_BITS;
   state.hash_mask = state.hash_size - 1;
   state.hash_shift = GNU_HASH_BITS / 3;
   state.head = new Uint16Array(state.hash_size);
-  if (level < 3) return;
-  const full = state.sym_end;
-  Object.defineProperty(state, 'sym_end', {
-    // asked for after each symbol; equal to the bytes so far ends the block
-    get: () => (isDenseEnough(state) ? state.sym_next : full),
-  });
+  if (level >= 3) stream.state = lookingState(state);
 }
+
+/**
+ * The same state, whose `sym_end`, which is asked for after each symbol, ends the block where it is the bytes so far.
+ *
+ * The getter stands in a prototype, one for all: in place of the state's own field it makes everything three times slower.
+ */
+function lookingState({ sym_end, ...fields }: DeflateState): DeflateState {
+  return Object.setPrototypeOf({ ...fields, full: sym_end }, LOOKING) as DeflateState;
+}
+
+const LOOKING = {
+  get sym_end(): number {
+    const state = this as unknown as DeflateState & { full: number };
+    return isDenseEnough(state) ? state.sym_next : state.full;
+  },
+};
 
 const LOOK_MASK = 0xfff;
 

@@ -43,6 +43,8 @@ export const gzip: Codec = {
       ['gnu', 9],
       ['zlib', 8],
       ['zlib', 9],
+      ['chromium', 8],
+      ['chromium', 9],
     ] as const) {
       for (const level of levels) {
         yield Buffer.concat([writeDeflateSettings({ encoder, level, memLevel, windowBits: 15, strategy: 0 }), header]);

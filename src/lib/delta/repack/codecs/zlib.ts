@@ -35,15 +35,17 @@ export const zlib: Codec = {
   *candidates(packed) {
     const windowBits = (packed[0]! >> 4) + 8;
     const levels = LEVELS[packed[1]! >> 6]!;
-    for (const [memLevel, strategy] of [
-      [8, 0],
-      [9, 0],
-      [8, 1],
-      [8, 3],
-      [8, 2],
+    for (const [encoder, memLevel, strategy] of [
+      ['zlib', 8, 0],
+      ['zlib', 9, 0],
+      ['chromium', 8, 0],
+      ['chromium', 9, 0],
+      ['zlib', 8, 1],
+      ['zlib', 8, 3],
+      ['zlib', 8, 2],
     ] as const) {
       for (const level of levels) {
-        const settings = writeDeflateSettings({ encoder: 'zlib', level, memLevel, windowBits, strategy });
+        const settings = writeDeflateSettings({ encoder, level, memLevel, windowBits, strategy });
         yield Buffer.concat([settings, packed.subarray(0, HEADER_BYTES)]);
       }
     }
