@@ -21,6 +21,7 @@ const FINDERS: (() => Promise<StreamFinder>)[] = [
   async () => (await import('./finders/uefi.js')).uefi,
   async () => (await import('./finders/stream-magic.js')).streamMagic,
   async () => (await import('./finders/lzma-alone.js')).lzmaAlone,
+  async () => (await import('./finders/zlib-stream.js')).zlibStream,
 ];
 
 /** @returns undefined for a name that is none of ours */

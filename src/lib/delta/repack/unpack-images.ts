@@ -57,7 +57,12 @@ export async function unpackImages(
   const unpackedTarget = await unpacker.unpack(target, targetStreams, sinks.target, allowance(target.size));
   if (unpackedTarget.length === 0) return undefined;
 
-  const choice = { shared: unpacker.shared, codecNumber: (name: string) => codecs.get(name) };
+  // where most new streams stay packed, they match old ones that stay packed as well
+  const helps = (name: string) => (unpacker.gain.get(name) ?? 0) > 0;
+  const choice = {
+    shared: unpacker.shared,
+    codecNumber: (name: string) => (helps(name) ? codecs.get(name) : undefined),
+  };
   const unpackedBase = await unpackBase(pool, base, baseStreams, choice, sinks.base, allowance(base.size));
   const checks = streamGroups(unpackedTarget).map((group) => {
     const hash = createHash('sha256');

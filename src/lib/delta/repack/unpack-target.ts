@@ -33,6 +33,8 @@ export class TargetUnpacker {
   readonly counts: TargetCounts = { reproduced: 0, corrected: 0, shared: 0, left: 0 };
   /** Hashes of the streams that the old image has too. */
   readonly shared = new Set<string>();
+  /** Packed bytes by codec: of streams that were unpacked, less those of streams that no settings make. */
+  readonly gain = new Map<string, number>();
   /** Where the streams lie that were unpacked. */
   readonly places = new Map<TargetStream, SurveyedStream>();
   readonly #pool: CodecPool;
@@ -129,14 +131,19 @@ export class TargetUnpacker {
   }
 
   /** @returns the last attempt */
-  #learn({ hash }: SurveyedStream, attempts: readonly Attempt[]): Attempt | undefined {
-    for (const { codec, proof } of attempts) this.#likely.learn(codec, proof?.settings);
+  #learn({ codec, hash, packedBytes }: SurveyedStream, attempts: readonly Attempt[]): Attempt | undefined {
+    for (const attempt of attempts) this.#likely.learn(attempt.codec, attempt.proof?.settings);
     const last = attempts.at(-1);
     if (this.#known.has(hash)) {
       this.counts.shared++;
       this.shared.add(hash);
-    } else if (last?.proof === undefined) this.counts.left++;
+      return last;
+    }
+    const isProved = last?.proof !== undefined;
+    if (last?.proof === undefined) this.counts.left++;
     else this.counts[last.proof.corrections.length === 0 ? 'reproduced' : 'corrected']++;
+    const named = isProved ? last.codec : codec;
+    this.gain.set(named, (this.gain.get(named) ?? 0) + (isProved ? packedBytes : -packedBytes));
     return last;
   }
 }

@@ -41,6 +41,7 @@ export const zlib: Codec = {
       ['chromium', 8, 0],
       ['chromium', 9, 0],
       ['zlib', 8, 1],
+      ['zlib', 9, 1],
       ['zlib', 8, 3],
       ['zlib', 8, 2],
     ] as const) {
