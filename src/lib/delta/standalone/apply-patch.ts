@@ -32,7 +32,7 @@ export async function applyPatch(options: ApplyOptions, signal: AbortSignal): Pr
 }
 
 interface Sources {
-  patch: RandomAccess;
+  patch: Storage;
   base: Storage;
   /** The old image: the first bytes of `base`. */
   image: RandomAccess;
@@ -57,6 +57,7 @@ async function ontoFile(options: ApplyOptions, sources: Sources, signal: AbortSi
   let written: WrittenImage;
   {
     await using out = await openStorage(aside, 'create');
+    requireOther(out, sources);
     try {
       if (!options.resume) await out.resize(0);
       written = await writeVerified(options, sources, out, signal);
@@ -72,6 +73,19 @@ async function ontoFile(options: ApplyOptions, sources: Sources, signal: AbortSi
   });
   await syncDirectory(dirname(options.outPath));
   return written;
+}
+
+/** The file written aside is emptied and removed again: it must not be one that is read, under whatever name. */
+function requireOther(out: Storage, { patch, base }: Sources): void {
+  for (const [source, role] of [
+    [base, 'base'],
+    [patch, 'patch'],
+  ] as const) {
+    if (out.identity !== source.identity) continue;
+    throw new OtaError('USAGE', `${out.name}: is the ${role}, and would be written over to make the image`, [
+      `Rename the ${role}, or name another --out.`,
+    ]);
+  }
 }
 
 async function writeVerified(

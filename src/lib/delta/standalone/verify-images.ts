@@ -15,7 +15,11 @@ export async function requireTarget(image: RandomAccess, targetSha256: string, s
   ]);
 }
 
-/** @throws OtaError BASE_MISMATCH */
+/**
+ * The old image: a device is larger than it, and a file that is updated in place may be.
+ *
+ * @throws OtaError BASE_MISMATCH
+ */
 export async function verifiedBase(
   { format, baseSize, baseSha256, inPlace }: ApplyOptions,
   patch: RandomAccess,
@@ -23,7 +27,7 @@ export async function verifiedBase(
   signal: AbortSignal,
 ): Promise<RandomAccess> {
   const told = isOtad(format) ? (await otadLayout(format, patch)).header.baseSize : undefined;
-  const size = baseSize ?? (base.isBlockDevice ? told : undefined) ?? base.size;
+  const size = baseSize ?? (base.isBlockDevice || inPlace ? told : undefined) ?? base.size;
   if (size > base.size) {
     throw new OtaError('BASE_MISMATCH', `${base.name}: has ${base.size} bytes, the base has ${size}`, []);
   }

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { readFile, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { sha256Hex } from '../../../../src/lib/core/sha256.js';
@@ -100,6 +100,18 @@ describe('dist/apply.mjs refuses, and leaves every file as it was', () => {
     const before = await folder.state();
     for (const resume of [undefined, true] as const) {
       expect(await runApplier(args(folder, { resume }))).toMatchObject({ status: 8 });
+      expect(await folder.state()).toEqual(before);
+    }
+  });
+
+  test.each(['base', 'patch'])('a %s that lies where it would write aside', async (source) => {
+    await using folder = await slots();
+    await copyFile(source === 'base' ? folder.file('old.bin') : PATCH, folder.file('made.bin.part'));
+    const before = await folder.state();
+    for (const resume of [undefined, true] as const) {
+      const result = await runApplier(args(folder, { [source]: folder.file('made.bin.part'), resume }));
+      expect(result.stderr).toContain(`made.bin.part: is the ${source}`);
+      expect(result).toMatchObject({ status: 2 });
       expect(await folder.state()).toEqual(before);
     }
   });
