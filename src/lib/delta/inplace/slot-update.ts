@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, type Hash } from 'node:crypto';
 import { OtaError } from '../../core/errors.js';
 import type { RandomAccess } from '../../core/random-access.js';
 import type { Covers } from '../match/covers.js';
@@ -60,14 +60,10 @@ export class SlotUpdate {
    */
   async begin(): Promise<RandomAccess> {
     if (this.#header.stashBytes > 0 && !(await this.#hasStash())) {
+      // before the first write: another update that was cut may have its stash there, and could not go on without
+      await this.#requireStashable();
       await this.#saveStash();
-      if (!(await this.#hasStash())) {
-        throw new OtaError(
-          'BASE_MISMATCH',
-          `${this.#device.name}: does not hold the image that the patch was made for`,
-          ['Compare its SHA-256 with that of the base.'],
-        );
-      }
+      if (!(await this.#hasStash())) throw this.#failing(this.#layout.stashAt, this.#header.stashBytes);
     }
     return stashedBase(this.#device, this.#header.baseSize, this.#control.stash, this.#layout.stashAt);
   }
@@ -114,28 +110,46 @@ export class SlotUpdate {
 
   async #hasStash(): Promise<boolean> {
     const hash = createHash('sha256');
-    const end = this.#layout.stashAt + this.#header.stashBytes;
-    for (let at = this.#layout.stashAt; at < end; at += this.#buffer.length) {
-      const part = this.#buffer.subarray(0, end - at);
-      await readExactly(this.#device, part, at);
-      hash.update(part);
+    for await (const part of this.#parts(this.#layout.stashAt, this.#header.stashBytes)) hash.update(part);
+    return this.#isStash(hash);
+  }
+
+  /** Whether what will be stashed is in its place. */
+  async #requireStashable(): Promise<void> {
+    const { count, oldAt, length } = this.#control.stash;
+    const hash = createHash('sha256');
+    for (let range = 0; range < count; range++) {
+      for await (const part of this.#parts(oldAt[range]!, length[range]!)) hash.update(part);
     }
-    return hash.digest().subarray(0, CHUNK_HASH_BYTES).equals(this.#header.stashHash);
+    if (this.#isStash(hash)) return;
+    throw new OtaError('BASE_MISMATCH', `${this.#device.name}: does not hold the image that the patch was made for`, [
+      'Compare its SHA-256 with that of the base.',
+    ]);
   }
 
   async #saveStash(): Promise<void> {
     const { count, oldAt, length } = this.#control.stash;
     let to = this.#layout.stashAt;
     for (let range = 0; range < count; range++) {
-      for (let done = 0; done < length[range]!; ) {
-        const part = this.#buffer.subarray(0, length[range]! - done);
-        await readExactly(this.#device, part, oldAt[range]! + done);
+      for await (const part of this.#parts(oldAt[range]!, length[range]!)) {
         await this.#device.write(part, to);
-        done += part.length;
         to += part.length;
       }
     }
     await this.#device.sync();
+  }
+
+  #isStash(hash: Hash): boolean {
+    return hash.digest().subarray(0, CHUNK_HASH_BYTES).equals(this.#header.stashHash);
+  }
+
+  /** Bytes of the device, a block at a time in the same buffer. */
+  async *#parts(at: number, length: number): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let done = 0; done < length; done += this.#buffer.length) {
+      const part = this.#buffer.subarray(0, Math.min(this.#buffer.length, length - done));
+      await readExactly(this.#device, part, at + done);
+      yield part;
+    }
   }
 
   /** Writes, syncs and reads back. */
@@ -146,9 +160,13 @@ export class SlotUpdate {
       bytes.buffer === this.#buffer.buffer ? new Uint8Array(bytes.length) : this.#buffer.subarray(0, bytes.length);
     await readExactly(this.#device, back, at);
     if (Buffer.compare(back, bytes) === 0) return;
-    throw new OtaError(
+    throw this.#failing(at, bytes.length);
+  }
+
+  #failing(at: number, length: number): OtaError {
+    return new OtaError(
       'IO_FAILED',
-      `${this.#device.name}: bytes ${at} to ${at + bytes.length} read back other than they were written`,
+      `${this.#device.name}: bytes ${at} to ${at + length} read back other than they were written`,
       ['Run again; if it stays so, the storage of the device is failing.'],
     );
   }

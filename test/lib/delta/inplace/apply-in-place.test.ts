@@ -168,6 +168,20 @@ describe('applyInPlace refuses, and writes nothing into the image', () => {
     expect(slot.bytes.subarray(0, other.length).equals(other)).toBe(true);
   });
 
+  test('an update that was cut, which another patch must not take its stash', async () => {
+    const image = Buffer.from(firmware.new.subarray(0, 40_000));
+    const swapped = Buffer.concat([image.subarray(16_000), image.subarray(0, 16_000), Buffer.from('and a tail')]);
+    const other = await updateOf(image, swapped, { spaceBlocks: 3 });
+    const slot = new SimulatedSlot(halves.old, halves.slotBytes);
+    slot.cutAfter(20);
+    await expect(run(halves, slot)).rejects.toThrow(PowerCut);
+    const after = slot.rebooted('everything', randomOf(1));
+    await expect(run(other, after)).rejects.toMatchObject({ code: 'BASE_MISMATCH' });
+    expect(after.calls).toBe(0);
+    await run(halves, after);
+    expect(holds(halves, after)).toBe(true);
+  });
+
   test('a slot that is too small', async () => {
     const slot = new SimulatedSlot(halves.old, halves.slotBytes - 1);
     await expect(run(halves, slot)).rejects.toMatchObject({ code: 'DOES_NOT_FIT' });
