@@ -48,7 +48,7 @@ export function refineCovers(covers: Covers, old: ImageBytes, target: ImageBytes
   return chooseCovers(segments, predicted, wholeImage(target), PREDICTED_COSTS, offsets);
 }
 
-/** Covers with room to grow; those that go on with one another become one. */
+/** Covers with room to grow, by where they start; those that go on with one another become one. */
 function grownCovers({ count, newAt, oldAt, length }: Covers, oldSize: number, targetSize: number): SegmentList {
   const list = new SegmentList();
   for (let i = 0; i < count; i++) {
@@ -59,7 +59,9 @@ function grownCovers({ count, newAt, oldAt, length }: Covers, oldSize: number, t
       list.end[last] = end;
       continue;
     }
-    list.add(Math.max(newAt[i]! - GROWTH_BYTES, 0, -diagonal), end, diagonal);
+    // the one before may not have grown to the front, where the old image begins: this one then starts no earlier
+    const earliest = last >= 0 ? list.start[last]! : 0;
+    list.add(Math.max(newAt[i]! - GROWTH_BYTES, earliest, -diagonal), end, diagonal);
   }
   return list;
 }

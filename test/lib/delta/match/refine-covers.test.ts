@@ -36,4 +36,11 @@ describe('refineCovers, by bytes as they are predicted,', () => {
     target.set(turned(old.subarray(0, 500)), 0);
     expect(refine(columns([0, 0, 500], [700, 900, 40]), target)).toEqual(columns([0, 0, 500]));
   });
+
+  test('ends where a cover that cannot grow to the front is followed by one that can', () => {
+    const target = noise(31, 1000);
+    target.set(turned(old.subarray(0, 40)), 100);
+    target.set(turned(old.subarray(2000, 2500)), 140);
+    expect(refine(columns([100, 0, 40], [140, 2000, 500]), target)).toEqual(columns([100, 0, 40], [140, 2000, 500]));
+  });
 });
