@@ -1,6 +1,7 @@
 import { type Transferable, Worker } from 'node:worker_threads';
 import { abortError, throwIfAborted } from '../core/abort.js';
 import { entryPoint } from '../core/entry-point.js';
+import { OtaError } from '../core/errors.js';
 import type { RandomAccess } from '../core/random-access.js';
 import type { CreateDeltaOptions } from './formats.js';
 
@@ -13,8 +14,11 @@ export interface ProducerJob {
   onProgress: (doneFraction: number) => void;
 }
 
-/** What the worker of a producer sends: the share done, now and then, and at the end the patch. */
-export type PatchMessage = { doneFraction: number } | { patch: Uint8Array[] };
+/** What the worker of a producer sends: the share done, now and then, and at the end the patch, or what a user is told. */
+export type PatchMessage =
+  | { doneFraction: number }
+  | { patch: Uint8Array[] }
+  | { failure: Pick<OtaError, 'code' | 'message' | 'suggestions'> };
 
 interface WorkerJob {
   workerData: unknown;
@@ -40,6 +44,7 @@ export async function patchFromWorker(
   signal?.addEventListener('abort', onAbort, { once: true });
   worker.on('message', (message: PatchMessage) => {
     if ('patch' in message) patch.resolve(message.patch);
+    else if ('failure' in message) patch.reject(fromWorker(message.failure));
     else onProgress(message.doneFraction);
   });
   worker.on('error', patch.reject);
@@ -52,6 +57,16 @@ export async function patchFromWorker(
     signal?.removeEventListener('abort', onAbort);
     await worker.terminate();
   }
+}
+
+/** A failure as its worker sends it: the class of an error does not outlive the way to another thread. */
+export function failureMessage(error: unknown): PatchMessage {
+  if (!(error instanceof OtaError)) throw error; // reaches the producer as an error of the worker
+  return { failure: { code: error.code, message: error.message, suggestions: error.suggestions } };
+}
+
+function fromWorker({ code, message, suggestions }: Pick<OtaError, 'code' | 'message' | 'suggestions'>): OtaError {
+  return new OtaError(code, message, suggestions);
 }
 
 /** Whether a failure says that memory did not suffice. */

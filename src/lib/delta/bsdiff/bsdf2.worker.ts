@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { openImageFile } from '../image/image-file.js';
-import type { PatchMessage } from '../worker-patch.js';
+import { failureMessage, type PatchMessage } from '../worker-patch.js';
 import { type Bsdf2Choices, encodeBsdf2 } from './bsdf2-encoder.js';
 
 export interface Bsdf2WorkerData {
@@ -11,7 +11,9 @@ export interface Bsdf2WorkerData {
 
 const PROGRESS_STEP = 0.002;
 
-void encode(workerData as Bsdf2WorkerData).then((patch) => post({ patch })); // a failure ends the worker and reaches the producer as its error
+void encode(workerData as Bsdf2WorkerData)
+  .then((patch) => post({ patch }))
+  .catch((error: unknown) => post(failureMessage(error)));
 
 async function encode({ basePath, targetPath, choices }: Bsdf2WorkerData): Promise<Uint8Array[]> {
   using old = openImageFile(basePath);

@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type ImageBytes, imageInFile } from '../image/image-bytes.js';
-import type { PatchMessage } from '../worker-patch.js';
+import { failureMessage, type PatchMessage } from '../worker-patch.js';
 import { encodeOtad, type OtadChoices } from './encode-otad.js';
 
 export interface OtadWorkerData {
@@ -20,11 +20,12 @@ const encoding = encodeOtad(open(basePath), open(targetPath), choices, (doneFrac
   reported = doneFraction;
   post({ doneFraction });
 });
-void encoding // a failure ends the worker and reaches the producer as its error
+void encoding
   .finally(() => {
     for (const descriptor of descriptors) closeSync(descriptor);
   })
-  .then((patch) => post({ patch }));
+  .then((patch) => post({ patch }))
+  .catch((error: unknown) => post(failureMessage(error)));
 
 function open(path: string): ImageBytes {
   const descriptor = openSync(path, 'r');
