@@ -50,7 +50,9 @@ export function chooseCovers(
   for (let at = 0; at < size; ) {
     // here segments may end and start; the best of those that end can still be left
     for (let state = live - 1; state > 0; state--) if (end[state] === at) drop(state, at);
-    while (next < segments.count && segments.start[next] === at) add(next++, at);
+    for (; next < segments.count && segments.start[next]! <= at; next++) {
+      if (segments.end[next]! > at) add(next, at); // one that was clipped to its image may begin behind the one after it
+    }
     let until = next < segments.count ? segments.start[next]! : size;
     for (let state = 1; state < live; state++) if (end[state]! < until) until = end[state]!;
     if (cost[best]! > REBASE_COST) {
