@@ -46,12 +46,34 @@ function words(bytes: Buffer, random: (below: number) => number): void {
   }
 }
 
+/** Records of three words, the first of a structure with a member: type information as kernels have it. */
+const typeRecord = (i: number) => (i % 3 === 0 ? [i + 1, 0x0400_0001, 8, i + 9, i + 2, 0] : [0, 0x0200_0000, i + 5]);
+/** An entry of unwind information, as long as those before and after it. */
+const unwindEntry = (i: number) => [20, 24 * i + 28, -4096 + 8 * i, 64, 0, 0];
+const relocation = (i: number) => [0x1000 + 8 * i, 0, 257, 40 + (i >> 2), 16 * i, 0];
+
+/** Addresses in two or three instructions: AUIPC, LW, SW; ADRP, ADD, LDR; MOVW and MOVT of ARM, then of Thumb. */
+const addressPair = (i: number) => [
+  ...[0x517 + 4096 * (i & 3), 0x0045_2583 + (i << 24), 0x00b5_2223],
+  ...[0x9000_0000 | (i & 3), 0x9100_0401 | ((i & 3) << 5), 0xf940_0402 | ((i & 3) << 5)],
+  ...[0xe300_0000 + 16 * i, 0xe340_0040, 0x0010_f240 + (i << 16), 0x0040_f2c0],
+];
+
+/** Puts tables among the words. */
+function tables(bytes: Buffer, random: (below: number) => number): void {
+  for (let at = 8; at + 2000 < bytes.length; at += 1000 + 8 * random(100)) {
+    const record = [typeRecord, unwindEntry, relocation, addressPair][random(4)]!;
+    const numbers = Array.from({ length: 25 }, (_, i) => record(i)).flat();
+    for (const [i, number] of numbers.entries()) bytes.writeInt32LE(number | 0, at + 4 * i);
+  }
+}
+
 /** Segments that overlap in their addresses, in units that lie mixed. */
 function segments(size: number, moved: number): Segment[] {
-  const part = Math.floor(size / 8);
+  const part = Math.floor(size / 64) * 8;
   return Array.from({ length: 7 }, (_, i) => ({
-    fileAt: i * part + (i % 3) * 5,
-    size: part - 20,
+    fileAt: i * part + (i % 3) * 8,
+    size: part - 24,
     address: [0x40_0000, 0x40_1000, -0x8000][i % 3]! + Math.floor(i / 3) * part + (i % 2) * moved,
     unit: i % 2,
   }));
@@ -78,6 +100,7 @@ export async function forcedModes(
   const random = randomNumbers(seed);
   const old = Buffer.alloc(60_000 + random(100));
   words(old, random);
+  tables(old, random);
   const target = Buffer.alloc(61_000 + random(100));
   const covers = randomCovers(old, target, random);
   words(target, random);
