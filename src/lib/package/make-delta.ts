@@ -62,7 +62,8 @@ async function createOrPassOver(job: MakeDeltaJob, format: DeltaFormat): Promise
   } catch (error) {
     const isChoice = job.settings.format === 'auto' && format === 'otad-repack';
     // nothing to repack, or the encoders for it are not installed
-    if (isChoice && error instanceof OtaError && ['USAGE', 'TOOL_MISSING'].includes(error.code)) return undefined;
-    throw error;
+    if (!isChoice || !(error instanceof OtaError) || !['USAGE', 'TOOL_MISSING'].includes(error.code)) throw error;
+    job.onProgress?.(format, 1); // whoever watches it need not wait
+    return undefined;
   }
 }

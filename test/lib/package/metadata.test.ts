@@ -32,7 +32,7 @@ describe('parseMetadata', () => {
     [
       'a critical extension beside unknown formats',
       'METADATA_CRITICAL',
-      text({ ...good, critical: ['x'], payloads: [{ format: 'otad' }] }),
+      text({ ...good, critical: ['x'], payloads: [{ format: 'vcdiff' }] }),
     ],
     ['a duplicate key', 'JSON_INVALID', text(good).replace('"product":"meter"', '"product":"meter","product":"meter"')],
     ['a __proto__ key', 'JSON_INVALID', text(good).replace('{"compat', '{"__proto__":{},"compat')],
@@ -81,7 +81,7 @@ describe('parseMetadata', () => {
       'two targets of one component',
       { payloads: [{ ...delta, target: { ...entry.target, sha256: '2'.repeat(64) } }, entry] },
     ],
-    ['an unknown format', { payloads: [{ ...delta, format: 'otad', file: 'app-11111111.otad' }] }],
+    ['an unknown format', { payloads: [{ ...delta, format: 'vcdiff', file: 'app-11111111.vcdiff' }] }],
     ['a size of zero', { payloads: [{ ...entry, size: 0 }] }],
     ['a size above 8 GiB', { payloads: [{ ...entry, size: 8 * 1024 ** 3 }] }],
   ])('refuses %s', (_, change) => {
