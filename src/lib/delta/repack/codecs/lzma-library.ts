@@ -19,9 +19,14 @@ export async function loadLzma(): Promise<LzmaLibrary> {
   return lzma;
 }
 
+/** The library copies what it is given, so it is given one piece after the other, bytes. */
+const PIECE_BYTES = 256 * 1024;
+
 /**
  * Runs bytes through one raw encoder or decoder, on a thread of the pool.
  *
+ * @param maxBytes allocated at once, so that what comes out is held only once: room in the address space, no memory
+ *   before it is written
  * @throws Error of the library, and one that says so when more than `maxBytes` come out
  */
 export async function runLzma(
@@ -33,22 +38,29 @@ export async function runLzma(
   const lzma = await loadLzma();
   const stream = lzma.createStream(coder, { filters });
   const finished = Promise.withResolvers<void>();
-  const pieces: Buffer[] = [];
+  const made = Buffer.alloc(maxBytes);
   let size = 0;
   stream.on('data', (piece: Buffer) => {
-    size += piece.length;
-    if (size > maxBytes) finished.reject(new Error(`the stream unpacks to more than ${maxBytes} bytes`));
-    else pieces.push(piece);
+    if (size + piece.length > maxBytes) finished.reject(new Error(`the stream unpacks to more than ${maxBytes} bytes`));
+    else size += piece.copy(made, size);
   });
   stream.on('end', finished.resolve);
   stream.on('error', finished.reject);
-  stream.end(bytes);
+  const give = (at: number) => {
+    if (at >= bytes.length) stream.end();
+    else {
+      stream.write(bytes.subarray(at, at + PIECE_BYTES), (error) => {
+        if (error == null) give(at + PIECE_BYTES);
+      });
+    }
+  };
+  give(0);
   try {
     await finished.promise;
   } finally {
     stream.destroy();
   }
-  return Buffer.concat(pieces, size);
+  return made.subarray(0, size);
 }
 
 function missing(reason: string): OtaError {

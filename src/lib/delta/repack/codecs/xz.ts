@@ -34,7 +34,7 @@ export const xz: Codec = {
       const data = packed.subarray(block.at, block.at + block.packedBytes);
       contents.push(await runLzma('rawDecoder', filters(frame, { dictSize }), data, block.unpackedBytes));
     }
-    return { unpacked: Buffer.concat(contents), packedBytes };
+    return { unpacked: contents.length === 1 ? contents[0]! : Buffer.concat(contents), packedBytes };
   },
 
   *candidates(packed) {
