@@ -25,6 +25,8 @@ const MIN_PACKED_BYTES = 48;
 /** Bytes tried first for a stream that does not tell its length, and how much more each time they do not suffice. */
 const FIRST_TRY_BYTES = 64 * 1024;
 const TRY_FACTOR = 16;
+/** Streams that do not tell their length are no longer, bytes. */
+const MAX_TRY_BYTES = 64 * 1024 * 1024;
 /** Bytes tried for all streams of an image that do not tell their length, times its size. */
 const TRIED_TIMES = 16;
 
@@ -113,13 +115,12 @@ export class Surveyor {
 
   /** Many places look like a beginning and are none: most fail within the first bytes. */
   async #tryLengths(image: ImageBytes, { codec, at, packedBytes }: FoundStream): Promise<Tried | undefined> {
-    const mostBytes = Math.min(packedBytes, image.size - at);
+    const mostBytes = Math.min(packedBytes, image.size - at, MAX_TRY_BYTES);
     for (let length = Math.min(mostBytes, FIRST_TRY_BYTES); this.#triesLeft >= length; length *= TRY_FACTOR) {
       length = Math.min(length, mostBytes);
       this.#triesLeft -= length;
-      const packed = copyBytes(image, at, length);
-      const decoded = await unpack(this.#pool, codec, packed);
-      if (!(decoded instanceof CodecError)) return { packed: packed.slice(0, decoded.packedBytes), ...decoded };
+      const decoded = await unpackCopy(this.#pool, codec, copyBytes(image, at, length));
+      if (!(decoded instanceof CodecError)) return { packed: copyBytes(image, at, decoded.packedBytes), ...decoded };
       if (!decoded.endsEarly || length === mostBytes) return undefined;
     }
     return undefined;
@@ -138,14 +139,20 @@ export async function unpack(
   codec: string,
   packed: Uint8Array,
   maxBytes = Math.min(MAX_CONTENT_BYTES, packed.length * MAX_RATIO),
+  handOver?: Uint8Array,
 ): Promise<{ unpacked: Uint8Array; packedBytes: number } | CodecError> {
   try {
-    const { unpacked, packedBytes } = await pool.run({ kind: 'decode', codec, packed, maxBytes });
+    const { unpacked, packedBytes } = await pool.run({ kind: 'decode', codec, packed, maxBytes }, handOver);
     return { unpacked, packedBytes };
   } catch (error) {
     if (error instanceof CodecError) return error;
     throw error;
   }
+}
+
+/** The same for packed bytes that are gone afterwards. */
+function unpackCopy(pool: CodecPool, codec: string, packed: Uint8Array): ReturnType<typeof unpack> {
+  return unpack(pool, codec, packed, undefined, packed);
 }
 
 /** Copies bytes of an image; views are limited and last only until the next. */
