@@ -1,14 +1,14 @@
 import type { RandomAccess } from '../core/random-access.js';
 import { readExactly } from './read-exactly.js';
 
-export const OLD_PAGE_BYTES = 128 * 1024;
-const PAGES_HELD = 96;
+export const OLD_PAGE_BYTES = 64 * 1024;
+const PAGES_HELD = 48;
 
 /** What the pages take at most, bytes. */
 export const OLD_IMAGE_BUFFER_BYTES = PAGES_HELD * OLD_PAGE_BYTES;
 
 /**
- * The old image, read by position through the pages used last: 12 MiB whatever
+ * The old image, read by position through the pages used last: 3 MiB whatever
  * the size of the image. Patches walk the old image mostly forward and jump
  * back to near places, so few pages are read twice.
  */

@@ -95,8 +95,9 @@ static void read_old(uint32_t at, uint8_t *into, uint32_t size) {
   }
 }
 
-static void make_block(uint8_t *actual, const struct cover *c, uint32_t new_at, uint32_t length, int mode) {
+static void make_block(uint8_t *actual, const struct cover *c, uint32_t new_at, uint32_t length, int kind) {
   static uint8_t around[AROUND_MOST], differences[BLOCK_MOST];
+  int mode = kind >> 1, differs = kind & 1;
   if (mode > 8) refuse("a block has an unknown mode");
   uint32_t old_at = c->old_at + (new_at - c->new_at);
   uint32_t from = in_place ? c->old_at : 0, to = in_place ? c->old_at + c->length : base_size;
@@ -106,12 +107,14 @@ static void make_block(uint8_t *actual, const struct cover *c, uint32_t new_at, 
   read_old(old_at - before, around, size);
   const uint8_t *made = predict(mode, around, size, before, length, old_at, new_at);
   memcpy(actual, made, length);
-  if (coder == MIX) mix_differences(actual, length, new_at, around + before, mode);
-  else {
+  if (coder == MIX) {
+    mix_differences(actual, length, new_at, around + before, mode);
+    differs = memcmp(actual, made, length) != 0;
+  } else if (differs) {
     body_read(differences, length);
     for (uint32_t i = 0; i < length; i++) actual[i] = (uint8_t)(actual[i] + differences[i]);
   }
-  if (mode != 0 && memcmp(actual, made, length) != 0) predict_learn(mode, around, size, before, actual, length, old_at, new_at);
+  if (mode != 0 && differs) predict_learn(mode, around, size, before, actual, length, old_at, new_at);
 }
 
 static void extra(uint8_t *bytes, uint32_t from, uint32_t to, uint32_t chunk_at) {
@@ -131,7 +134,7 @@ static uint32_t cover_from(uint32_t place) {
 }
 
 /* One pass over the covers of a chunk: 0 counts blocks, 1 makes them, 2 fills in the extra bytes between them. */
-static uint32_t pass(int what, uint8_t *bytes, const uint8_t *modes, uint32_t at, uint32_t end) {
+static uint32_t pass(int what, uint8_t *bytes, const uint8_t *kinds, uint32_t at, uint32_t end) {
   uint32_t blocks = 0, made = at;
   for (uint32_t i = cover_from(at); i < images.cover_count && images.covers[i].new_at < end; i++) {
     const struct cover *c = images.covers + i;
@@ -142,7 +145,7 @@ static uint32_t pass(int what, uint8_t *bytes, const uint8_t *modes, uint32_t at
     for (uint32_t next; from < to; from = next, blocks++) {
       next = (from >> block_bits << block_bits) + (1u << block_bits);
       if (next > to) next = to;
-      if (what == 1) make_block(bytes + (from - at), c, from, next - from, coder == MIX ? mix_mode(next - from) : modes[blocks]);
+      if (what == 1) make_block(bytes + (from - at), c, from, next - from, coder == MIX ? mix_mode(next - from) * 2 : kinds[blocks]);
     }
   }
   if (what == 2 || (what == 1 && coder == MIX)) extra(bytes, made, end, at);
@@ -152,11 +155,11 @@ static uint32_t pass(int what, uint8_t *bytes, const uint8_t *modes, uint32_t at
 static void make_chunk(uint8_t *bytes, uint32_t at, uint32_t end) {
   if (in_place) predict_forget();
   uint32_t blocks = coder == MIX ? 0 : pass(0, bytes, NULL, at, end);
-  uint8_t *modes = take(blocks + 1u, 1);
-  if (coder != MIX) body_read(modes, blocks);
-  pass(1, bytes, modes, at, end);
+  uint8_t *kinds = take(blocks + 1u, 1);
+  if (coder != MIX) body_read(kinds, blocks);
+  pass(1, bytes, kinds, at, end);
   if (coder != MIX) pass(2, bytes, NULL, at, end);
-  free(modes);
+  free(kinds);
 }
 
 static void open_slot(void) {

@@ -18,8 +18,10 @@ export class ByteBodyReader implements BodyReader {
   readonly #header: OtadHeader;
   readonly #stream: DecodedStream;
   readonly #patchName: string;
-  #modes = new Uint8Array(0);
-  #nextMode = 0;
+  /** Of the blocks of a chunk: mode × 2, and 1 where differences follow. */
+  #kinds = new Uint8Array(0);
+  #nextKind = 0;
+  #differs = false;
 
   constructor(patch: RandomAccess, header: OtadHeader, stream: PatchStream) {
     this.#header = header;
@@ -55,16 +57,30 @@ export class ByteBodyReader implements BodyReader {
   }
 
   async chunk(blocks: number): Promise<void> {
-    this.#modes = new Uint8Array(blocks);
-    this.#nextMode = 0;
-    await this.#stream.take(this.#modes);
+    if (this.#kinds.length !== blocks) this.#kinds = new Uint8Array(blocks);
+    this.#nextKind = 0;
+    await this.#stream.take(this.#kinds);
   }
 
   mode(): number {
-    return this.#modes[this.#nextMode++]!;
+    const kind = this.#kinds[this.#nextKind++]!;
+    this.#differs = kind % 2 === 1;
+    return kind >> 1;
   }
 
-  async correct({ predicted, actual }: BlockBytes): Promise<boolean> {
+  correct({ predicted, actual }: BlockBytes): boolean | Promise<boolean> {
+    if (!this.#differs) {
+      actual.set(predicted);
+      return false;
+    }
+    const stream = this.#stream;
+    if (stream.available < actual.length) return this.#correctAcross(predicted, actual);
+    addBytes(actual, 0, stream.chunk, stream.at, predicted, 0, actual.length);
+    stream.at += actual.length;
+    return true;
+  }
+
+  async #correctAcross(predicted: Uint8Array, actual: Uint8Array): Promise<boolean> {
     const stream = this.#stream;
     for (let at = 0; at < actual.length; ) {
       if (stream.available === 0) await stream.fill();
@@ -73,7 +89,7 @@ export class ByteBodyReader implements BodyReader {
       stream.at += part;
       at += part;
     }
-    return Buffer.compare(predicted, actual) !== 0;
+    return true;
   }
 
   extra(actual: Uint8Array): Promise<void> {

@@ -21,6 +21,10 @@ export class ByteBodyWriter implements BodyWriter {
   /** What was not handed on yet: a sink may hold what it was given. */
   #piece = new Uint8Array(PIECE_BYTES);
   #filled = 0;
+  /** Of the chunk in work: what its blocks begin with, then what goes behind all of that. */
+  #kinds = new Uint8Array(0);
+  #nextKind = 0;
+  #rest: Uint8Array[] = [];
 
   constructor(sink: ByteSink) {
     this.#sink = sink;
@@ -42,43 +46,45 @@ export class ByteBodyWriter implements BodyWriter {
     await this.#write(section.bytes);
   }
 
-  chunk(modes: Uint8Array): Promise<void> {
-    return this.#write(modes);
+  async chunk(modes: Uint8Array): Promise<void> {
+    await this.#writeChunk();
+    this.#kinds = modes.map((mode) => mode * 2);
+    this.#nextKind = 0;
   }
 
-  correct({ predicted, actual }: BlockBytes): boolean | Promise<boolean> {
-    const { length } = actual;
-    if (this.#filled + length > PIECE_BYTES) return this.#correctAcross(predicted, actual);
-    const differs = subtract(predicted, actual, this.#piece, this.#filled);
-    this.#filled += length;
-    this.#bodyBytes += length;
-    return differs;
+  correct({ predicted, actual }: BlockBytes): boolean {
+    const block = this.#nextKind++;
+    if (Buffer.compare(predicted, actual) === 0) return false;
+    const differences = new Uint8Array(actual.length);
+    for (let i = 0; i < actual.length; i++) differences[i] = actual[i]! - predicted[i]!;
+    this.#kinds[block]! += 1;
+    this.#rest.push(differences);
+    return true;
   }
 
-  extra(actual: Uint8Array): Promise<void> {
-    return this.#write(actual);
+  async extra(actual: Uint8Array): Promise<void> {
+    this.#rest.push(actual.slice());
   }
 
   async finish(): Promise<PackedBody> {
+    await this.#writeChunk();
     await this.#handOn();
     return { pieces: await this.#sink.finish(), bodyBytes: this.#bodyBytes };
   }
 
-  async #correctAcross(predicted: Uint8Array, actual: Uint8Array): Promise<boolean> {
-    const differences = new Uint8Array(actual.length);
-    const differs = subtract(predicted, actual, differences, 0);
-    await this.#write(differences);
-    return differs;
+  async #writeChunk(): Promise<void> {
+    await this.#write(this.#kinds);
+    for (const bytes of this.#rest) await this.#write(bytes);
+    this.#kinds = new Uint8Array(0);
+    this.#rest = [];
   }
 
   async #write(bytes: Uint8Array): Promise<void> {
     this.#bodyBytes += bytes.length;
-    // views of images end with the first wait
-    const own = this.#filled + bytes.length > PIECE_BYTES ? bytes.slice() : bytes;
-    for (let from = 0; from < own.length; ) {
+    for (let from = 0; from < bytes.length; ) {
       if (this.#filled === PIECE_BYTES) await this.#handOn();
-      const taken = Math.min(own.length - from, PIECE_BYTES - this.#filled);
-      this.#piece.set(own.subarray(from, from + taken), this.#filled);
+      const taken = Math.min(bytes.length - from, PIECE_BYTES - this.#filled);
+      this.#piece.set(bytes.subarray(from, from + taken), this.#filled);
       this.#filled += taken;
       from += taken;
     }
@@ -91,15 +97,4 @@ export class ByteBodyWriter implements BodyWriter {
     this.#filled = 0;
     await this.#sink.write(piece);
   }
-}
-
-/** @returns whether any byte differs */
-function subtract(predicted: Uint8Array, actual: Uint8Array, differences: Uint8Array, at: number): boolean {
-  let any = 0;
-  for (let i = 0; i < actual.length; i++) {
-    const difference = actual[i]! - predicted[i]!;
-    differences[at + i] = difference;
-    any |= difference;
-  }
-  return any !== 0;
 }

@@ -39,7 +39,8 @@ export class ChunkMaker {
     for (const block of blocksBetween(covers, blockBits, chunkAt, end)) {
       const { newAt, length } = block;
       if (body.inImageOrder && newAt > made) await body.extra(bytes.subarray(made - chunkAt, newAt - chunkAt), made);
-      await this.#makeBlock(bytes.subarray(newAt - chunkAt, newAt - chunkAt + length), block);
+      const making = this.#makeBlock(bytes.subarray(newAt - chunkAt, newAt - chunkAt + length), block);
+      if (making !== undefined) await making; // most need nothing to be waited for
       made = newAt + length;
     }
     for (const [start, gapEnd] of gapsBetween(covers, body.inImageOrder ? made : chunkAt, end)) {
@@ -62,38 +63,60 @@ export class ChunkMaker {
     }
   }
 
-  async #makeBlock(actual: Uint8Array, { oldAt, newAt, length, coverFrom, coverTo }: Block): Promise<void> {
-    const given = this.#body.mode(length);
-    const mode = typeof given === 'number' ? given : await given;
-    const predictor = this.#predictor;
-    if (mode >= predictor.modeCount) {
-      throw invalidPatch(this.#patchName, `a block has mode ${mode}, known are 0 to ${predictor.modeCount - 1}`);
+  #makeBlock(actual: Uint8Array, block: Block): Promise<void> | undefined {
+    const mode = this.#body.mode(block.length);
+    return typeof mode === 'number'
+      ? this.#makeInMode(mode, actual, block)
+      : mode.then((given) => this.#makeInMode(given, actual, block));
+  }
+
+  #makeInMode(mode: number, actual: Uint8Array, block: Block): Promise<void> | undefined {
+    const { oldAt, length, coverFrom, coverTo } = block;
+    if (mode >= this.#predictor.modeCount) {
+      const known = this.#predictor.modeCount - 1;
+      throw invalidPatch(this.#patchName, `a block has mode ${mode}, known are 0 to ${known}`);
     }
     const from = this.#apart ? coverFrom : 0;
     const to = this.#apart ? coverTo : this.#old.size;
     const before = mode === 0 ? 0 : Math.min(oldAt - from, CONTEXT_BYTES);
     const after = mode === 0 ? 0 : Math.min(to - oldAt - length, CONTEXT_BYTES);
+    const position = oldAt - before;
+    const held = heldBytes(this.#old, position, before + length + after);
+    if (held !== undefined) return this.#correct(mode, held, before, actual, block);
     const around = this.#scratch.subarray(0, before + length + after);
-    const copying = copyOld(this.#old, oldAt - before, around);
-    if (copying !== undefined) await copying;
+    return copyOld(this.#old, position, around).then(() => this.#correct(mode, around, before, actual, block));
+  }
+
+  /** @param around the block's old bytes, behind `before` others */
+  #correct(
+    mode: number,
+    around: Uint8Array,
+    before: number,
+    actual: Uint8Array,
+    { oldAt, newAt, length }: Block,
+  ): Promise<void> | undefined {
+    const predictor = this.#predictor;
     const old = around.subarray(before, before + length);
     const predicted = mode === 0 ? old : predictor.predict(mode, around, before, length, oldAt, newAt);
-    const correcting = this.#body.correct({ old, predicted, actual, newAt, mode });
-    const differs = typeof correcting === 'boolean' ? correcting : await correcting;
-    if (mode !== 0 && differs) predictor.learn(mode, around, before, actual, oldAt, newAt);
+    const learn = (differs: boolean) => {
+      if (mode !== 0 && differs) predictor.learn(mode, around, before, actual, oldAt, newAt);
+    };
+    const differs = this.#body.correct({ old, predicted, actual, newAt, mode });
+    if (typeof differs !== 'boolean') return differs.then(learn);
+    learn(differs);
+    return undefined;
   }
 }
 
-/** @returns a promise where the old image must be waited for */
-function copyOld(old: OldImage, position: number, into: Uint8Array): Promise<void> | undefined {
+/** @returns a view of the old image, valid until a page is loaded; undefined where it must be read first */
+function heldBytes(old: OldImage, position: number, length: number): Uint8Array | undefined {
   const page = old.heldPage(position);
   const pageAt = position % OLD_PAGE_BYTES;
-  if (page === undefined || pageAt + into.length > page.length) return copyAcrossPages(old, position, into);
-  into.set(page.subarray(pageAt, pageAt + into.length));
-  return undefined;
+  if (page === undefined || pageAt + length > page.length) return undefined;
+  return page.subarray(pageAt, pageAt + length);
 }
 
-async function copyAcrossPages(old: OldImage, position: number, into: Uint8Array): Promise<void> {
+async function copyOld(old: OldImage, position: number, into: Uint8Array): Promise<void> {
   for (let copied = 0; copied < into.length; ) {
     const from = position + copied;
     const page = old.heldPage(from) ?? (await old.loadPage(from));

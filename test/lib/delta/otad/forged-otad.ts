@@ -18,7 +18,8 @@ export interface ForgedOtad {
   /** Instead of the numbers 0 for `no machine`. */
   fields?: readonly number[];
   controlBytes?: number;
-  modes?: readonly number[];
+  /** What blocks begin with: mode × 2, and 1 where differences follow. By default they do where `differences` has any. */
+  kinds?: readonly number[];
   differences?: Uint8Array;
   extra?: Uint8Array;
   hashes?: Uint8Array;
@@ -51,8 +52,8 @@ export function forgeOtad(parts: ForgedOtad): Buffer {
   const body = Buffer.concat([
     varint(parts.controlBytes ?? control.length),
     control,
-    Buffer.from(parts.modes ?? covers.map(() => 0)),
-    parts.differences ?? Buffer.alloc(covers.reduce((sum, [, length]) => sum + length, 0)),
+    Buffer.from(parts.kinds ?? covers.map(() => (parts.differences === undefined ? 0 : 1))),
+    parts.differences ?? Buffer.alloc(0),
     parts.extra ?? Buffer.alloc(0),
   ]);
   const chunks = Math.ceil(target.length / 2 ** chunkBits);

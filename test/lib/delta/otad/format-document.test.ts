@@ -6,12 +6,14 @@ import { forgeOtad } from './forged-otad.js';
 
 test('the patch that the format document shows is the one that its words describe', async () => {
   const old = Buffer.from('the old image of this device');
-  const target = Buffer.from('the second image of it');
+  const target = Buffer.from('the second Image of it');
   const covers = [
     [0, 4, 0],
     [6, 10, -3],
   ] as const;
-  const patch = forgeOtad({ baseSize: old.length, target, covers, extra: Buffer.from('secondit') });
+  const differences = Buffer.from([0, 'I'.charCodeAt(0) - 'i'.charCodeAt(0), 0, 0, 0, 0, 0, 0, 0, 0]);
+  const extra = Buffer.from('secondit');
+  const patch = forgeOtad({ baseSize: old.length, target, covers, kinds: [0, 1], differences, extra });
   expect((await outcomeOf(patch, old, target.length, 'otad')).yielded.toString()).toBe(target.toString());
 
   const document = await readFile(join(import.meta.dirname, '../../../../docs/delta-format.md'), 'utf8');

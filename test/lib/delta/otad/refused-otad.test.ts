@@ -93,7 +93,7 @@ const refusals: [row: string, parts: ForgedOtad | Buffer, message: string, code?
     },
     'the shift of a cover is above its limit',
   ],
-  ['an unknown mode', { ...fixed, modes: [0, 9] }, 'a block has mode 9'],
+  ['an unknown mode', { ...fixed, kinds: [0, 18] }, 'a block has mode 9'],
   ['too few differences', { ...fixed, differences: Buffer.alloc(13) }, 'body stream is too short'],
   ['too few extra bytes', { ...fixed, extra: Buffer.from('secondi') }, 'body stream is too short'],
   ['too many extra bytes', { ...fixed, extra: Buffer.from('secondit!') }, 'body stream goes on after the image'],
