@@ -5,6 +5,9 @@ import { OtaError } from '../core/errors.js';
 import type { RandomAccess } from '../core/random-access.js';
 import type { CreateDeltaOptions } from './formats.js';
 
+/** Making patches leaves few objects behind: more room for new ones would be memory, not speed. */
+const YOUNG_HEAP_MIB = 12;
+
 /** What a producer gets to work with. */
 export interface ProducerJob {
   base: RandomAccess;
@@ -38,7 +41,8 @@ export async function patchFromWorker(
   { workerData, transferList = [], signal, onProgress }: WorkerJob,
 ): Promise<Uint8Array[]> {
   throwIfAborted(signal); // raised while the images were read: the listener would come too late
-  const worker = new Worker(entryPoint(entry), { workerData, transferList });
+  const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_HEAP_MIB };
+  const worker = new Worker(entryPoint(entry), { workerData, transferList, resourceLimits });
   const patch = Promise.withResolvers<Uint8Array[]>();
   const onAbort = () => patch.reject(abortError(signal!));
   signal?.addEventListener('abort', onAbort, { once: true });

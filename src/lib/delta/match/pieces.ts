@@ -2,6 +2,8 @@ import { type ImageBytes, MAX_VIEW_BYTES } from '../image/image-bytes.js';
 
 /** Bytes on either side that decide how a byte is masked. */
 const CONTEXT_BYTES = 64;
+/** Bytes that are masked at once. */
+const COPY_BYTES = MAX_VIEW_BYTES;
 
 /** Masks, in a copy of a piece of an image, the fields whose values change when code only moves. */
 export type Normalise = (bytes: Uint8Array, fileAt: number) => void;
@@ -75,12 +77,14 @@ export class Pieces {
   /** The bytes of all pieces. */
   collect(image: ImageBytes, normalise: Normalise | undefined): Buffer {
     const bytes = Buffer.allocUnsafeSlow(this.size);
-    const most = MAX_VIEW_BYTES - 2 * CONTEXT_BYTES;
+    // one copy for all pieces: buffers that are thrown away stay for long
+    const scratch = Buffer.allocUnsafeSlow(normalise === undefined ? 0 : Math.min(image.size, COPY_BYTES));
+    const most = COPY_BYTES - 2 * CONTEXT_BYTES;
     let place = 0;
     for (const [start, end] of this.#ranges) {
       for (let from = start; from < end; from += most) {
         const length = Math.min(most, end - from);
-        bytes.set(normalise === undefined ? image.view(from, length) : masked(image, from, length, normalise), place);
+        bytes.set(normalise === undefined ? image.view(from, length) : masked(image, from, length, normalise, scratch), place);
         place += length;
       }
     }
@@ -88,10 +92,17 @@ export class Pieces {
   }
 }
 
-function masked(image: ImageBytes, from: number, length: number, normalise: Normalise): Uint8Array {
+function masked(
+  image: ImageBytes,
+  from: number,
+  length: number,
+  normalise: Normalise,
+  scratch: Uint8Array,
+): Uint8Array {
   const before = Math.min(from, CONTEXT_BYTES);
   const after = Math.min(image.size - from - length, CONTEXT_BYTES);
-  const copy = image.view(from - before, before + length + after).slice();
+  const copy = scratch.subarray(0, before + length + after);
+  copy.set(image.view(from - before, before + length + after));
   normalise(copy, from - before);
   return copy.subarray(before, before + length);
 }
