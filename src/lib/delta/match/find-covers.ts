@@ -8,7 +8,7 @@ import { imageCovers } from './image-covers.js';
 import { matchBlocks } from './match-blocks.js';
 import { matchPlan, usualMemoryBytes } from './match-plan.js';
 import { type Normalise, outside, type Pieces } from './pieces.js';
-import { seedIndex } from './seed-index.js';
+import { type SeedIndex, seedIndex } from './seed-index.js';
 import { Stretches } from './stretches.js';
 
 export interface FindCoversOptions {
@@ -49,17 +49,20 @@ export function findCovers(old: ImageBytes, target: ImageBytes, options: FindCov
   const oldRest = fitsWhole ? oldWhole : stretches.restOfOld(old.size);
   const plan = planOf(oldRest, targetRest, memoryBytes);
   const list = new CoverList();
+  let indexed: IndexedPieces | undefined;
   for (let at = 0; at < targetRest.size; at += plan.targetBytes) {
     const end = Math.min(at + plan.targetBytes, targetRest.size);
     const expected = oldRest.placeNear(stretches.expectedAt(targetRest.partFrom(at).imageAt));
-    const pair: PairOfPieces = {
-      old: oldRest.partAround(expected + (end - at) / 2, plan.oldBytes),
-      target: targetRest.part(at, end),
-    };
+    if (indexed === undefined || plan.oldBytes < oldRest.size) {
+      indexed = undefined; // before the next one is made
+      const pieces = oldRest.partAround(expected + (end - at) / 2, plan.oldBytes);
+      indexed = indexedPieces(pieces, old, normalise?.old, plan.step);
+    }
+    const part = targetRest.part(at, end);
     const share = (end - at) / targetRest.size;
     const done = at / targetRest.size;
     const onPart = (partDone: number) => onProgress(BLOCKS_SHARE + (1 - BLOCKS_SHARE) * (done + share * partDone));
-    list.addAll(closerLook({ old, target, normalise }, pair, stretches, plan.step, onPart));
+    list.addAll(closerLook(indexed, part, { target, normalise: normalise?.target }, stretches, onPart));
   }
   onProgress(1);
   return stretches.joined(list.covers());
@@ -67,31 +70,30 @@ export function findCovers(old: ImageBytes, target: ImageBytes, options: FindCov
 
 const planOf = (old: Pieces, target: Pieces, memoryBytes: number) => matchPlan(old.size, target.size, memoryBytes);
 
-interface Images extends Pick<FindCoversOptions, 'normalise'> {
-  old: ImageBytes;
-  target: ImageBytes;
+/** Pieces of the old image in which matches are searched. */
+interface IndexedPieces {
+  pieces: Pieces;
+  bytes: Buffer;
+  index: SeedIndex;
 }
 
-interface PairOfPieces {
-  old: Pieces;
-  target: Pieces;
+function indexedPieces(pieces: Pieces, old: ImageBytes, normalise: Normalise | undefined, step: number): IndexedPieces {
+  const bytes = pieces.collect(old, normalise);
+  return { pieces, bytes, index: seedIndex(bytes, step) };
 }
 
 /** Covers between pieces of both images, as covers of the images. */
 function closerLook(
-  { old, target, normalise }: Images,
-  pieces: PairOfPieces,
+  old: IndexedPieces,
+  pieces: Pieces,
+  { target, normalise }: { target: ImageBytes; normalise: Normalise | undefined },
   stretches: Stretches,
-  step: number,
   onProgress: (doneFraction: number) => void,
 ): Covers {
-  const oldBytes = pieces.old.collect(old, normalise?.old);
-  const targetBytes = pieces.target.collect(target, normalise?.target);
-  const hints = stretches.hints(pieces.old, pieces.target);
-  const index = seedIndex(oldBytes, step);
-  const segments = findSegments(oldBytes, targetBytes, index, hints, (done) => onProgress(done * SEARCH_SHARE));
-  const costs = normalise === undefined ? TYPICAL_COSTS : MASKED_COSTS;
-  const covers = chooseCovers(segments, oldBytes, targetBytes, costs);
+  const bytes = pieces.collect(target, normalise);
+  const hints = stretches.hints(old.pieces, pieces);
+  const segments = findSegments(old.bytes, bytes, old.index, hints, (done) => onProgress(done * SEARCH_SHARE));
+  const covers = chooseCovers(segments, old.bytes, bytes, normalise === undefined ? TYPICAL_COSTS : MASKED_COSTS);
   onProgress(1);
-  return imageCovers(covers, pieces.old, pieces.target);
+  return imageCovers(covers, old.pieces, pieces);
 }

@@ -84,7 +84,10 @@ export class Pieces {
     for (const [start, end] of this.#ranges) {
       for (let from = start; from < end; from += most) {
         const length = Math.min(most, end - from);
-        bytes.set(normalise === undefined ? image.view(from, length) : masked(image, from, length, normalise, scratch), place);
+        bytes.set(
+          normalise === undefined ? image.view(from, length) : masked(image, from, length, normalise, scratch),
+          place,
+        );
         place += length;
       }
     }
