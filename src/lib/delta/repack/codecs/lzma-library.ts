@@ -23,7 +23,8 @@ export async function loadLzma(): Promise<LzmaLibrary> {
 const PIECE_BYTES = 256 * 1024;
 
 /**
- * Runs bytes through one raw encoder or decoder, on a thread of the pool.
+ * Runs bytes through one raw encoder or decoder, in this thread: work on others would end the process when this
+ * thread is ended before it.
  *
  * @param maxBytes allocated at once, so that what comes out is held only once: room in the address space, no memory
  *   before it is written
@@ -36,7 +37,7 @@ export async function runLzma(
   maxBytes: number,
 ): Promise<Buffer> {
   const lzma = await loadLzma();
-  const stream = lzma.createStream(coder, { filters });
+  const stream = lzma.createStream(coder, { filters, synchronous: true });
   const finished = Promise.withResolvers<void>();
   const made = Buffer.alloc(maxBytes);
   let size = 0;

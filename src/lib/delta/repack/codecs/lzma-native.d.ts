@@ -9,7 +9,7 @@ declare module 'lzma-native' {
   interface LzmaLibrary {
     createStream(
       coder: 'rawEncoder' | 'rawDecoder' | 'aloneDecoder',
-      options: { filters?: LzmaFilter[]; memlimit?: number },
+      options: { filters?: LzmaFilter[]; memlimit?: number; synchronous?: boolean },
     ): Transform;
     /** Version of the liblzma inside, `5.2.3`. */
     versionString(): string;
