@@ -24,6 +24,8 @@ export interface FindCoversOptions {
 const BLOCKS_FROM_BYTES = 8 * 1024 * 1024;
 /** Up to this size the old image is searched as a whole nevertheless: parts that were taken may be needed again. */
 const WHOLE_UP_TO_BYTES = 96 * 1024 * 1024;
+/** So much of the new image's rest is held at once where the old one is larger. No cover crosses the borders. */
+const MOST_PART_BYTES = 8 * 1024 * 1024;
 /** Shares of the time that taking stretches beforehand and finding segments take. */
 const BLOCKS_SHARE = 0.1;
 const SEARCH_SHARE = 0.85;
@@ -48,10 +50,11 @@ export function findCovers(old: ImageBytes, target: ImageBytes, options: FindCov
   const fitsWhole = old.size <= WHOLE_UP_TO_BYTES && planOf(oldWhole, targetRest, memoryBytes).oldBytes === old.size;
   const oldRest = fitsWhole ? oldWhole : stretches.restOfOld(old.size);
   const plan = planOf(oldRest, targetRest, memoryBytes);
+  const partBytes = fitsWhole ? plan.targetBytes : Math.min(plan.targetBytes, MOST_PART_BYTES);
   const list = new CoverList();
   let indexed: IndexedPieces | undefined;
-  for (let at = 0; at < targetRest.size; at += plan.targetBytes) {
-    const end = Math.min(at + plan.targetBytes, targetRest.size);
+  for (let at = 0; at < targetRest.size; at += partBytes) {
+    const end = Math.min(at + partBytes, targetRest.size);
     const expected = oldRest.placeNear(stretches.expectedAt(targetRest.partFrom(at).imageAt));
     if (indexed === undefined || plan.oldBytes < oldRest.size) {
       indexed = undefined; // before the next one is made

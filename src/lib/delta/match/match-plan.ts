@@ -15,8 +15,6 @@ export interface MatchPlan {
 const WORKING_BYTES = 32 * 1024 * 1024;
 const LEAST_BYTES = 8 * 1024 * 1024;
 const SPARSEST_STEP = 16;
-/** Of the new image more is not held at once: each part is searched in the same old one. */
-const MOST_TARGET_BYTES = 8 * 1024 * 1024;
 /** What a matcher of unlimited memory is given: six times the old image, but not more than this and the working memory. */
 const OLD_IMAGES = 6;
 const MOST_BYTES = 160 * 1024 * 1024;
@@ -44,8 +42,7 @@ export function matchPlan(oldBytes: number, targetBytes: number, memoryBytes: nu
     );
   }
   for (let step = suitableStep(oldBytes); step <= SPARSEST_STEP; step *= 2) {
-    if (oldBytes + targetBytes + seedIndexBytes(oldBytes, step) <= room)
-      return { step, oldBytes, targetBytes: Math.min(targetBytes, MOST_TARGET_BYTES) };
+    if (oldBytes + targetBytes + seedIndexBytes(oldBytes, step) <= room) return { step, oldBytes, targetBytes };
   }
   return { step: SPARSEST_STEP, oldBytes: Math.floor(room / 2), targetBytes: Math.floor(room / 8) };
 }
