@@ -2,7 +2,9 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { entryPoint } from '../../core/entry-point.js';
 import { OtaError } from '../../core/errors.js';
+import type { CodecWorkerData } from './codec.worker.js';
 import type { CodecJob, CodecResult, JobResult } from './codec-job.js';
+import { NativeGate } from './native-gate.js';
 
 /** Threads that pack and unpack at the same time. */
 export const CODEC_THREADS = Math.min(2, availableParallelism());
@@ -33,6 +35,12 @@ export class CodecPool implements AsyncDisposable {
   readonly #idle: Worker[] = [];
   readonly #busy = new Map<Worker, Waiting>();
   readonly #waiting: Waiting[] = [];
+  readonly #gate: NativeGate;
+
+  /** @param gate that native code in its threads passes; for whoever may end the thread of the pool itself */
+  constructor(gate = new NativeGate()) {
+    this.#gate = gate;
+  }
 
   /**
    * @param handOver bytes of the job that the caller needs no more: they are not copied, and gone afterwards
@@ -53,6 +61,7 @@ export class CodecPool implements AsyncDisposable {
     const ended = new CodecError('the threads that pack were ended');
     for (const { reject } of [...this.#busy.values(), ...this.#waiting.splice(0)]) reject(ended);
     this.#busy.clear();
+    await this.#gate.close();
     await Promise.all(workers.map((worker) => worker.terminate()));
   }
 
@@ -69,7 +78,8 @@ export class CodecPool implements AsyncDisposable {
   }
 
   #start(): Worker {
-    const worker = new Worker(entryPoint('delta/repack/codec.worker'));
+    const workerData: CodecWorkerData = { gate: this.#gate.memory };
+    const worker = new Worker(entryPoint('delta/repack/codec.worker'), { workerData });
     worker.on('message', (result: JobResult) => {
       const waiting = this.#busy.get(worker);
       this.#busy.delete(worker);

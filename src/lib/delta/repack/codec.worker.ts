@@ -1,10 +1,18 @@
-import { parentPort } from 'node:worker_threads';
+import { parentPort, workerData } from 'node:worker_threads';
 import { OtaError } from '../../core/errors.js';
 import { EndsEarly } from './codec.js';
 import type { CodecFailure, CodecJob, CodecResult, JobResult } from './codec-job.js';
+import { passNativeGate } from './codecs/lzma-library.js';
 import { findCodec } from './codecs.js';
 import { applyCorrections } from './corrections.js';
 import { proveStream } from './prove-stream.js';
+
+/** What the pool hands over. */
+export interface CodecWorkerData {
+  gate: SharedArrayBuffer;
+}
+
+passNativeGate((workerData as CodecWorkerData).gate);
 
 parentPort?.on('message', (job: CodecJob) => {
   void run(job)

@@ -4,6 +4,7 @@ import { abortError, throwIfAborted } from '../../core/abort.js';
 import { entryPoint } from '../../core/entry-point.js';
 import { OtaError } from '../../core/errors.js';
 import { ioError } from '../../core/io-error.js';
+import { NativeGate } from './native-gate.js';
 import type { UnpackMessage, UnpackWorkerData } from './unpack.worker.js';
 import type { UnpackedPair } from './unpack-images.js';
 
@@ -36,11 +37,13 @@ export async function unpackPair(options: UnpackPairOptions): Promise<UnpackedPa
   const { workDirectory, signal, onProgress = () => undefined } = options;
   throwIfAborted(signal);
   const files = { basePath: join(workDirectory, 'base'), targetPath: join(workDirectory, 'target') };
+  const gate = new NativeGate();
   const workerData: UnpackWorkerData = {
     basePath: options.basePath,
     targetPath: options.targetPath,
     unpackedBasePath: files.basePath,
     unpackedTargetPath: files.targetPath,
+    gate: gate.memory,
   };
   const worker = new Worker(entryPoint('delta/repack/unpack.worker'), { workerData });
   const done = Promise.withResolvers<UnpackedPair | undefined>();
@@ -58,6 +61,7 @@ export async function unpackPair(options: UnpackPairOptions): Promise<UnpackedPa
     return pair && { ...pair, ...files };
   } finally {
     signal?.removeEventListener('abort', onAbort);
+    await gate.close(); // the threads below end with this one, also in the middle of native code
     await worker.terminate();
   }
 }

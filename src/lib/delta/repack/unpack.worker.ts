@@ -5,6 +5,7 @@ import { OtaError } from '../../core/errors.js';
 import { imageInFile } from '../image/image-bytes.js';
 import { CodecPool } from './codec-pool.js';
 import { sinkToFile } from './image-sink.js';
+import { NativeGate } from './native-gate.js';
 import { type UnpackedPair, unpackImages } from './unpack-images.js';
 
 /** Paths of images to read and of files to make. */
@@ -13,6 +14,8 @@ export interface UnpackWorkerData {
   targetPath: string;
   unpackedBasePath: string;
   unpackedTargetPath: string;
+  /** Memory of the gate that native code passes. */
+  gate: SharedArrayBuffer;
 }
 
 /** The share done, now and then; at the end what was made, or why it was not. */
@@ -37,7 +40,7 @@ async function run(): Promise<UnpackMessage> {
     return descriptor;
   };
   try {
-    await using pool = new CodecPool();
+    await using pool = new CodecPool(new NativeGate(paths.gate));
     const image = (path: string) => {
       const descriptor = open(path, 'r');
       return imageInFile(descriptor, fstatSync(descriptor).size);

@@ -1,6 +1,8 @@
+import type { Transform } from 'node:stream';
 import type { LzmaFilter, LzmaLibrary } from 'lzma-native';
 import { OtaError } from '../../../core/errors.js';
 import { escapeText } from '../../../core/text.js';
+import { NativeGate } from '../native-gate.js';
 
 /** The liblzma whose output is pinned: the package carries and builds it. */
 export const LZMA_VERSION = 'liblzma 5.2.3';
@@ -17,6 +19,13 @@ export async function loadLzma(): Promise<LzmaLibrary> {
   const version = `liblzma ${lzma.versionString()}`;
   if (version !== LZMA_VERSION) throw missing(`it carries ${version}, expected ${LZMA_VERSION}`);
   return lzma;
+}
+
+let gate = new NativeGate();
+
+/** Lets calls into the library pass a gate that whoever ends this thread closes first. */
+export function passNativeGate(memory: SharedArrayBuffer): void {
+  gate = new NativeGate(memory);
 }
 
 /** The library copies what it is given, so it is given one piece after the other, bytes. */
@@ -37,7 +46,7 @@ export async function runLzma(
   maxBytes: number,
 ): Promise<Buffer> {
   const lzma = await loadLzma();
-  const stream = lzma.createStream(coder, { filters, synchronous: true });
+  const stream = guarded(lzma.createStream(coder, { filters, synchronous: true }));
   const finished = Promise.withResolvers<void>();
   const made = Buffer.alloc(maxBytes);
   let size = 0;
@@ -62,6 +71,25 @@ export async function runLzma(
     stream.destroy();
   }
   return made.subarray(0, size);
+}
+
+/** Passes the gate around each piece: the library's work is done when its `_transform` returns. */
+function guarded(stream: Transform): Transform {
+  const transform = stream._transform.bind(stream);
+  stream._transform = (piece, encoding, callback) => {
+    try {
+      gate.enter();
+    } catch (error) {
+      callback(error as Error);
+      return;
+    }
+    try {
+      transform(piece, encoding, callback);
+    } finally {
+      gate.leave();
+    }
+  };
+  return stream;
 }
 
 function missing(reason: string): OtaError {
