@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { watch } from 'node:fs';
 import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -17,6 +18,9 @@ beforeAll(async () => {
   await writeFile(folder.file('old.bin'), longImage(old, 1));
   await writeFile(folder.file('older.bin'), longImage(old, 3));
   await writeFile(folder.file('new.bin'), longImage(target, 2));
+  for (const name of ['old.bin', 'new.bin']) {
+    execFileSync('xz', ['--keep', '--check=crc32', '--lzma2=dict=8MiB', folder.file(name)]);
+  }
 });
 afterAll(() => folder[Symbol.asyncDispose]());
 
@@ -73,6 +77,15 @@ describe.each([
       expect(await folder.state()).toEqual(before);
     },
   );
+
+  test('ends packing through compressed parts, with native code at work, and leaves nothing', async () => {
+    const images = ['--from', 'old.bin.xz', '--to', 'new.bin.xz', '--format', 'otad-repack'];
+    const before = await folder.state();
+    const ended = await cancelled(`${signal}-repack`, ['pack', ...images, ...RELEASE], signal);
+    expect(ended).toMatchObject({ status, left: [], stdout: '' });
+    expect(ended.tookMs).toBeLessThan(MOMENT_MS);
+    expect(await folder.state()).toEqual(before);
+  });
 
   test('ends a matrix at once, with all that is made beside each other', async () => {
     const images = ['--from', 'old.bin', 'older.bin', '--to', 'new.bin', '--chart', 'chart.svg'];

@@ -98,7 +98,7 @@ function unknownNumbers(): OtadAttack[] {
     [28, 'chunks-too-small', 'it has chunks of 2 bytes', { chunkBits: 1 }],
     [28, 'chunks-too-large', 'it has chunks of 2^255 bytes', { chunkBits: 255 }],
     [28, 'unknown-machine', 'it predicts for machine 200', { control: control({ machine: 200 }) }],
-    [28, 'unknown-mode', 'a block has mode 99', { modes: Buffer.of(99) }],
+    [28, 'unknown-mode', 'a block has mode 99', { kinds: Buffer.of(198) }],
   ];
 }
 

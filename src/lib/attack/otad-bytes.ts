@@ -26,7 +26,8 @@ export interface ForgedOtad {
   control: readonly (number | bigint)[];
   /** What stands before the control section in the place of its size, bytes. */
   controlBytes?: number | bigint;
-  modes: Buffer;
+  /** What blocks begin with: mode × 2, and 1 where differences follow. */
+  kinds: Buffer;
   differences: Buffer;
   extra: Buffer;
   /** Spoils the complete patch. */
@@ -45,7 +46,7 @@ export const VALID_OTAD: ForgedOtad = {
   coverCount: 1,
   hashes: chunkHash(STAND_IN_TARGET),
   control: control({}),
-  modes: Buffer.of(0),
+  kinds: Buffer.of(1),
   differences: Buffer.alloc(COPIED_BYTES),
   extra: STAND_IN_EXTRA,
 };
@@ -74,7 +75,7 @@ export function otadBytes(patch: ForgedOtad): Buffer {
   const body = Buffer.concat([
     varint(patch.controlBytes ?? section.length),
     section,
-    patch.modes,
+    patch.kinds,
     patch.differences,
     patch.extra,
   ]);
