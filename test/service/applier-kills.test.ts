@@ -36,7 +36,8 @@ async function makePatch(format: DeltaFormat): Promise<void> {
 }
 
 function args(format: DeltaFormat, out: string): string[] {
-  const where = format === 'otad-inplace' ? ['--in-place'] : ['--format', format, '--base', folder.file('old.bin')];
+  const inPlace = ['--in-place', '--base-sha256', sha256Hex(old)];
+  const where = format === 'otad-inplace' ? inPlace : ['--format', format, '--base', folder.file('old.bin')];
   const what = ['--patch', folder.file(format), '--out', out];
   return [...where, ...what, '--target-size', `${target.length}`, '--target-sha256', sha256Hex(target)];
 }

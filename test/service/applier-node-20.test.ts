@@ -39,7 +39,10 @@ test.each<[format: DeltaFormat, coder: Coder | undefined]>([
   const target = await readFile(paths.targetPath);
   const out = folder.file(`${name}.bin`);
   if (isInPlace) await copyFile(paths.basePath, out);
-  const where = isInPlace ? ['--in-place'] : ['--format', format, '--base', paths.basePath];
+  const baseSha256 = sha256Hex(await readFile(paths.basePath));
+  const where = isInPlace
+    ? ['--in-place', '--base-sha256', baseSha256]
+    : ['--format', format, '--base', paths.basePath];
   const what = ['--patch', paths.outPath, '--out', out];
   const expected = ['--target-size', `${target.length}`, '--target-sha256', sha256Hex(target)];
   const { status, stderr } = await runApplier([...where, ...what, ...expected], { node: [node] });

@@ -13,7 +13,8 @@ export interface RepackNeeds {
 
 /** At most two threads work, each with its codec's library. */
 const STATED_THREADS = 2;
-const THREAD_BYTES = 48 * 1024 * 1024;
+/** A thread, its library, and pieces of output that are garbage already. */
+const THREAD_BYTES = 96 * 1024 * 1024;
 /** Content, packed bytes, and the copies of both that travel between threads. */
 const COPIES = 4;
 

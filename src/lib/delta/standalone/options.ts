@@ -7,7 +7,7 @@ export const USAGE = `usage: node apply.mjs --format FORMAT --patch FILE --base 
                       --target-size BYTES --target-sha256 HEX
                       [--base-size BYTES] [--base-sha256 HEX] [--resume]
        node apply.mjs --in-place --patch FILE --out FILE|DEVICE
-                      --target-size BYTES --target-sha256 HEX [--base-sha256 HEX] [--resume]
+                      --target-size BYTES --target-sha256 HEX --base-sha256 HEX [--resume]
 
 Rebuilds a firmware image from the old one and a patch of format otad, otad-inplace, bsdf2 or bsdiff40.
 
@@ -58,6 +58,10 @@ export function parseOptions(argv: string[]): ApplyOptions | undefined {
   const outPath = required(values.out, 'out');
   if (inPlace && values.base !== undefined && values.base !== outPath) {
     throw usage('--in-place updates what --out names, --base must be left away or name the same');
+  }
+  // Blocks that need nothing of the old image would be right on any, and be written before a wrong one is noticed.
+  if (inPlace && values['base-sha256'] === undefined && values.resume !== true) {
+    throw usage('--in-place writes over the old image: tell its --base-sha256, or --resume an update that was cut');
   }
   return {
     format,

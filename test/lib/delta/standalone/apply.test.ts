@@ -162,6 +162,11 @@ test.each<[what: string, changed: Record<string, string | true | undefined>, mes
   ['an unknown option', { frobnicate: true }, "Unknown option '--frobnicate'"],
   ['an unknown format', { format: 'zip' }, '--format zip is unknown'],
   ['a format that needs encoders', { format: 'otad-repack' }, 'needs the encoders of the compressed parts'],
+  [
+    'an unknown image in place',
+    { 'in-place': true, format: undefined, base: undefined, 'base-sha256': undefined },
+    'tell its --base-sha256',
+  ],
   ['two slots in place', { 'in-place': true, format: undefined }, '--base must be left away'],
   ['a size that is none', { 'target-size': '1e3' }, '--target-size is 1e3'],
   ['a hash that is none', { 'target-sha256': 'abc' }, 'expected 64 hexadecimal digits'],
