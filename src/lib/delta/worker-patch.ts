@@ -73,8 +73,19 @@ function fromWorker({ code, message, suggestions }: Pick<OtaError, 'code' | 'mes
   return new OtaError(code, message, suggestions);
 }
 
+/** Tells a failure for want of memory in words that help; others stay as they are. */
+export function memoryError(error: unknown, { base, target }: Pick<ProducerJob, 'base' | 'target'>): unknown {
+  if (!isShortOfMemory(error)) return error;
+  return new OtaError(
+    'LIMIT_EXCEEDED',
+    `${target.name}: not enough memory for a delta between images of ${base.size} and ${target.size} bytes`,
+    ['Allow less with --max-memory, which chooses a cheaper matcher.', 'Run on a machine with more memory.'],
+    { cause: error },
+  );
+}
+
 /** Whether a failure says that memory did not suffice. */
-export function isShortOfMemory(error: unknown): boolean {
+function isShortOfMemory(error: unknown): boolean {
   return (
     (error instanceof RangeError && /allocation failed|Invalid (typed )?array( buffer)? length/i.test(error.message)) ||
     (error instanceof Error && 'code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY')

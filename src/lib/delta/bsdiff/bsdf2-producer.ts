@@ -1,6 +1,5 @@
 import { throwIfAborted } from '../../core/abort.js';
-import { OtaError } from '../../core/errors.js';
-import { isShortOfMemory, type ProducerJob, patchFromWorker } from '../worker-patch.js';
+import { memoryError, type ProducerJob, patchFromWorker } from '../worker-patch.js';
 import type { Bsdf2WorkerData } from './bsdf2.worker.js';
 
 /**
@@ -15,12 +14,6 @@ export async function produceBsdf2({ base, target, choices, signal, onProgress }
   try {
     return await patchFromWorker('delta/bsdiff/bsdf2.worker', { workerData, signal, onProgress });
   } catch (error) {
-    if (!isShortOfMemory(error)) throw error;
-    throw new OtaError(
-      'LIMIT_EXCEEDED',
-      `${target.name}: not enough memory for a delta between images of ${base.size} and ${target.size} bytes`,
-      ['Allow less with --max-memory, which chooses a cheaper matcher.', 'Run on a machine with more memory.'],
-      { cause: error },
-    );
+    throw memoryError(error, { base, target });
   }
 }

@@ -1,6 +1,5 @@
 import { throwIfAborted } from '../../core/abort.js';
-import { OtaError } from '../../core/errors.js';
-import { isShortOfMemory, type ProducerJob, patchFromWorker } from '../worker-patch.js';
+import { memoryError, type ProducerJob, patchFromWorker } from '../worker-patch.js';
 import type { OtadWorkerData } from './otad.worker.js';
 import { type RecipeSection, writeRecipeSection } from './recipe-section.js';
 
@@ -30,12 +29,6 @@ export async function packOtad(
     const [header, ...body] = await patchFromWorker('delta/otad/otad.worker', { workerData, signal, onProgress });
     return [header!, ...(recipe === undefined ? [] : [writeRecipeSection(recipe)]), ...body];
   } catch (error) {
-    if (!isShortOfMemory(error)) throw error;
-    throw new OtaError(
-      'LIMIT_EXCEEDED',
-      `${target.name}: not enough memory for a delta between images of ${base.size} and ${target.size} bytes`,
-      ['Allow less with --max-memory, which chooses a cheaper matcher.', 'Run on a machine with more memory.'],
-      { cause: error },
-    );
+    throw memoryError(error, { base, target });
   }
 }
