@@ -31,12 +31,19 @@ export function deltaSettings(choices: DeltaChoices, isTyped: (flag: string) => 
   if (isInPlace && (blockBytes < 1 || !Number.isInteger(Math.log2(blockBytes)))) {
     throw refused(`--erase-block: ${blockBytes} bytes is no power of two`, 'Write a size such as 4KiB.');
   }
+  const isUnfit = isInPlace && coder === 'mix';
+  if (isUnfit && isTyped('coder')) {
+    throw refused(
+      '--coder mix: an update in place goes on after a power cut, which this coder cannot',
+      'Use --coder lzma, brotli or none.',
+    );
+  }
   const settings: DeltaSettings = {
     format,
     deviceFormats: [...new Set(choices['device-formats'] ?? PAYLOAD_FORMATS)],
     repack: repack === 'auto',
     effort,
-    ...(coder && { coder }),
+    ...(coder && !isUnfit && { coder }),
     ...(isInPlace && {
       inPlace: {
         blockBytes,

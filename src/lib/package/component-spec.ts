@@ -33,7 +33,11 @@ export function byComponent(
         `Write ${option} COMPONENT=${value}.`,
       ]);
     }
-    if (values.has(component)) throw new OtaError('USAGE', `${option} is given twice for component ${component}`);
+    if (values.has(component)) {
+      throw new OtaError('USAGE', `${option} is given twice for component ${component}`, [
+        'Give one for each component.',
+      ]);
+    }
     values.set(component, value);
   }
   return values;

@@ -161,6 +161,9 @@ function fullCell(size: number, { deviceFormats }: DeltaSettings): MatrixCell {
 
 async function digestOf({ name, path }: NamedFile, signal: AbortSignal | undefined): Promise<Digest> {
   await using file = await openFile(path);
-  if (file.size === 0) throw new OtaError('USAGE', `${name}: is empty, expected a firmware image`);
+  if (file.size === 0)
+    throw new OtaError('USAGE', `${name}: is empty, expected a firmware image`, [
+      'Check that this is the file you meant.',
+    ]);
   return { size: file.size, sha256: await sha256OfAccess(file, { ...(signal && { signal }) }) };
 }

@@ -172,7 +172,9 @@ async function openImage({ name, path }: ImageInput): Promise<FileAccess> {
   const file = await openFile(path, { maxBytes: MAX_ENTRY_BYTES });
   if (file.size > 0) return file;
   await file.close();
-  throw new OtaError('USAGE', `${name}: is empty, expected a firmware image`);
+  throw new OtaError('USAGE', `${name}: is empty, expected a firmware image`, [
+    'Check that this is the file you meant.',
+  ]);
 }
 
 async function digestOf(image: FileAccess, signal: AbortSignal | undefined): Promise<{ size: number; sha256: string }> {

@@ -108,6 +108,11 @@ describe('ota pack refuses', () => {
       /--in-place: the devices apply full, otad only/,
     ],
     [
+      'a coder that cannot go on after a power cut',
+      ['--in-place', '--format', 'auto', '--coder', 'mix'],
+      /--coder mix: an update in place goes on after a power cut/,
+    ],
+    [
       'a block that no flash has',
       ['--in-place', '--format', 'auto', '--erase-block', '3000'],
       /3000 bytes is no power of two/,

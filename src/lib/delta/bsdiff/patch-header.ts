@@ -6,14 +6,14 @@ import type {
   StreamCompression,
   StreamName,
 } from '../formats.js';
-import { invalidPatch } from '../patch-error.js';
+import { invalidPatch, notThisPatch } from '../patch-error.js';
 import { readSigned64, writeSigned64 } from './signed64.js';
 
 /** Size of the header that both formats share, bytes. */
 export const HEADER_BYTES = 32;
 
-const BSDIFF40_MAGIC = Buffer.from('BSDIFF40', 'latin1');
-const BSDF2_MAGIC = Buffer.from('BSDF2', 'latin1');
+const BSDIFF40_MAGIC = 'BSDIFF40';
+const BSDF2_MAGIC = 'BSDF2';
 
 /** BSDF2's compressor bytes are positions in this list. */
 const COMPRESSORS: readonly StreamCompression[] = ['none', 'bzip2', 'brotli'];
@@ -64,7 +64,7 @@ export function parseHeader(format: BsdiffFormat, header: Uint8Array, patchSize:
 /** The header of a `bsdf2` patch whose three streams are brotli. */
 export function bsdf2Header(controlSize: number, diffSize: number, targetSize: number): Buffer {
   const brotli = COMPRESSORS.indexOf('brotli');
-  const header = Buffer.concat([BSDF2_MAGIC, Buffer.of(brotli, brotli, brotli)], HEADER_BYTES);
+  const header = Buffer.concat([Buffer.from(BSDF2_MAGIC, 'latin1'), Buffer.of(brotli, brotli, brotli)], HEADER_BYTES);
   writeSigned64(header, 8, controlSize);
   writeSigned64(header, 16, diffSize);
   writeSigned64(header, 24, targetSize);
@@ -73,12 +73,8 @@ export function bsdf2Header(controlSize: number, diffSize: number, targetSize: n
 
 function readMagic(format: BsdiffFormat, header: Uint8Array, name: string): StreamCompression[] {
   const magic = format === 'bsdf2' ? BSDF2_MAGIC : BSDIFF40_MAGIC;
-  const got = Buffer.from(header.subarray(0, magic.length));
-  if (!got.equals(magic)) {
-    throw invalidPatch(
-      name,
-      `not a ${format} patch, it starts with ${got.toString('hex')}, expected ${magic.toString('hex')}`,
-    );
+  if (!Buffer.from(header.subarray(0, magic.length)).equals(Buffer.from(magic, 'latin1'))) {
+    throw notThisPatch(name, `a ${format} patch`, magic, header);
   }
   if (format === 'bsdiff40') return ['bzip2', 'bzip2', 'bzip2'];
   return Array.from(header.subarray(5, 8), (type, index) => {

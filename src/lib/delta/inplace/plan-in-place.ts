@@ -48,8 +48,8 @@ export function planInPlace(
   if (spaceBytes < blockBytes) {
     throw new OtaError(
       'LIMIT_EXCEEDED',
-      `An update in place needs space for one block of ${blockBytes} bytes beside the image, there are ${spaceBytes}`,
-      ['Allow more space, or name smaller blocks.'],
+      `an update in place needs space for one block of ${blockBytes} bytes beside the image, there are ${spaceBytes}`,
+      ['Give more --spare-space, or a smaller --erase-block.'],
     );
   }
   const split = blockCovers(covers, targetSize, blockBytes);

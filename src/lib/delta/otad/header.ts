@@ -1,7 +1,7 @@
 import type { RandomAccess } from '../../core/random-access.js';
 import { MAX_TABLE_BITS, MIN_TABLE_BITS } from '../coders/mix/mix-model.js';
 import { CODERS, type Coder, MAX_IMAGE_BYTES } from '../formats.js';
-import { invalidPatch } from '../patch-error.js';
+import { invalidPatch, notThisPatch } from '../patch-error.js';
 import { VarintReader, VarintWriter } from './varint.js';
 
 /** What an otad patch says before its body. docs/delta-format.md, "Header" */
@@ -31,7 +31,7 @@ export interface OtadHeader {
   size: number;
 }
 
-const MAGIC = Buffer.from('OTAD', 'latin1');
+const MAGIC = 'OTAD';
 const VERSION = 1;
 export const CHUNK_HASH_BYTES = 8;
 const MIN_CHUNK_BITS = 10;
@@ -52,7 +52,7 @@ export function chunkCount({ targetSize, chunkBits }: Pick<OtadHeader, 'targetSi
 
 export function writeHeader(header: Omit<OtadHeader, 'size'>): Uint8Array {
   const out = new VarintWriter();
-  for (const byte of MAGIC) out.byte(byte);
+  for (const byte of Buffer.from(MAGIC, 'latin1')) out.byte(byte);
   out.byte(VERSION);
   out.byte(CODERS.indexOf(header.coder));
   out.byte((header.reordered ? REORDERED : 0) | (header.repacked ? REPACKED : 0));
@@ -78,12 +78,8 @@ export function writeHeader(header: Omit<OtadHeader, 'size'>): Uint8Array {
 export async function readHeader(patch: RandomAccess): Promise<OtadHeader> {
   const fields = new Uint8Array(FIELDS_BYTES);
   const got = fields.subarray(0, await patch.read(fields, 0));
-  const start = Buffer.from(got.subarray(0, MAGIC.length));
-  if (!start.equals(MAGIC)) {
-    throw invalidPatch(
-      patch.name,
-      `not an otad patch, it starts with ${start.toString('hex') || 'nothing'}, expected ${MAGIC.toString('hex')}`,
-    );
+  if (!Buffer.from(got.subarray(0, MAGIC.length)).equals(Buffer.from(MAGIC, 'latin1'))) {
+    throw notThisPatch(patch.name, 'an otad patch', MAGIC, got);
   }
   let at = MAGIC.length;
   const nextByte = () => {

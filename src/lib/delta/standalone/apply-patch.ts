@@ -8,7 +8,10 @@ import type { RandomAccess } from '../../core/random-access.js';
 import { sha256OfAccess } from '../../core/sha256.js';
 import { escapeText } from '../../core/text.js';
 import { applyPlain } from '../apply-plain.js';
+import { requireTargetSize } from '../bsdiff/patch-header.js';
+import { inspectPatch } from '../inspect-patch.js';
 import { openStorage, type Storage } from '../storage.js';
+import { doubtingBase } from './device-advice.js';
 import type { ApplyOptions } from './options.js';
 import { updateSlot } from './update-slot.js';
 import { requireTarget, verifiedBase } from './verify-images.js';
@@ -46,7 +49,9 @@ async function ontoDevice(options: ApplyOptions, sources: Sources, signal: Abort
     ]);
   }
   if (out.size < options.targetSize) {
-    throw new OtaError('DOES_NOT_FIT', `${out.name}: has ${out.size} bytes, the image ${options.targetSize}`, []);
+    throw new OtaError('DOES_NOT_FIT', `${out.name}: has ${out.size} bytes, the image ${options.targetSize}`, [
+      'Name a slot that is large enough.',
+    ]);
   }
   return await writeVerified(options, sources, out, signal);
 }
@@ -89,15 +94,20 @@ function requireOther(out: Storage, { patch, base }: Sources): void {
 }
 
 async function writeVerified(
-  { format, targetSize, targetSha256, resume }: ApplyOptions,
+  { format, targetSize, targetSha256, baseSha256, resume }: ApplyOptions,
   { patch, image }: Sources,
   out: Storage,
   signal: AbortSignal,
 ): Promise<WrittenImage> {
-  const pieces = applyPlain({ format, patch, base: image, targetSize, signal });
-  const written = await writeImage(pieces, out, { keep: resume, signal });
-  await requireTarget(region(out, out.name, 0, targetSize), targetSha256, signal);
-  return written;
+  requireTargetSize(await inspectPatch(format, patch), targetSize, patch.name); // whatever the base is
+  try {
+    const pieces = applyPlain({ format, patch, base: image, targetSize, signal });
+    const written = await writeImage(pieces, out, { keep: resume, signal });
+    await requireTarget(region(out, out.name, 0, targetSize), targetSha256, signal);
+    return written;
+  } catch (error) {
+    throw baseSha256 === undefined ? doubtingBase(error, image.name) : error;
+  }
 }
 
 async function isBlockDevice(path: string): Promise<boolean> {
@@ -106,9 +116,10 @@ async function isBlockDevice(path: string): Promise<boolean> {
 
 /** A run that was cut between giving the file its name and ending has nothing left to do. */
 async function holdsTarget({ outPath, targetSize, targetSha256, resume }: ApplyOptions, signal: AbortSignal) {
-  if ((await statOrAbsent(outPath)) === undefined) return false;
-  if (resume) {
-    await using there = await openStorage(outPath, 'write');
+  const found = await statOrAbsent(outPath);
+  if (found === undefined) return false;
+  if (!found.isFile() || resume) {
+    await using there = await openStorage(outPath, 'write'); // refuses what is no file
     if (there.size === targetSize && (await sha256OfAccess(there, { signal })) === targetSha256) return true;
   }
   throw new OtaError('OUTPUT_EXISTS', `${escapeText(outPath)}: already exists`, ['Name another file, or remove it.']);

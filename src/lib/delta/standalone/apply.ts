@@ -1,5 +1,6 @@
 import { OtaError } from '../../core/errors.js';
 import { applyPatch } from './apply-patch.js';
+import { deviceAdvice } from './device-advice.js';
 import { parseOptions, USAGE } from './options.js';
 
 /** Entry of dist/apply.mjs: the applier for devices. */
@@ -21,7 +22,7 @@ async function main(): Promise<void> {
     );
   } catch (error) {
     if (!(error instanceof OtaError)) throw error; // a bug: status 1 with a trace
-    console.error([`apply: ${error.message}`, ...error.suggestions.map((next) => `  ${next}`)].join('\n'));
+    console.error([`apply: ${error.message}`, ...deviceAdvice(error).map((next) => `  ${next}`)].join('\n'));
     process.exitCode = error.exitCode;
   }
 }

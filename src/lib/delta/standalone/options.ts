@@ -16,7 +16,7 @@ first byte on. With --in-place, --out holds the old image and becomes the new on
 a run that was cut has left.
 
 exit status: 0 done, 2 usage, 4 malformed patch or wrong result, 5 wrong base or no room, 6 input or output,
-8 --out exists, 9 a limit was exceeded, 130 interrupted, 143 terminated`;
+8 --out exists or is in use, 9 a limit was exceeded, 15 not allowed, 16 not found, 130 interrupted, 143 terminated`;
 
 export interface ApplyOptions {
   format: DeltaFormat;
@@ -96,7 +96,7 @@ function deltaFormat(name: string | undefined, inPlace: boolean): DeltaFormat {
 }
 
 function required(value: string | undefined, name: string): string {
-  if (value === undefined) throw usage(`--${name} is missing`);
+  if (value === undefined || value === '') throw usage(`--${name} is missing`);
   return value;
 }
 

@@ -11,6 +11,7 @@ export async function requireTarget(image: RandomAccess, targetSha256: string, s
   const got = await sha256OfAccess(image, { signal });
   if (got === targetSha256) return;
   throw new OtaError('TARGET_MISMATCH', `${image.name}: SHA-256 is ${got}, expected ${targetSha256}`, [
+    'Compare --target-sha256 with the metadata of the package.',
     'Download the patch again; if it still fails, check the storage.',
   ]);
 }
@@ -29,12 +30,20 @@ export async function verifiedBase(
   const told = isOtad(format) ? (await otadLayout(format, patch)).header.baseSize : undefined;
   const size = baseSize ?? (base.isBlockDevice || inPlace ? told : undefined) ?? base.size;
   if (size > base.size) {
-    throw new OtaError('BASE_MISMATCH', `${base.name}: has ${base.size} bytes, the base has ${size}`, []);
+    throw otherBase(`${base.name}: has ${base.size} bytes, the base has ${size}`, inPlace);
   }
   const image = region(base, base.name, 0, size);
-  const got = baseSha256 && (await sha256OfAccess(image, { signal }));
+  if (baseSha256 === undefined) {
+    if (told === undefined || told === size) return image;
+    throw otherBase(`${base.name}: has ${size} bytes, the patch needs a base of ${told}`, inPlace);
+  }
+  const got = await sha256OfAccess(image, { signal });
   if (got === baseSha256) return image;
-  throw new OtaError('BASE_MISMATCH', `${base.name}: SHA-256 is ${got}, the patch needs ${baseSha256}`, [
+  throw otherBase(`${base.name}: SHA-256 is ${got}, the patch needs ${baseSha256}`, inPlace);
+}
+
+function otherBase(fact: string, inPlace: boolean): OtaError {
+  return new OtaError('BASE_MISMATCH', fact, [
     'Take the patch that was made for this version.',
     ...(inPlace ? ['Add --resume if an update with this patch was cut before.'] : []),
   ]);
