@@ -1,4 +1,5 @@
 import type { ImageBytes } from '../image/image-bytes.js';
+import { releaseBytes } from '../release-bytes.js';
 
 const FACTOR = 0x0101_5a4d;
 const BLOCKS_A_VIEW = 256;
@@ -32,6 +33,11 @@ export class BlockTable {
       const view = old.view(block * blockBytes, blocks * blockBytes);
       for (let i = 0; i < blocks; i++) this.#add(block + i, hashOf(view, i * blockBytes, blockBytes));
     }
+  }
+
+  /** Gives its memory back; nothing is found afterwards. */
+  release(): void {
+    releaseBytes(this.#slots, this.#hashes, this.#filter);
   }
 
   #add(block: number, hash: number): void {

@@ -1,3 +1,4 @@
+import { releaseBytes } from '../release-bytes.js';
 import { commonLength } from './common-length.js';
 import type { CostModel } from './cost-model.js';
 import { CoverList } from './cover-list.js';
@@ -61,7 +62,9 @@ export function chooseCovers(
     }
     at = live === 1 ? literals(at, until) : compete(at, until);
   }
-  return trail.covers(size, stepOf(best));
+  const covers = trail.covers(size, stepOf(best));
+  trail.release();
+  return covers;
 
   function literals(at: number, until: number): number {
     for (; at < until; at++) cost[0]! += literalCost(at);
@@ -199,10 +202,15 @@ class Trail {
     if (this.#count * 3 === this.#fields.length) {
       const larger = new Int32Array(this.#fields.length * 2);
       larger.set(this.#fields);
+      releaseBytes(this.#fields);
       this.#fields = larger;
     }
     this.#fields.set([diagonal, start, previous], this.#count * 3);
     return this.#count++;
+  }
+
+  release(): void {
+    releaseBytes(this.#fields);
   }
 
   /** The covers of the way that ends with a step. */

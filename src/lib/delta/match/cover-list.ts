@@ -1,3 +1,4 @@
+import { releaseBytes } from '../release-bytes.js';
 import type { Covers } from './covers.js';
 
 const FIRST_CAPACITY = 1024;
@@ -13,6 +14,7 @@ export class CoverList {
     if (at === this.#fields.length) {
       const grown = new Int32Array(at * 2);
       grown.set(this.#fields);
+      releaseBytes(this.#fields);
       this.#fields = grown;
     }
     this.#fields[at] = newAt;

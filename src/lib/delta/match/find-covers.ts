@@ -1,4 +1,5 @@
 import type { ImageBytes } from '../image/image-bytes.js';
+import { releaseBytes } from '../release-bytes.js';
 import { chooseCovers } from './choose-covers.js';
 import { MASKED_COSTS, TYPICAL_COSTS } from './cost-model.js';
 import { CoverList } from './cover-list.js';
@@ -57,7 +58,7 @@ export function findCovers(old: ImageBytes, target: ImageBytes, options: FindCov
     const end = Math.min(at + partBytes, targetRest.size);
     const expected = oldRest.placeNear(stretches.expectedAt(targetRest.partFrom(at).imageAt));
     if (indexed === undefined || plan.oldBytes < oldRest.size) {
-      indexed = undefined; // before the next one is made
+      if (indexed !== undefined) release(indexed); // before the next one is made
       const pieces = oldRest.partAround(expected + (end - at) / 2, plan.oldBytes);
       indexed = indexedPieces(pieces, old, normalise?.old, plan.step);
     }
@@ -67,6 +68,7 @@ export function findCovers(old: ImageBytes, target: ImageBytes, options: FindCov
     const onPart = (partDone: number) => onProgress(BLOCKS_SHARE + (1 - BLOCKS_SHARE) * (done + share * partDone));
     list.addAll(closerLook(indexed, part, { target, normalise: normalise?.target }, stretches, onPart));
   }
+  if (indexed !== undefined) release(indexed);
   onProgress(1);
   return stretches.joined(list.covers());
 }
@@ -85,6 +87,11 @@ function indexedPieces(pieces: Pieces, old: ImageBytes, normalise: Normalise | u
   return { pieces, bytes, index: seedIndex(bytes, step) };
 }
 
+function release({ bytes, index }: IndexedPieces): void {
+  index.release();
+  releaseBytes(bytes);
+}
+
 /** Covers between pieces of both images, as covers of the images. */
 function closerLook(
   old: IndexedPieces,
@@ -97,6 +104,7 @@ function closerLook(
   const hints = stretches.hints(old.pieces, pieces);
   const segments = findSegments(old.bytes, bytes, old.index, hints, (done) => onProgress(done * SEARCH_SHARE));
   const covers = chooseCovers(segments, old.bytes, bytes, normalise === undefined ? TYPICAL_COSTS : MASKED_COSTS);
+  releaseBytes(bytes, segments.start, segments.end, segments.diagonal);
   onProgress(1);
   return imageCovers(covers, old.pieces, pieces);
 }

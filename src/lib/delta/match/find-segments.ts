@@ -52,7 +52,9 @@ export function findSegments(
     nextReport = at + PROGRESS_BYTES;
   }
   onProgress(1);
-  return search.list.sorted();
+  const sorted = search.list.sorted();
+  search.list.release();
+  return sorted;
 }
 
 /** Where the bytes at some place of the new image occur in the old one. */

@@ -42,6 +42,7 @@ export function matchBlocks(old: ImageBytes, target: ImageBytes, onProgress: (do
     if (length >= BLOCK_BYTES) take(foundAt, found.oldAt - foundAt, length);
     else at = foundAt + 1; // another block with the same hash
   }
+  table.release();
   onProgress(1);
   return stretches.covers();
 

@@ -1,4 +1,5 @@
 import { type ImageBytes, MAX_VIEW_BYTES } from '../image/image-bytes.js';
+import { releaseBytes } from '../release-bytes.js';
 
 /** Bytes on either side that decide how a byte is masked. */
 const CONTEXT_BYTES = 64;
@@ -77,7 +78,7 @@ export class Pieces {
   /** The bytes of all pieces. */
   collect(image: ImageBytes, normalise: Normalise | undefined): Buffer {
     const bytes = Buffer.allocUnsafeSlow(this.size);
-    // one copy for all pieces: buffers that are thrown away stay for long
+    // one copy for all pieces
     const scratch = Buffer.allocUnsafeSlow(normalise === undefined ? 0 : Math.min(image.size, COPY_BYTES));
     const most = COPY_BYTES - 2 * CONTEXT_BYTES;
     let place = 0;
@@ -91,6 +92,7 @@ export class Pieces {
         place += length;
       }
     }
+    releaseBytes(scratch);
     return bytes;
   }
 }

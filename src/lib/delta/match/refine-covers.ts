@@ -1,5 +1,6 @@
 import type { ImageBytes } from '../image/image-bytes.js';
 import { wholeImage } from '../image/whole-image.js';
+import { releaseBytes } from '../release-bytes.js';
 import { chooseCovers } from './choose-covers.js';
 import { PREDICTED_COSTS } from './cost-model.js';
 import type { Covers } from './covers.js';
@@ -45,7 +46,11 @@ export function refineCovers(covers: Covers, old: ImageBytes, target: ImageBytes
       at += length;
     }
   }
-  return chooseCovers(segments, predicted, wholeImage(target), PREDICTED_COSTS, offsets);
+  const bytes = wholeImage(target);
+  const chosen = chooseCovers(segments, predicted, bytes, PREDICTED_COSTS, offsets);
+  segments.release();
+  releaseBytes(predicted, bytes);
+  return chosen;
 }
 
 /** Covers with room to grow, by where they start; those that go on with one another become one. */

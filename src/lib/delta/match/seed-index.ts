@@ -1,3 +1,5 @@
+import { releaseBytes } from '../release-bytes.js';
+
 /** Bytes that must be equal before a place is looked at. */
 export const SEED_BYTES = 8;
 /** Places that are looked at for one seed: those nearest to where it is expected. */
@@ -18,6 +20,8 @@ export interface SeedIndex {
    * @returns how many were written to `found`, at most its length
    */
   lookup(bytes: Uint8Array, at: number, expected: number, found: Int32Array): number;
+  /** Gives its memory back; nothing is found afterwards. */
+  release(): void;
 }
 
 export const LOOKUP_CAPACITY = NEAREST;
@@ -58,6 +62,7 @@ export function seedIndex(bytes: Uint8Array, step: number): SeedIndex {
       for (let i = low; i < high; i++) found[i - low] = positions[i]!;
       return high - low;
     },
+    release: () => releaseBytes(starts, positions),
   };
 }
 

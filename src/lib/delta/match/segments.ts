@@ -1,3 +1,5 @@
+import { releaseBytes } from '../release-bytes.js';
+
 /** Stretches of the new image that resemble the old one on one diagonal: what covers are chosen from. They may overlap. */
 export interface Segments {
   readonly count: number;
@@ -37,6 +39,12 @@ export class SegmentList implements Segments {
     return this.count === MOST_SEGMENTS;
   }
 
+  /** Gives their memory back; there are none afterwards. */
+  release(): void {
+    releaseBytes(this.start, this.end, this.diagonal);
+    this.count = 0;
+  }
+
   /** The same segments by where they start, those that start together in the order they were added. */
   sorted(): Segments {
     const { count } = this;
@@ -58,5 +66,6 @@ export class SegmentList implements Segments {
 function grown(column: Int32Array): Int32Array {
   const larger = new Int32Array(column.length * 2);
   larger.set(column);
+  releaseBytes(column);
   return larger;
 }
