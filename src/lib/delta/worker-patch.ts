@@ -6,7 +6,7 @@ import type { RandomAccess } from '../core/random-access.js';
 import type { CreateDeltaOptions } from './formats.js';
 
 /** Making patches leaves few objects behind: more room for new ones would be memory, not speed. */
-const YOUNG_HEAP_MIB = 12;
+const YOUNG_HEAP_MIB = 4;
 
 /** What a producer gets to work with. */
 export interface ProducerJob {
