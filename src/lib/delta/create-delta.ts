@@ -49,7 +49,9 @@ export async function createDelta(options: CreateDeltaOptions): Promise<CreatedD
   await using out = await openAtomicFile(outPath, { signal });
 
   const onProduced = (done: number) => onProgress(done * PRODUCING_SHARE);
-  for await (const piece of await produce({ base, target, choices, signal, onProgress: onProduced })) {
+  const notes: string[] = [];
+  const onNote = (sentence: string) => notes.push(sentence);
+  for await (const piece of await produce({ base, target, choices, signal, onProgress: onProduced, onNote })) {
     await out.write(piece);
   }
 
@@ -67,11 +69,17 @@ export async function createDelta(options: CreateDeltaOptions): Promise<CreatedD
   }
   const layout = await inspectPatch(format, patch);
   throwIfAborted(signal);
-  const repacking = await repackedNeeds(layout, outPath);
+  const { repackedBytes, ...repacking } = await repackedNeeds(layout, outPath);
   const memoryBytes = (await applyMemoryBytes(patch, layout, base.size)) + repacking.memoryBytes;
   const allStorageBytes = (await storageBytes(format, patch)) + repacking.storageBytes;
   const { size } = await out.commit();
-  return { size, applyMemoryBytes: memoryBytes, storageBytes: allStorageBytes };
+  return {
+    size,
+    applyMemoryBytes: memoryBytes,
+    storageBytes: allStorageBytes,
+    ...(repackedBytes !== undefined && { repackedBytes }),
+    ...(notes.length > 0 && { notes }),
+  };
 }
 
 /** Of the formats that can be read from front to back, only an update in place needs storage: behind the image. */

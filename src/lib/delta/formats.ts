@@ -72,6 +72,10 @@ export interface CreatedDelta {
   applyMemoryBytes: number;
   /** Storage that applying it needs beside the slot, bytes: 0 for a patch that is applied while it arrives. */
   storageBytes: number;
+  /** otad-repack: bytes of the new image that are packed again. */
+  repackedBytes?: number;
+  /** What a publisher should know of it, a sentence each; absent where there is nothing. */
+  notes?: string[];
 }
 
 export interface ApplyDeltaOptions {

@@ -15,6 +15,8 @@ export interface ProducerJob {
   choices: Pick<CreateDeltaOptions, 'coder' | 'effort' | 'maxMemoryBytes' | 'machine' | 'baseAddress' | 'inPlace'>;
   signal?: AbortSignal;
   onProgress: (doneFraction: number) => void;
+  /** Takes what a publisher should know of the patch, a sentence each time. */
+  onNote: (sentence: string) => void;
 }
 
 /** What the worker of a producer sends: the share done, now and then, and at the end the patch, or what a user is told. */

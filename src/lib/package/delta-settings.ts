@@ -1,5 +1,5 @@
 import { OtaError } from '../core/errors.js';
-import type { Coder, DeltaFormat, Effort, InPlaceOptions } from '../delta/formats.js';
+import type { Coder, CreatedDelta, DeltaFormat, Effort, InPlaceOptions } from '../delta/formats.js';
 import type { PayloadFormat } from './metadata.js';
 
 /** What a publisher wants of the deltas of a release. */
@@ -42,13 +42,21 @@ export function candidateFormats(settings: DeltaSettings, targetBytes: number): 
   return requireSome(ours.length === 0 || isThorough ? [...ours, ...theirs] : ours, settings);
 }
 
+/** Compressed parts that changed cost a plain delta at least this share of their bytes, or nobody would repack. */
+const PLAIN_SHARE = 0.5;
+
 /**
- * @param made formats made so far, the smallest first
+ * @param made so far
  * @returns whether this candidate could still be smaller
  */
-export function isWorthMaking(format: DeltaFormat, made: readonly DeltaFormat[], { effort }: DeltaSettings): boolean {
-  // what repacking finds inside compressed parts outweighs what it costs
-  return !(format === 'otad' && effort !== 'best' && made.includes('otad-repack'));
+export function isWorthMaking(
+  format: DeltaFormat,
+  made: readonly (Pick<CreatedDelta, 'size' | 'repackedBytes'> & { format: DeltaFormat })[],
+  { effort }: Pick<DeltaSettings, 'effort'>,
+): boolean {
+  if (format !== 'otad' || effort === 'best') return true;
+  const repacked = made.find((delta) => delta.format === 'otad-repack');
+  return repacked === undefined || repacked.size > PLAIN_SHARE * (repacked.repackedBytes ?? 0);
 }
 
 function requireSome(formats: DeltaFormat[], { deviceFormats }: DeltaSettings): DeltaFormat[] {

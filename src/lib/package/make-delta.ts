@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { errorSentence } from '../core/error-sentence.js';
 import { OtaError } from '../core/errors.js';
 import type { CreatedDelta, DeltaFormat } from '../delta/formats.js';
 import { createCandidate, type ImageHints } from './create-candidate.js';
@@ -30,6 +31,8 @@ export interface DeltaChoice {
   made: MadeDelta[];
   /** The one to pack and where it lies; absent where the full image is no larger than any of them. */
   chosen?: MadeDelta & { path: string };
+  /** What was passed over and why, a sentence each. */
+  notes: string[];
 }
 
 /**
@@ -40,22 +43,29 @@ export interface DeltaChoice {
 export async function makeDelta(job: MakeDeltaJob): Promise<DeltaChoice> {
   const { settings, targetBytes, workDirectory, fileName } = job;
   const made: MadeDelta[] = [];
+  const notes: string[] = [];
   for (const format of candidateFormats(settings, targetBytes)) {
-    const formats = made.map((delta) => delta.format);
-    if (!isWorthMaking(format, formats, settings)) continue;
-    const created = await createOrPassOver(job, format);
-    if (created !== undefined) made.push({ format, ...created });
+    if (!isWorthMaking(format, made, settings)) continue;
+    const created = await createOrPassOver(job, format, notes);
+    if (created === undefined) continue;
+    const { notes: told = [], ...delta } = created;
+    notes.push(...told);
+    made.push({ format, ...delta });
   }
   made.sort((a, b) => a.size - b.size);
   const [smallest, ...others] = made;
   for (const { format } of others) await rm(join(workDirectory, fileName(format)));
   const isFullSmaller = settings.format === 'auto' && settings.deviceFormats.includes('full');
-  if (smallest === undefined || (isFullSmaller && smallest.size >= targetBytes)) return { made };
-  return { made, chosen: { ...smallest, path: join(workDirectory, fileName(smallest.format)) } };
+  if (smallest === undefined || (isFullSmaller && smallest.size >= targetBytes)) return { made, notes };
+  return { made, notes, chosen: { ...smallest, path: join(workDirectory, fileName(smallest.format)) } };
 }
 
 /** @returns undefined where images have nothing in them that this format is for */
-async function createOrPassOver(job: MakeDeltaJob, format: DeltaFormat): Promise<CreatedDelta | undefined> {
+async function createOrPassOver(
+  job: MakeDeltaJob,
+  format: DeltaFormat,
+  notes: string[],
+): Promise<CreatedDelta | undefined> {
   const outPath = join(job.workDirectory, job.fileName(format));
   try {
     return await createCandidate({ ...job, format, outPath, onProgress: (done) => job.onProgress?.(format, done) });
@@ -63,6 +73,7 @@ async function createOrPassOver(job: MakeDeltaJob, format: DeltaFormat): Promise
     const isChoice = job.settings.format === 'auto' && format === 'otad-repack';
     // nothing to repack, or the encoders for it are not installed
     if (!isChoice || !(error instanceof OtaError) || !['USAGE', 'TOOL_MISSING'].includes(error.code)) throw error;
+    if (error.code === 'TOOL_MISSING') notes.push(`Compressed parts stay packed: ${errorSentence(error)}`);
     job.onProgress?.(format, 1); // whoever watches it need not wait
     return undefined;
   }

@@ -16,6 +16,8 @@ export interface MeasuredCell {
   seconds: number;
   applyMemoryBytes: number;
   storageBytes: number;
+  /** What would make it smaller, a sentence each. */
+  notes?: string[];
 }
 
 /** One base: everything that would bring a device with it to the new image. */

@@ -58,6 +58,8 @@ export interface BaseChoice {
   size: number;
   /** All deltas that were made for it, the smallest first. */
   made: MadeDelta[];
+  /** What would make it smaller, a sentence each; absent where there is nothing to say. */
+  notes?: string[];
 }
 
 /**
@@ -103,7 +105,7 @@ async function makeComponent(
   for (const { image, digest } of digested) {
     const baseDigest = { ...(image.version === undefined ? {} : { version: image.version }), ...digest };
     const fileName = (format: PayloadFormat) => payloadFileName({ component, format, base: baseDigest });
-    const { made, chosen } = await makeDelta({
+    const { made, notes, chosen } = await makeDelta({
       ...(hints && { hints }),
       settings: deltas,
       basePath: image.path,
@@ -115,7 +117,7 @@ async function makeComponent(
       onProgress: (format, done) => onProgress?.(fileName(format), Math.floor(done * targetFile.size), targetFile.size),
     });
     const base = { name: image.name, ...baseDigest };
-    choices.push({ component, base, format: 'full', size: targetFile.size, made, ...pick(chosen) });
+    choices.push({ component, base, format: 'full', size: targetFile.size, made, ...noted(notes), ...pick(chosen) });
     if (chosen === undefined) continue;
     const { format, applyMemoryBytes, storageBytes } = chosen;
     const data = open.use(await openFile(chosen.path));
@@ -139,6 +141,10 @@ function requireMemoryFor(settings: DeltaSettings, baseBytes: number, targetByte
   for (const format of candidateFormats(settings, targetBytes)) {
     requireMakingMemory(format, { baseBytes, targetBytes, ...settings });
   }
+}
+
+function noted(notes: string[]): Pick<BaseChoice, 'notes'> {
+  return notes.length === 0 ? {} : { notes };
 }
 
 function pick(chosen: MadeDelta | undefined): Pick<MadeDelta, 'format' | 'size'> | undefined {

@@ -67,7 +67,8 @@ export function packWarnings(
     if (format !== 'full' && size >= target.size)
       warnings.push(`${file} has ${size} bytes, no less than the ${target.size} of the full image`);
   }
-  for (const { component, base, format, size, made } of choices) {
+  for (const { component, base, format, size, made, notes = [] } of choices) {
+    warnings.push(...notes.map((note) => `${base.name}: ${note}`));
     if (format !== 'full') continue;
     const [smallest] = made;
     const delta = smallest === undefined ? 'a delta' : `a delta of ${smallest.size} bytes (${smallest.format})`;

@@ -10,10 +10,17 @@ const NOTHING: RepackNeeds = { memoryBytes: 0, storageBytes: 0 };
  *
  * @throws OtaError PATCH_INVALID, TOOL_MISSING
  */
-export async function repackedNeeds(layout: PatchLayout, patchName: string): Promise<RepackNeeds> {
+export async function repackedNeeds(
+  layout: PatchLayout,
+  patchName: string,
+): Promise<RepackNeeds & { repackedBytes?: number }> {
   if (!isOtadLayout(layout) || layout.repack === undefined) return NOTHING;
-  const { baseSize, recipe } = layout.repack;
+  const { baseSize, targetSize, recipe: bytes } = layout.repack;
   const { baseSize: unpackedBaseSize, targetSize: unpackedTargetSize } = layout.header;
   const sizes = { baseSize, unpackedBaseSize, unpackedTargetSize };
-  return await repackNeeds(readRecipe(recipe, sizes, patchName), baseSize, patchName);
+  const recipe = readRecipe(bytes, sizes, patchName);
+  const unpackedBytes = recipe.target.reduce((sum, stream) => sum + stream.unpackedBytes, 0);
+  // what lies between the streams is the same in both
+  const repackedBytes = targetSize - (unpackedTargetSize - unpackedBytes);
+  return { ...(await repackNeeds(recipe, baseSize, patchName)), repackedBytes };
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type ImageBytes, imageInMemory, MAX_VIEW_BYTES } from '../image/image-bytes.js';
 import { batches } from './batches.js';
 import { CodecError, type CodecPool } from './codec-pool.js';
+import type { MissingLibraries } from './missing-libraries.js';
 import { MAX_CONTENT_BYTES, MAX_DEPTH, MAX_RATIO, MAX_STREAMS } from './recipe.js';
 import type { DecodePart, FoundStream, StreamFinder } from './stream-finder.js';
 
@@ -34,11 +35,14 @@ const TRIED_TIMES = 16;
 export class Surveyor {
   readonly #pool: CodecPool;
   readonly #finders: readonly StreamFinder[];
+  readonly #missing: MissingLibraries;
   #streamsLeft = MAX_STREAMS;
   #triesLeft: number;
 
-  constructor(pool: CodecPool, finders: readonly StreamFinder[], imageBytes: number) {
+  /** @param missing takes what codecs lack; their streams are none then */
+  constructor(pool: CodecPool, finders: readonly StreamFinder[], missing: MissingLibraries, imageBytes: number) {
     this.#pool = pool;
+    this.#missing = missing;
     this.#triesLeft = TRIED_TIMES * imageBytes + MAX_CONTENT_BYTES;
     this.#finders = finders;
   }
@@ -67,8 +71,9 @@ export class Surveyor {
   /** Places in order; where two begin at the same byte, the finder that was asked first. */
   async #found(image: ImageBytes): Promise<FoundStream[]> {
     const decode: DecodePart = async (codec, packed, maxBytes) => {
-      const decoded = await unpack(this.#pool, codec, packed, maxBytes);
-      return decoded instanceof CodecError ? undefined : decoded.unpacked;
+      const decoding = unpack(this.#pool, codec, packed, maxBytes);
+      const decoded = await decoding.catch((error: unknown) => this.#missing.note(error));
+      return decoded === undefined || decoded instanceof CodecError ? undefined : decoded.unpacked;
     };
     const byPlace = new Map<number, FoundStream>();
     for (const finder of this.#finders) {
@@ -91,7 +96,8 @@ export class Surveyor {
     const { codec, at, isExact } = found;
     const isLeaf = found.isLeaf === true || depth === MAX_DEPTH;
     if (isExact && isLeaf) return this.#stream(found, copyBytes(image, at, found.packedBytes));
-    const tried = isExact ? await this.#tryExact(image, found, known) : await this.#tryLengths(image, found);
+    const trying = isExact ? this.#tryExact(image, found, known) : this.#tryLengths(image, found);
+    const tried = await trying.catch((error: unknown) => this.#missing.note(error));
     if (tried === undefined) return undefined;
     const { packed, unpacked } = tried;
     const stream = this.#stream({ ...found, codec, at, isLeaf }, packed);

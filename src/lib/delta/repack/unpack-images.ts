@@ -4,6 +4,7 @@ import type { ImageBytes } from '../image/image-bytes.js';
 import type { CodecPool } from './codec-pool.js';
 import { findCodec, loadFinders } from './codecs.js';
 import type { ImageSink } from './image-sink.js';
+import { MissingLibraries } from './missing-libraries.js';
 import { CHECK_BYTES, type RecipeCodec, streamGroups } from './recipe.js';
 import { writeRecipe } from './recipe-writer.js';
 import { copyBytes, type SurveyedStream, Surveyor } from './survey.js';
@@ -16,6 +17,8 @@ export interface UnpackedPair {
   counts: TargetCounts;
   /** Streams of the old image that were unpacked, those inside others not counted. */
   baseStreams: number;
+  /** Libraries without which some streams stay packed, or take more: a sentence for each. */
+  missing: string[];
 }
 
 /** An unpacked image has at most so many times its image's size, and so much in any case, bytes. */
@@ -30,7 +33,7 @@ const PROVING_SHARE = 0.85;
  *
  * @param onProgress called with the share that is done, 0 to 1, never falling
  * @returns undefined when no stream of the new image can be packed again
- * @throws OtaError TOOL_MISSING when the library of a codec is not installed
+ * @throws OtaError TOOL_MISSING when no stream can be packed again, and the library of a codec is not installed
  */
 export async function unpackImages(
   pool: CodecPool,
@@ -40,22 +43,26 @@ export async function unpackImages(
 ): Promise<UnpackedPair | undefined> {
   const { base, target } = images;
   const finders = await loadFinders();
-  const baseStreams = await new Surveyor(pool, finders, base.size).survey(base, new Set(), 1);
+  const missing = new MissingLibraries();
+  const baseStreams = await new Surveyor(pool, finders, missing, base.size).survey(base, new Set(), 1);
   onProgress(FINDING_SHARE / 2);
   const known = new Set(allHashes(baseStreams));
-  const targetStreams = await new Surveyor(pool, finders, target.size).survey(target, known, 1);
+  const targetStreams = await new Surveyor(pool, finders, missing, target.size).survey(target, known, 1);
   onProgress(FINDING_SHARE);
 
   const codecs = new Map<string, number>();
   const codecNumber = (name: string) => codecs.get(name) ?? codecs.set(name, codecs.size).size - 1;
   const total = targetStreams.reduce((sum, { packedBytes }) => sum + packedBytes, 1);
   let doneBytes = 0;
-  const unpacker = new TargetUnpacker(pool, known, codecNumber, (bytes) => {
+  const unpacker = new TargetUnpacker(pool, known, missing, codecNumber, (bytes) => {
     doneBytes = Math.min(total, doneBytes + bytes);
     onProgress(FINDING_SHARE + PROVING_SHARE * (doneBytes / total));
   });
   const unpackedTarget = await unpacker.unpack(target, targetStreams, sinks.target, allowance(target.size));
-  if (unpackedTarget.length === 0) return undefined;
+  if (unpackedTarget.length === 0) {
+    missing.requireNone();
+    return undefined;
+  }
 
   // where most new streams stay packed, they match old ones that stay packed as well
   const helps = (name: string) => (unpacker.gain.get(name) ?? 0) > 0;
@@ -74,7 +81,7 @@ export async function unpackImages(
   });
   const recipe = writeRecipe({ codecs: await named(codecs), base: unpackedBase, target: unpackedTarget, checks });
   onProgress(1);
-  return { recipe, counts: unpacker.counts, baseStreams: unpackedBase.length };
+  return { recipe, counts: unpacker.counts, baseStreams: unpackedBase.length, missing: missing.sentences() };
 }
 
 async function named(codecs: ReadonlyMap<string, number>): Promise<RecipeCodec[]> {

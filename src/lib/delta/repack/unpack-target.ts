@@ -1,9 +1,9 @@
-import { OtaError } from '../../core/errors.js';
 import { type ImageBytes, imageInMemory } from '../image/image-bytes.js';
 import { batches } from './batches.js';
 import { CodecError, type CodecPool } from './codec-pool.js';
 import { copyStretch, type ImageSink, sinkToMemory } from './image-sink.js';
 import { LikelySettings } from './likely-settings.js';
+import type { MissingLibraries } from './missing-libraries.js';
 import type { StreamProof } from './prove-stream.js';
 import type { TargetStream } from './recipe.js';
 import { copyBytes, type SurveyedStream, unpack } from './survey.js';
@@ -40,22 +40,26 @@ export class TargetUnpacker {
   readonly #pool: CodecPool;
   readonly #likely = new LikelySettings();
   readonly #known: ReadonlySet<string>;
+  readonly #missing: MissingLibraries;
   readonly #codecNumber: (name: string) => number;
   readonly #onDone: (packedBytes: number) => void;
 
   /**
    * @param known       hashes of the old image's streams
+   * @param missing     takes what codecs lack; their streams stay packed
    * @param codecNumber gives each codec that is used its place in the recipe
    * @param onDone      called with the packed bytes of each stream that is decided
    */
   constructor(
     pool: CodecPool,
     known: ReadonlySet<string>,
+    missing: MissingLibraries,
     codecNumber: (name: string) => number,
     onDone: (packedBytes: number) => void,
   ) {
     this.#pool = pool;
     this.#known = known;
+    this.#missing = missing;
     this.#codecNumber = codecNumber;
     this.#onDone = onDone;
   }
@@ -112,9 +116,7 @@ export class TargetUnpacker {
     const packed = copyBytes(image, stream.at, stream.packedBytes);
     for (const codec of [stream.codec, stream.otherwise]) {
       if (codec === undefined || !this.#likely.isHopeful(codec)) continue;
-      // a library that is missing is no reason to fail where another codec needs none
-      const isOptional = codec !== (stream.otherwise ?? codec);
-      const attempt = await this.#attempt(codec, packed).catch(isOptional ? unlessMissing : undefined);
+      const attempt = await this.#attempt(codec, packed).catch((error: unknown) => this.#missing.note(error));
       if (attempt !== undefined) attempts.push(attempt);
       if (attempt?.proof !== undefined) break;
     }
@@ -146,8 +148,4 @@ export class TargetUnpacker {
     this.gain.set(named, (this.gain.get(named) ?? 0) + (isProved ? packedBytes : -packedBytes));
     return last;
   }
-}
-
-function unlessMissing(error: unknown): undefined {
-  if (!(error instanceof OtaError && error.code === 'TOOL_MISSING')) throw error;
 }

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { imageInMemory } from '../../../../../src/lib/delta/image/image-bytes.js';
 import { CodecPool } from '../../../../../src/lib/delta/repack/codec-pool.js';
 import { lzmaAlone } from '../../../../../src/lib/delta/repack/finders/lzma-alone.js';
+import { MissingLibraries } from '../../../../../src/lib/delta/repack/missing-libraries.js';
 import { Surveyor } from '../../../../../src/lib/delta/repack/survey.js';
 import { aloneFile, programLike } from '../lzma-parse/lzma-streams.js';
 
@@ -15,7 +16,8 @@ describe('the finder of .lzma streams', () => {
     // across the border of what is looked at at once, and right behind text
     const image = Buffer.concat([Buffer.alloc(1024 * 1024 - 5), one, Buffer.from('text'), other, Buffer.alloc(99, 1)]);
     await using pool = new CodecPool();
-    const found = await new Surveyor(pool, [lzmaAlone], image.length).survey(imageInMemory(image), new Set(), 1);
+    const surveyor = new Surveyor(pool, [lzmaAlone], new MissingLibraries(), image.length);
+    const found = await surveyor.survey(imageInMemory(image), new Set(), 1);
     expect(found.map(({ at, packedBytes }) => [at, packedBytes])).toEqual([
       [1024 * 1024 - 5, one.length],
       [1024 * 1024 - 1 + one.length, other.length],
