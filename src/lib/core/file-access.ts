@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { throwIfAborted } from './abort.js';
 import { formatByteSize } from './byte-size.js';
@@ -33,6 +33,7 @@ export async function openFile(path: string, { maxBytes }: { maxBytes?: number }
       name: path,
       size,
       read: (into, position) => readFully(handle, path, into, position),
+      readSync: (into, position) => readFullySync(handle, path, into, position),
       close: () => handle.close(),
       [Symbol.asyncDispose]: () => handle.close(),
     };
@@ -62,15 +63,12 @@ export async function readBounded(path: string, maxBytes: number, what: string):
 
 /** Bytes in memory as a RandomAccess. */
 export function memoryAccess(bytes: Uint8Array, name: string): RandomAccess {
-  return {
-    name,
-    size: bytes.byteLength,
-    read: async (into, position) => {
-      const part = bytes.subarray(position, position + into.byteLength);
-      into.set(part);
-      return part.byteLength;
-    },
+  const readSync = (into: Uint8Array, position: number) => {
+    const part = bytes.subarray(position, position + into.byteLength);
+    into.set(part);
+    return part.byteLength;
   };
+  return { name, size: bytes.byteLength, read: async (into, position) => readSync(into, position), readSync };
 }
 
 /**
@@ -85,13 +83,15 @@ export function region(source: RandomAccess, name: string, offset: number, size:
       `${name}: bytes ${offset} to ${offset + size} lie outside ${source.name} (${source.size} bytes)`,
     );
   }
+  const inside = (into: Uint8Array, position: number) =>
+    into.subarray(0, Math.min(into.byteLength, Math.max(0, size - position)));
   return {
     name,
     size,
-    read: async (into, position) => {
-      const wanted = Math.min(into.byteLength, Math.max(0, size - position));
-      return wanted === 0 ? 0 : source.read(into.subarray(0, wanted), offset + position);
-    },
+    read: async (into, position) => (position < size ? source.read(inside(into, position), offset + position) : 0),
+    ...(source.readSync && {
+      readSync: (into, position) => (position < size ? source.readSync!(inside(into, position), offset + position) : 0),
+    }),
   };
 }
 
@@ -141,6 +141,20 @@ async function readFully(handle: FileHandle, path: string, into: Uint8Array, pos
       });
     if (bytesRead === 0) break;
     done += bytesRead;
+  }
+  return done;
+}
+
+function readFullySync({ fd }: FileHandle, path: string, into: Uint8Array, position: number): number {
+  let done = 0;
+  try {
+    while (done < into.byteLength) {
+      const bytesRead = readSync(fd, into, done, into.byteLength - done, position + done);
+      if (bytesRead === 0) break;
+      done += bytesRead;
+    }
+  } catch (error) {
+    throw ioError(error, path);
   }
   return done;
 }

@@ -9,4 +9,9 @@ export interface RandomAccess {
    * than `into.byteLength` only at the end.
    */
   read(into: Uint8Array, position: number): Promise<number>;
+  /**
+   * As {@link read}, without waiting: for many small reads, where handing each to a thread costs more than the
+   * read itself. Absent where the bytes may be far away.
+   */
+  readSync?(into: Uint8Array, position: number): number;
 }

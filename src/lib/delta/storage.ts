@@ -1,4 +1,4 @@
-import { constants } from 'node:fs';
+import { constants, readSync } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import { OtaError } from '../core/errors.js';
 import { ioError, systemCode } from '../core/io-error.js';
@@ -84,6 +84,20 @@ class NodeStorage implements Storage {
       }
       return done;
     });
+  }
+
+  readSync(into: Uint8Array, position: number): number {
+    try {
+      let done = 0;
+      while (done < into.byteLength) {
+        const bytesRead = readSync(this.#handle.fd, into, done, into.byteLength - done, position + done);
+        if (bytesRead === 0) break;
+        done += bytesRead;
+      }
+      return done;
+    } catch (error) {
+      throw ioError(error, this.#path);
+    }
   }
 
   write(bytes: Uint8Array, position: number): Promise<void> {

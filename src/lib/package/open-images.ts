@@ -1,4 +1,4 @@
-import { openFile } from '../core/file-access.js';
+import { openFile, region } from '../core/file-access.js';
 import type { RandomAccess } from '../core/random-access.js';
 import { ResourceStack } from '../core/resource-stack.js';
 import { type LocalInputOptions, openLocalInput } from '../net/local-input.js';
@@ -26,7 +26,7 @@ export async function openImages(
   for (const [component, spec] of byComponent(specs, onlyComponent(metadata), '--base')) {
     const input = open.use(await openLocalInput(spec, { ...options, maxBytes: MAX_ENTRY_BYTES }));
     const file = open.use(await openFile(input.path));
-    images.set(component, { name: input.name, size: file.size, read: file.read });
+    images.set(component, region(file, input.name, 0, file.size));
   }
   const kept = open.move();
   return { images, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };

@@ -61,10 +61,10 @@ async function* rebuild(
         filled = 0;
       }
       if (diff.available === 0) await diff.fill();
-      const page = old.heldPage(oldPosition) ?? (await old.loadPage(oldPosition));
-      const pageAt = oldPosition % OLD_PAGE_BYTES;
-      const length = Math.min(left, out.length - filled, diff.available, page.length - pageAt);
-      addBytes(out, filled, diff.chunk, diff.at, page, pageAt, length);
+      const toPageEnd = OLD_PAGE_BYTES - (oldPosition % OLD_PAGE_BYTES);
+      const length = Math.min(left, out.length - filled, diff.available, toPageEnd);
+      const view = old.view(oldPosition, length);
+      addBytes(out, filled, diff.chunk, diff.at, view instanceof Uint8Array ? view : await view, 0, length);
       filled += length;
       diff.at += length;
       oldPosition += length;

@@ -22,38 +22,55 @@ export function firstCoverFrom({ count, newAt, length }: Covers, position: numbe
   return low;
 }
 
+/** What one cover makes between two positions of the new image. */
+export interface CoveredPart extends Omit<Block, 'length'> {
+  /** The byte of the new image behind its last. */
+  newEnd: number;
+}
+
+/** The parts of the new image between two positions that covers make. */
+export function* coveredBetween(covers: Covers, from: number, to: number): Generator<CoveredPart> {
+  for (let cover = firstCoverFrom(covers, from); cover < covers.count; cover++) {
+    const start = covers.newAt[cover]!;
+    if (start >= to) return;
+    const coverFrom = covers.oldAt[cover]!;
+    const coverTo = coverFrom + covers.length[cover]!;
+    const newAt = Math.max(start, from);
+    const newEnd = Math.min(to, start + covers.length[cover]!);
+    yield { newAt, newEnd, oldAt: newAt + coverFrom - start, coverFrom, coverTo };
+  }
+}
+
+/** Where the block ends that begins at `newAt`, unless its cover does before. */
+export function blockEnd(newAt: number, blockBits: number): number {
+  return newAt - (newAt % 2 ** blockBits) + 2 ** blockBits;
+}
+
+/** How many blocks a covered part has. */
+export function blockCount({ newAt, newEnd }: Pick<CoveredPart, 'newAt' | 'newEnd'>, blockBits: number): number {
+  const blockBytes = 2 ** blockBits;
+  return Math.floor((newEnd - 1) / blockBytes) - Math.floor(newAt / blockBytes) + 1;
+}
+
 /**
  * The blocks of all covers between two positions of the new image, which lie on the grid or at its end.
  *
  * @param blockBits base-2 logarithm of the size of blocks
  */
 export function* blocksBetween(covers: Covers, blockBits: number, from: number, to: number): Generator<Block> {
-  const blockBytes = 2 ** blockBits;
-  for (let cover = firstCoverFrom(covers, from); cover < covers.count; cover++) {
-    const start = covers.newAt[cover]!;
-    const end = Math.min(to, start + covers.length[cover]!);
-    const shift = covers.oldAt[cover]! - start;
-    const coverFrom = covers.oldAt[cover]!;
-    const coverTo = coverFrom + covers.length[cover]!;
-    for (let newAt = Math.max(start, from); newAt < end; ) {
-      const next = Math.min(end, newAt - (newAt % blockBytes) + blockBytes);
-      yield { newAt, oldAt: newAt + shift, length: next - newAt, coverFrom, coverTo };
+  for (const { newAt: start, newEnd, oldAt, coverFrom, coverTo } of coveredBetween(covers, from, to)) {
+    for (let newAt = start; newAt < newEnd; ) {
+      const next = Math.min(newEnd, blockEnd(newAt, blockBits));
+      yield { newAt, oldAt: oldAt + newAt - start, length: next - newAt, coverFrom, coverTo };
       newAt = next;
     }
-    if (start >= to) return;
   }
 }
 
 /** How many {@link blocksBetween} gives. */
 export function countBlocksBetween(covers: Covers, blockBits: number, from: number, to: number): number {
-  const blockBytes = 2 ** blockBits;
   let count = 0;
-  for (let cover = firstCoverFrom(covers, from); cover < covers.count; cover++) {
-    const start = Math.max(from, covers.newAt[cover]!);
-    if (start >= to) break;
-    const last = Math.min(to, covers.newAt[cover]! + covers.length[cover]!) - 1;
-    count += Math.floor(last / blockBytes) - Math.floor(start / blockBytes) + 1;
-  }
+  for (const part of coveredBetween(covers, from, to)) count += blockCount(part, blockBits);
   return count;
 }
 

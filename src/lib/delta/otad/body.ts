@@ -23,6 +23,13 @@ export interface BodyReader {
   control(): Promise<Control>;
   /** To be called before each chunk. @param blocks how many it has */
   chunk(blocks: number): Promise<void>;
+  /**
+   * Passes over those of the next blocks that are old bytes as they are, up to the first that may be not.
+   *
+   * @param most how many at most
+   * @returns how many; 0 where only their bytes tell
+   */
+  unchanged(most: number): number;
   /** The mode of the next block. @param length its bytes */
   mode(length: number): number | Promise<number>;
   /** Makes the new bytes of the block whose mode was read last. @returns whether they differ from the predicted ones */

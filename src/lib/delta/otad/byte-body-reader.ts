@@ -62,6 +62,12 @@ export class ByteBodyReader implements BodyReader {
     await this.#stream.take(this.#kinds);
   }
 
+  unchanged(most: number): number {
+    const from = this.#nextKind;
+    while (this.#nextKind < from + most && this.#kinds[this.#nextKind] === 0) this.#nextKind++;
+    return this.#nextKind - from;
+  }
+
   mode(): number {
     const kind = this.#kinds[this.#nextKind++]!;
     this.#differs = kind % 2 === 1;

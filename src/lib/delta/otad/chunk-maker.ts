@@ -1,10 +1,18 @@
-import { OLD_PAGE_BYTES, type OldImage } from '../old-image.js';
+import type { OldImage } from '../old-image.js';
 import { invalidPatch } from '../patch-error.js';
 import { CONTEXT_BYTES } from '../predict/blocks.js';
 import { Predictor } from '../predict/predictor.js';
-import { type Block, blocksBetween, countBlocksBetween, gapsBetween } from './blocks.js';
+import {
+  type Block,
+  blockCount,
+  blockEnd,
+  blocksBetween,
+  countBlocksBetween,
+  coveredBetween,
+  gapsBetween,
+} from './blocks.js';
 import type { BodyReader } from './body.js';
-import { type Control, MOST_BLOCK_BITS } from './control.js';
+import type { Control } from './control.js';
 
 /** Makes chunks of the new image, in the order of the patch. */
 export class ChunkMaker {
@@ -15,8 +23,6 @@ export class ChunkMaker {
   /** Whether each chunk must come out the same when those before it were not made again. */
   readonly #apart: boolean;
   readonly #predictor: Predictor;
-  /** Old bytes of a block and around it. */
-  readonly #scratch = new Uint8Array(2 ** MOST_BLOCK_BITS + 2 * CONTEXT_BYTES);
 
   /** @param apart for patches that are applied in place: a chunk sees and learns nothing of others */
   constructor(control: Control, old: OldImage, body: BodyReader, patchName: string, apart: boolean) {
@@ -36,12 +42,17 @@ export class ChunkMaker {
     let made = chunkAt;
     if (this.#apart) this.#predictor.forget();
     await body.chunk(countBlocksBetween(covers, blockBits, chunkAt, end));
-    for (const block of blocksBetween(covers, blockBits, chunkAt, end)) {
-      const { newAt, length } = block;
+    for (const { newAt, newEnd, oldAt, coverFrom, coverTo } of coveredBetween(covers, chunkAt, end)) {
       if (body.inImageOrder && newAt > made) await body.extra(bytes.subarray(made - chunkAt, newAt - chunkAt), made);
-      const making = this.#makeBlock(bytes.subarray(newAt - chunkAt, newAt - chunkAt + length), block);
-      if (making !== undefined) await making; // most need nothing to be waited for
-      made = newAt + length;
+      for (made = newAt; made < newEnd; ) {
+        const from = made;
+        const unchanged = body.unchanged(blockCount({ newAt: made, newEnd }, blockBits));
+        made = Math.min(newEnd, blockEnd(from, blockBits) + Math.max(0, unchanged - 1) * 2 ** blockBits);
+        const actual = bytes.subarray(from - chunkAt, made - chunkAt);
+        const block = { newAt: from, oldAt: oldAt + from - newAt, length: made - from, coverFrom, coverTo };
+        const making = unchanged > 0 ? this.#old.copy(block.oldAt, actual) : this.#makeBlock(actual, block);
+        if (making !== undefined) await making; // most need nothing to be waited for
+      }
     }
     for (const [start, gapEnd] of gapsBetween(covers, body.inImageOrder ? made : chunkAt, end)) {
       await body.extra(bytes.subarray(start - chunkAt, gapEnd - chunkAt), start);
@@ -80,11 +91,10 @@ export class ChunkMaker {
     const to = this.#apart ? coverTo : this.#old.size;
     const before = mode === 0 ? 0 : Math.min(oldAt - from, CONTEXT_BYTES);
     const after = mode === 0 ? 0 : Math.min(to - oldAt - length, CONTEXT_BYTES);
-    const position = oldAt - before;
-    const held = heldBytes(this.#old, position, before + length + after);
-    if (held !== undefined) return this.#correct(mode, held, before, actual, block);
-    const around = this.#scratch.subarray(0, before + length + after);
-    return copyOld(this.#old, position, around).then(() => this.#correct(mode, around, before, actual, block));
+    const around = this.#old.view(oldAt - before, before + length + after);
+    return around instanceof Promise
+      ? around.then((held) => this.#correct(mode, held, before, actual, block))
+      : this.#correct(mode, around, before, actual, block);
   }
 
   /** @param around the block's old bytes, behind `before` others */
@@ -105,23 +115,5 @@ export class ChunkMaker {
     if (typeof differs !== 'boolean') return differs.then(learn);
     learn(differs);
     return undefined;
-  }
-}
-
-/** @returns a view of the old image, valid until a page is loaded; undefined where it must be read first */
-function heldBytes(old: OldImage, position: number, length: number): Uint8Array | undefined {
-  const page = old.heldPage(position);
-  const pageAt = position % OLD_PAGE_BYTES;
-  if (page === undefined || pageAt + length > page.length) return undefined;
-  return page.subarray(pageAt, pageAt + length);
-}
-
-async function copyOld(old: OldImage, position: number, into: Uint8Array): Promise<void> {
-  for (let copied = 0; copied < into.length; ) {
-    const from = position + copied;
-    const page = old.heldPage(from) ?? (await old.loadPage(from));
-    const part = page.subarray(from % OLD_PAGE_BYTES).subarray(0, into.length - copied);
-    into.set(part, copied);
-    copied += part.length;
   }
 }

@@ -89,6 +89,10 @@ class TallyingBody implements BodyReader {
     return this.#body.chunk(blocks);
   }
 
+  unchanged(): number {
+    return 0;
+  }
+
   mode(length: number): number | Promise<number> {
     return this.#body.mode(length);
   }

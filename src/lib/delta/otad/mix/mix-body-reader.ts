@@ -55,6 +55,10 @@ export class MixBodyReader implements BodyReader {
 
   async chunk(): Promise<void> {}
 
+  unchanged(): number {
+    return 0;
+  }
+
   mode(length: number): number | Promise<number> {
     const wait = this.#ready(length + 1); // and for its differences
     return wait === undefined ? this.#model.mode(0, length) : wait.then(() => this.#model.mode(0, length));
