@@ -27,8 +27,8 @@ export async function bundle(root, out) {
     format: 'esm',
     platform: 'node',
     target: 'node22.22',
-    // Looked for at run time only where installed; bsdiff-node and lzma-native are native, and with 7z-wasm optional.
-    external: ['typescript', 'ts-node', 'tsx', '@oclif/table', 'bsdiff-node', 'lzma-native', '7z-wasm'],
+    // Looked for at run time only where installed; lzma-native is native, and with 7z-wasm optional.
+    external: ['typescript', 'ts-node', 'tsx', '@oclif/table', 'lzma-native', '7z-wasm'],
     // The Kafka client's own WebAssembly; otherwise it is read from a file beside the client's.
     alias: { '@platformatic/wasm-utils': '@platformatic/wasm-utils/bundled' },
     plugins: [leanOclif()],

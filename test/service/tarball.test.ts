@@ -26,7 +26,7 @@ beforeAll(async () => {
   const packed = npm(source, ['pack', '--json', '--pack-destination', work]);
   const [tarball] = (await readdir(work)).filter((name) => name.endsWith('.tgz'));
   expect(tarball, packed.stderr).toBeDefined();
-  // The headers lie in the repository, so that bsdiff-node is compiled without fetching them.
+  // The headers lie in the repository, so that lzma-native, where it has to be compiled, needs not fetch them.
   npm(work, ['install', '--global', '--prefix', join(work, 'prefix'), `--nodedir=${dirname(nodeFolder)}`, tarball!]);
   installed = join(work, 'prefix/lib/node_modules/ota-fleet');
 });
@@ -50,7 +50,7 @@ test('the package holds the two executables, the bundle and its notices, and not
 test('its package.json asks for nothing that is bundled, pinned or for development', async () => {
   const published = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'));
   expect(Object.keys(published).filter((key) => /scripts|devDependencies|^dependencies/.test(key))).toEqual([]);
-  expect(Object.keys(published.optionalDependencies)).toEqual(['7z-wasm', 'bsdiff-node', 'lzma-native']);
+  expect(Object.keys(published.optionalDependencies)).toEqual(['7z-wasm', 'lzma-native']);
 });
 
 test('packing has left the package.json of the repository as it was', async () => {

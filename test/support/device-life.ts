@@ -3,7 +3,7 @@ import { canonicalJson } from '../../src/lib/core/canonical-json.js';
 import { OtaError } from '../../src/lib/core/errors.js';
 import { memoryAccess } from '../../src/lib/core/file-access.js';
 import type { JsonValue } from '../../src/lib/core/strict-json.js';
-import { encodeBsdf2 } from '../../src/lib/delta/bsdiff/bsdf2-encoder.js';
+import { encodeBsdiff } from '../../src/lib/delta/bsdiff/bsdiff-encoder.js';
 import { imageInMemory } from '../../src/lib/delta/image/image-bytes.js';
 import { type BootReport, bootDevice, type FirmwareBehaviour } from '../../src/lib/device/boot.js';
 import type { BootControl } from '../../src/lib/device/boot-control.js';
@@ -121,7 +121,9 @@ export async function deltaPayload(
   image: Buffer,
   { component = 'app', version = '2.0.0', becomes = image } = {},
 ): Promise<Payload> {
-  const patch = Buffer.concat(await encodeBsdf2(imageInMemory(base), imageInMemory(image), {}, () => {}));
+  const patch = Buffer.concat(
+    await encodeBsdiff(imageInMemory(base), imageInMemory(image), { format: 'bsdf2' }, () => {}),
+  );
   const { entry } = fullPayload(patch, { component, version });
   const baseSha256 = hash('sha256', base);
   const file = `${component}-${baseSha256.slice(0, 8)}.bsdf2`;

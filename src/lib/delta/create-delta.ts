@@ -4,8 +4,7 @@ import { OtaError } from '../core/errors.js';
 import { openFile } from '../core/file-access.js';
 import type { RandomAccess } from '../core/random-access.js';
 import { applyMemoryBytes } from './apply-memory.js';
-import { produceBsdf2 } from './bsdiff/bsdf2-producer.js';
-import { produceBsdiff40 } from './bsdiff/bsdiff40-producer.js';
+import { bsdiffProducer } from './bsdiff/bsdiff-producer.js';
 import { type CreateDeltaOptions, type CreatedDelta, type DeltaFormat, MAX_IMAGE_BYTES } from './formats.js';
 import { spaceBytes } from './inplace/apply-in-place.js';
 import { inspectPatch } from './inspect-patch.js';
@@ -23,8 +22,8 @@ const PRODUCERS: Partial<Record<DeltaFormat, Producer>> = {
   otad: produceOtad,
   'otad-inplace': produceOtad,
   'otad-repack': produceRepacked,
-  bsdf2: produceBsdf2,
-  bsdiff40: produceBsdiff40,
+  bsdf2: bsdiffProducer('bsdf2'),
+  bsdiff40: bsdiffProducer('bsdiff40'),
 };
 
 /** Share of the time that making the patch takes; proving it takes the rest. */
@@ -37,8 +36,8 @@ const PRODUCING_SHARE = 0.98;
  * the target image.
  *
  * @throws OtaError NOT_FOUND, PERMISSION_DENIED, IO_FAILED, NO_SPACE for the files; OUTPUT_EXISTS;
- *   LIMIT_EXCEEDED for images over 2 GiB − 1 or too little memory; TOOL_MISSING and TOOL_FAILED for
- *   `bsdiff40`; INTERRUPTED, TERMINATED
+ *   LIMIT_EXCEEDED for images over 2 GiB − 1 or too little memory; TOOL_MISSING without a library that
+ *   the patch needs, TOOL_FAILED when one fails or the patch is not right; INTERRUPTED, TERMINATED
  */
 export async function createDelta(options: CreateDeltaOptions): Promise<CreatedDelta> {
   const { format, basePath, targetPath, outPath, signal, onProgress = () => undefined, ...choices } = options;

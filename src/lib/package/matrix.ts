@@ -95,7 +95,7 @@ async function measureAll(
   const jobs = bases.flatMap((base, row) =>
     formats.map((format, column) => {
       const job: BoundedJob = {
-        memoryBytes: makingMemoryBytes(format, { baseBytes: base.size, targetBytes, ...settings }),
+        memoryBytes: makingMemoryBytes({ baseBytes: base.size, targetBytes, ...settings }),
         run: async (jobSignal) => {
           const advance = (fraction: number) => {
             doneBytes.set(job, fraction * targetBytes);
@@ -142,7 +142,7 @@ async function measureCell(
   const accepted = settings.deviceFormats.includes(format);
   const began = now();
   try {
-    requireMakingMemory(format, { baseBytes: base.size, targetBytes, ...settings });
+    requireMakingMemory({ baseBytes: base.size, targetBytes, ...settings });
     const paths = { basePath: base.path, targetPath: target.path, outPath };
     const created = await createCandidate({ ...paths, format, settings, ...(hints && { hints }), signal, onProgress });
     await rm(outPath);

@@ -101,7 +101,10 @@ async function makeComponent(
   const payloads: ListedPayload[] = [];
   const choices: BaseChoice[] = [];
   const digested = await digestBases(bases, targetDigest, open, signal);
-  for (const { digest } of digested) requireMemoryFor(deltas, digest.size, targetFile.size);
+  if (digested.length > 0) candidateFormats(deltas, targetFile.size); // refuses before the first delta is made
+  for (const { digest } of digested) {
+    requireMakingMemory({ baseBytes: digest.size, targetBytes: targetFile.size, ...deltas });
+  }
   for (const { image, digest } of digested) {
     const baseDigest = { ...(image.version === undefined ? {} : { version: image.version }), ...digest };
     const fileName = (format: PayloadFormat) => payloadFileName({ component, format, base: baseDigest });
@@ -135,12 +138,6 @@ async function makeComponent(
     payloads.push({ data: targetFile, entry: await describe(identity, targetFile, needs, signal) });
   }
   return { payloads, choices };
-}
-
-function requireMemoryFor(settings: DeltaSettings, baseBytes: number, targetBytes: number): void {
-  for (const format of candidateFormats(settings, targetBytes)) {
-    requireMakingMemory(format, { baseBytes, targetBytes, ...settings });
-  }
 }
 
 function noted(notes: string[]): Pick<BaseChoice, 'notes'> {

@@ -150,20 +150,16 @@ describe('ota pack refuses', () => {
 });
 
 describe('ota pack --max-memory', () => {
-  test.each([
-    ['otad', '1MB', /matching may use 1000000 bytes of memory, it needs \d+ at least/],
-    [
-      'bsdiff40',
-      '300KB',
-      /a bsdiff40 delta from 20000 bytes needs about \d+ bytes of memory, --max-memory allows 300000/,
-    ],
-  ])('is refused for %s with what is needed, before anything is made', async (format, size, message) => {
-    const before = await folder.state();
-    const { status, stderr } = await folder.pack('--out', 'refused.ota', '--format', format, '--max-memory', size);
-    expect(stderr).toMatch(message);
-    expect(status).toBe(9);
-    expect(await folder.state()).toEqual(before);
-  });
+  test.each(['otad', 'bsdf2', 'bsdiff40'])(
+    'is refused for %s with what is needed, before anything is made',
+    async (format) => {
+      const before = await folder.state();
+      const { status, stderr } = await folder.pack('--out', 'refused.ota', '--format', format, '--max-memory', '1MB');
+      expect(stderr).toMatch(/matching may use 1000000 bytes of memory, it needs \d+ at least/);
+      expect(status).toBe(9);
+      expect(await folder.state()).toEqual(before);
+    },
+  );
 });
 
 describe('ota pack --in-place', () => {

@@ -9,15 +9,15 @@ test('a signal that was raised before the worker starts is not missed', async ()
   const old = new ArrayBuffer(200_000);
   const target = new ArrayBuffer(200_000);
   const job = { workerData: { old, target }, transferList: [old, target], signal, onProgress: () => undefined };
-  await expect(patchFromWorker('delta/bsdiff/bsdf2.worker', job)).rejects.toMatchObject({ code: 'TERMINATED' });
+  await expect(patchFromWorker('delta/bsdiff/bsdiff.worker', job)).rejects.toMatchObject({ code: 'TERMINATED' });
   expect(old.byteLength).toBe(200_000); // no thread has taken it
 });
 
-test.each(['otad/otad', 'bsdiff/bsdf2'])('what a user is told by the worker %s keeps its code', async (name) => {
+test.each(['otad/otad', 'bsdiff/bsdiff'])('what a user is told by the worker %s keeps its code', async (name) => {
   await using folder = await testFolder();
   await writeRealFirmware(folder.path, 'movehub');
   const [basePath, targetPath] = [folder.file('old.bin'), folder.file('new.bin')];
-  const workerData = { basePath, targetPath, choices: { maxMemoryBytes: 1000 } };
+  const workerData = { basePath, targetPath, choices: { format: 'bsdf2', maxMemoryBytes: 1000 } };
   const made = patchFromWorker(`delta/${name}.worker`, { workerData, signal: undefined, onProgress: () => undefined });
   await expect(made).rejects.toBeInstanceOf(OtaError);
   await expect(made).rejects.toMatchObject({ code: 'LIMIT_EXCEEDED', message: expect.stringContaining('1000 bytes') });

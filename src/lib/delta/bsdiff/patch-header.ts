@@ -12,8 +12,7 @@ import { readSigned64, writeSigned64 } from './signed64.js';
 /** Size of the header that both formats share, bytes. */
 export const HEADER_BYTES = 32;
 
-const BSDIFF40_MAGIC = 'BSDIFF40';
-const BSDF2_MAGIC = 'BSDF2';
+const MAGIC: Record<BsdiffFormat, string> = { bsdf2: 'BSDF2', bsdiff40: 'BSDIFF40' };
 
 /** BSDF2's compressor bytes are positions in this list. */
 const COMPRESSORS: readonly StreamCompression[] = ['none', 'bzip2', 'brotli'];
@@ -61,18 +60,27 @@ export function parseHeader(format: BsdiffFormat, header: Uint8Array, patchSize:
   return { format, targetSize, streams: [control, diff, extra], control, diff, extra };
 }
 
-/** The header of a `bsdf2` patch whose three streams are brotli. */
-export function bsdf2Header(controlSize: number, diffSize: number, targetSize: number): Buffer {
+/**
+ * The header of a patch of ours: `bsdf2` with three brotli streams, or `bsdiff40`.
+ *
+ * @param packedBytes sizes of control and diff stream, packed
+ */
+export function patchHeader(
+  format: BsdiffFormat,
+  [controlBytes, diffBytes]: readonly [number, number],
+  targetBytes: number,
+): Buffer {
   const brotli = COMPRESSORS.indexOf('brotli');
-  const header = Buffer.concat([Buffer.from(BSDF2_MAGIC, 'latin1'), Buffer.of(brotli, brotli, brotli)], HEADER_BYTES);
-  writeSigned64(header, 8, controlSize);
-  writeSigned64(header, 16, diffSize);
-  writeSigned64(header, 24, targetSize);
+  const compressors = format === 'bsdf2' ? [brotli, brotli, brotli] : [];
+  const header = Buffer.concat([Buffer.from(MAGIC[format], 'latin1'), Buffer.from(compressors)], HEADER_BYTES);
+  writeSigned64(header, 8, controlBytes);
+  writeSigned64(header, 16, diffBytes);
+  writeSigned64(header, 24, targetBytes);
   return header;
 }
 
 function readMagic(format: BsdiffFormat, header: Uint8Array, name: string): StreamCompression[] {
-  const magic = format === 'bsdf2' ? BSDF2_MAGIC : BSDIFF40_MAGIC;
+  const magic = MAGIC[format];
   if (!Buffer.from(header.subarray(0, magic.length)).equals(Buffer.from(magic, 'latin1'))) {
     throw notThisPatch(name, `a ${format} patch`, magic, header);
   }

@@ -1,14 +1,9 @@
 import type { Transform } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { constants, createBrotliCompress } from 'node:zlib';
+import { brotliEncoder } from '../coders/brotli-encoder.js';
 import { lzmaEncoder } from '../coders/lzma-encoder.js';
 import type { Coder, Effort } from '../formats.js';
 import type { ByteSink } from './byte-body-writer.js';
-
-const BROTLI_QUALITY: Record<Effort, number> = { fast: 5, normal: 9, best: 11 };
-/** A brotli window of at most 4 MiB is what a device has to hold. */
-const MAX_WINDOW_BITS = 22;
-const MIN_WINDOW_BITS = 10;
 
 /**
  * @param sizeHint bytes that will be written, about
@@ -29,18 +24,6 @@ function storingSink(): ByteSink {
     },
     finish: async () => pieces,
   };
-}
-
-function brotliEncoder(effort: Effort, sizeHint: number): Transform {
-  let windowBits = MIN_WINDOW_BITS;
-  while (windowBits < MAX_WINDOW_BITS && 2 ** windowBits - 16 < sizeHint) windowBits++;
-  return createBrotliCompress({
-    params: {
-      [constants.BROTLI_PARAM_QUALITY]: BROTLI_QUALITY[effort],
-      [constants.BROTLI_PARAM_LGWIN]: windowBits,
-      [constants.BROTLI_PARAM_SIZE_HINT]: sizeHint,
-    },
-  });
 }
 
 function packingSink(

@@ -1,7 +1,8 @@
+import { SEVEN_ZIP_VERSION } from '../../coders/seven-zip.js';
 import type { Codec } from '../codec.js';
 import { ALONE_HEADER_BYTES, type AloneHeader, readAloneHeader } from '../lzma-parse/alone-header.js';
 import { decodeLzma } from '../lzma-parse/decode-lzma.js';
-import { compressBySevenZip, SEVEN_ZIP_VERSION } from './seven-zip.js';
+import { compressBySevenZip } from './seven-zip.js';
 
 /** Header of the stream without its last 8 bytes, the content's size; then fast bytes and cycles, 16 bits each. */
 const HEAD_BYTES = ALONE_HEADER_BYTES - 8;

@@ -13,6 +13,8 @@ declare module '7z-wasm' {
     /** Gets each line that it would write to the terminal. */
     print?: (line: string) => void;
     printErr?: (line: string) => void;
+    /** Gives the next byte of its standard input, null at the end. */
+    stdin?: () => number | null;
   }
 
   const load: (options: SevenZipOptions) => Promise<SevenZip>;

@@ -5,6 +5,8 @@ declare module 'bsdiff-node' {
   const bsdiff: {
     /** Writes a BSDIFF40 patch. Rejects with strings. */
     diff(oldPath: string, newPath: string, patchPath: string, report?: Report): Promise<void>;
+    /** Applies one. */
+    patch(oldPath: string, newPath: string, patchPath: string, report?: Report): Promise<void>;
   };
   export default bsdiff;
 }

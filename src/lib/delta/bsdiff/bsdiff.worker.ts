@@ -1,25 +1,25 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { openImageFile } from '../image/image-file.js';
 import { failureMessage, type PatchMessage } from '../worker-patch.js';
-import { type Bsdf2Choices, encodeBsdf2 } from './bsdf2-encoder.js';
+import { type BsdiffChoices, encodeBsdiff } from './bsdiff-encoder.js';
 
-export interface Bsdf2WorkerData {
+export interface BsdiffWorkerData {
   basePath: string;
   targetPath: string;
-  choices: Bsdf2Choices;
+  choices: BsdiffChoices;
 }
 
 const PROGRESS_STEP = 0.002;
 
-void encode(workerData as Bsdf2WorkerData)
+void encode(workerData as BsdiffWorkerData)
   .then((patch) => post({ patch }))
   .catch((error: unknown) => post(failureMessage(error)));
 
-async function encode({ basePath, targetPath, choices }: Bsdf2WorkerData): Promise<Uint8Array[]> {
+async function encode({ basePath, targetPath, choices }: BsdiffWorkerData): Promise<Uint8Array[]> {
   using old = openImageFile(basePath);
   using target = openImageFile(targetPath);
   let reported = 0;
-  return await encodeBsdf2(old, target, choices, (doneFraction) => {
+  return await encodeBsdiff(old, target, choices, (doneFraction) => {
     if (doneFraction < reported + PROGRESS_STEP) return;
     reported = doneFraction;
     post({ doneFraction });
