@@ -20,6 +20,16 @@ export function throwIfAborted(signal?: AbortSignal): void {
 }
 
 /**
+ * Lets what waits for its turn happen, a signal above all: for loops that would run on without one.
+ *
+ * @throws OtaError INTERRUPTED or TERMINATED once the signal was raised
+ */
+export async function turnForSignals(signal?: AbortSignal): Promise<void> {
+  await new Promise((resolve) => setImmediate(resolve));
+  throwIfAborted(signal);
+}
+
+/**
  * Passes a source through until the signal is raised, also while the source is silent
  * (a pipe nobody writes to). The source is then told to end, but not waited for.
  *

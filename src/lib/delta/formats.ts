@@ -84,6 +84,13 @@ export interface ApplyDeltaOptions {
   base: RandomAccess;
   /** The size that signed metadata promises for the new image, bytes. */
   targetSize: number;
+  /**
+   * Whether otad's chunks are hashed one by one. Not where the caller knows the hash of the base, and
+   * uses nothing of the new image before it has the right one as a whole: then true says nothing more.
+   *
+   * @default true
+   */
+  checkChunks?: boolean;
   signal?: AbortSignal;
 }
 

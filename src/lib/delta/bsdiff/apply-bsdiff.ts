@@ -1,4 +1,4 @@
-import { throwIfAborted } from '../../core/abort.js';
+import { throwIfAborted, turnForSignals } from '../../core/abort.js';
 import { addBytes } from '../add-bytes.js';
 import { DecodedStream } from '../coders/decoded-stream.js';
 import type { ApplyDeltaOptions, BsdiffLayout } from '../formats.js';
@@ -57,7 +57,7 @@ async function* rebuild(
     for (let left = add; left > 0; ) {
       if (filled === out.length) {
         yield out;
-        throwIfAborted(signal);
+        await turnForSignals(signal);
         filled = 0;
       }
       if (diff.available === 0) await diff.fill();
@@ -73,7 +73,7 @@ async function* rebuild(
     for (let left = copy; left > 0; ) {
       if (filled === out.length) {
         yield out;
-        throwIfAborted(signal);
+        await turnForSignals(signal);
         filled = 0;
       }
       const length = Math.min(left, out.length - filled);

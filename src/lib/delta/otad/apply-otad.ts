@@ -9,7 +9,7 @@ const OUTPUT_BYTES = 256 * 1024;
 /**
  * Rebuilds the new image from the old one and an otad patch, in order.
  *
- * @yields pieces, each of what was verified; valid until the next is asked for
+ * @yields pieces, each of a chunk that was verified, unless the caller does that; valid until the next is asked for
  * @throws OtaError as {@link otadChunks}
  */
 export async function* applyOtad(
@@ -30,9 +30,9 @@ export async function* applyOtad(
 export async function* inOrder(
   layout: OtadLayout,
   base: RandomAccess,
-  { patch, signal }: Pick<ApplyDeltaOptions, 'patch' | 'signal'>,
+  { patch, checkChunks, signal }: Pick<ApplyDeltaOptions, 'patch' | 'checkChunks' | 'signal'>,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  for await (const { bytes } of otadChunks({ layout, patch, base, ...(signal === undefined ? {} : { signal }) })) {
+  for await (const { bytes } of otadChunks({ layout, patch, base, checkChunks, signal })) {
     for (let from = 0; from < bytes.length; from += OUTPUT_BYTES) yield bytes.subarray(from, from + OUTPUT_BYTES);
   }
 }

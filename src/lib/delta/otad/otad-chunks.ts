@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { throwIfAborted } from '../../core/abort.js';
+import { throwIfAborted, turnForSignals } from '../../core/abort.js';
 import type { RandomAccess } from '../../core/random-access.js';
 import { OldImage } from '../old-image.js';
 import { damagedChunk, invalidPatch } from '../patch-error.js';
@@ -10,7 +10,7 @@ import type { Control } from './control.js';
 import { CHUNK_HASH_BYTES } from './header.js';
 import type { OtadLayout } from './otad-layout.js';
 
-/** One verified chunk of the new image. */
+/** One chunk of the new image, verified. */
 export interface MadeChunk {
   number: number;
   /** First byte in the new image. */
@@ -28,6 +28,8 @@ export interface OtadChunksOptions {
   isMade?: (number: number) => Promise<boolean>;
   /** What the patch transmits, where the caller watches it being read. */
   body?: BodyReader;
+  /** As in `ApplyDeltaOptions`. */
+  checkChunks?: boolean;
   signal?: AbortSignal;
 }
 
@@ -41,7 +43,7 @@ export interface OtadChunksOptions {
  *   impossible in the body; LIMIT_EXCEEDED; INTERRUPTED, TERMINATED
  */
 export async function* otadChunks(options: OtadChunksOptions): AsyncGenerator<MadeChunk, void, undefined> {
-  const { layout, patch, isMade, signal } = options;
+  const { layout, patch, isMade, checkChunks = true, signal } = options;
   const { header } = layout;
   throwIfAborted(signal);
   const body = options.body ?? bodyReader(patch, layout);
@@ -59,20 +61,25 @@ export async function* otadChunks(options: OtadChunksOptions): AsyncGenerator<Ma
       if (isMade !== undefined && (await isMade(number))) {
         await maker.skip(bytes, at);
         if (made === control.order.length - 1) await body.requireEnd();
-        throwIfAborted(signal);
+        await turnForSignals(signal);
         continue;
       }
       await maker.make(bytes, at);
-      const hash = createHash('sha256').update(bytes).digest().subarray(0, CHUNK_HASH_BYTES);
-      if (!hash.equals(header.chunkHashes[number]!)) throw damagedChunk(patch.name, base.name, number, at, end);
+      if (checkChunks && !startOfHash(bytes).equals(header.chunkHashes[number]!)) {
+        throw damagedChunk(patch.name, base.name, number, at, end);
+      }
       if (made === control.order.length - 1) await body.requireEnd(); // before the last chunk makes the image whole
       yield { number, at, bytes };
-      throwIfAborted(signal);
+      await turnForSignals(signal);
     }
     if (control.order.length === 0) await body.requireEnd();
   } finally {
     await body.close();
   }
+}
+
+function startOfHash(bytes: Uint8Array): Buffer {
+  return createHash('sha256').update(bytes).digest().subarray(0, CHUNK_HASH_BYTES);
 }
 
 function requireBaseSize(base: RandomAccess, size: number, patchName: string): void {

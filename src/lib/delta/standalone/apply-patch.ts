@@ -14,7 +14,7 @@ import { openStorage, type Storage } from '../storage.js';
 import { doubtingBase } from './device-advice.js';
 import type { ApplyOptions } from './options.js';
 import { updateSlot } from './update-slot.js';
-import { requireTarget, verifiedBase } from './verify-images.js';
+import { requireTarget, requiringTarget, verifiedBase } from './verify-images.js';
 import { type WrittenImage, writeImage } from './write-image.js';
 
 /**
@@ -94,17 +94,22 @@ function requireOther(out: Storage, { patch, base }: Sources): void {
 }
 
 async function writeVerified(
-  { format, targetSize, targetSha256, baseSha256, resume }: ApplyOptions,
+  { format, targetSize, targetSha256, baseSha256, resume: keep }: ApplyOptions,
   { patch, image }: Sources,
   out: Storage,
   signal: AbortSignal,
 ): Promise<WrittenImage> {
   requireTargetSize(await inspectPatch(format, patch), targetSize, patch.name); // whatever the base is
+  const application = { format, patch, base: image, targetSize, signal };
   try {
-    const pieces = applyPlain({ format, patch, base: image, targetSize, signal });
-    const written = await writeImage(pieces, out, { keep: resume, signal });
-    await requireTarget(region(out, out.name, 0, targetSize), targetSha256, signal);
-    return written;
+    if (out.isBlockDevice) {
+      const written = await writeImage(applyPlain(application), out, { keep, signal });
+      await requireTarget(region(out, out.name, 0, targetSize), targetSha256, signal);
+      return written;
+    }
+    // Nobody uses a file aside: where the base is known to be right, the hash of the whole says all that those of chunks do.
+    const pieces = applyPlain({ ...application, checkChunks: baseSha256 === undefined });
+    return await writeImage(requiringTarget(pieces, out.name, targetSha256), out, { keep, signal });
   } catch (error) {
     throw baseSha256 === undefined ? doubtingBase(error, image.name) : error;
   }

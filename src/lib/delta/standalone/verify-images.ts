@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { OtaError } from '../../core/errors.js';
 import { region } from '../../core/file-access.js';
 import type { RandomAccess } from '../../core/random-access.js';
@@ -8,9 +9,26 @@ import type { ApplyOptions } from './options.js';
 
 /** Reads back what was written. @throws OtaError TARGET_MISMATCH */
 export async function requireTarget(image: RandomAccess, targetSha256: string, signal: AbortSignal): Promise<void> {
-  const got = await sha256OfAccess(image, { signal });
+  requireSame(image.name, await sha256OfAccess(image, { signal }), targetSha256);
+}
+
+/** Passes an image on as it is made. @throws OtaError TARGET_MISMATCH at its end */
+export async function* requiringTarget(
+  pieces: AsyncIterable<Uint8Array>,
+  name: string,
+  targetSha256: string,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const hash = createHash('sha256');
+  for await (const piece of pieces) {
+    hash.update(piece);
+    yield piece;
+  }
+  requireSame(name, hash.digest('hex'), targetSha256);
+}
+
+function requireSame(name: string, got: string, targetSha256: string): void {
   if (got === targetSha256) return;
-  throw new OtaError('TARGET_MISMATCH', `${image.name}: SHA-256 is ${got}, expected ${targetSha256}`, [
+  throw new OtaError('TARGET_MISMATCH', `${name}: SHA-256 is ${got}, expected ${targetSha256}`, [
     'Compare --target-sha256 with the metadata of the package.',
     'Download the patch again; if it still fails, check the storage.',
   ]);
