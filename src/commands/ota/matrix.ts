@@ -87,7 +87,7 @@ export default class Matrix extends BaseCommand {
 
     const input = { http: httpPolicyFromEnvironment(process.env), stdin: process.stdin, onArrival, signal };
     await using images = await openMatrixImages(flags.from, flags.to, input);
-    const measuring = this.progress(`Making deltas to ${flags.to}`, { totalBytes: 1 });
+    const measuring = this.progressOnceBegun(`Making deltas to ${flags.to}`);
     const report = await measureMatrix({
       ...images,
       formats: flags.formats ?? comparedFormats(settings),

@@ -17,7 +17,6 @@ import { createdAt, expiresAt, releaseDraft } from '../../lib/package/release-fi
 import { BaseCommand } from '../../lib/ui/base-command.js';
 import { byteSizeFlag, dryRunFlag, forceFlag } from '../../lib/ui/flags.js';
 import { packText } from '../../lib/ui/package-text.js';
-import type { Progress } from '../../lib/ui/progress.js';
 
 const image = { helpValue: '[COMPONENT=]IMAGE', multiple: true, multipleNonGreedy: true, helpGroup: 'IMAGES' } as const;
 const deltaHint = { multiple: true, multipleNonGreedy: true, helpGroup: 'DELTAS' } as const;
@@ -204,7 +203,8 @@ export default class Pack extends BaseCommand {
       },
       { http, stdin: process.stdin, onArrival, signal },
     );
-    const watched = new Map<string, Progress>();
+    const count = inputs.components.reduce((sum, { bases }) => sum + bases.length, 0);
+    const making = this.progressOnceBegun(count === 1 ? 'Making a delta' : `Making ${count} deltas`);
     const result = await packPackage({
       release,
       components: inputs.components,
@@ -218,13 +218,9 @@ export default class Pack extends BaseCommand {
       force: flags.force,
       dryRun,
       signal,
-      onProgress: (file, doneBytes, totalBytes) => {
-        const progress = watched.get(file) ?? this.progress(`Making ${file}`, { totalBytes });
-        watched.set(file, progress);
-        if (doneBytes < totalBytes) progress.update(doneBytes);
-        else progress.done();
-      },
+      onProgress: making.update,
     });
+    making.done();
     const signed = signers.length > 0;
     const warnings = packWarnings(result.metadata, {
       files: result.files,

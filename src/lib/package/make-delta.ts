@@ -17,8 +17,8 @@ export interface MakeDeltaJob {
   /** What the patch is called there and in messages. */
   fileName: (format: DeltaFormat) => string;
   signal?: AbortSignal;
-  /** @param doneFraction of the patch of this format, 0 to 1 */
-  onProgress?: (format: DeltaFormat, doneFraction: number) => void;
+  /** @param doneFraction of everything that is made for this pair, 0 to 1; never falls */
+  onProgress?: (doneFraction: number) => void;
 }
 
 /** A delta that was made, whether or not it was chosen. */
@@ -41,17 +41,26 @@ export interface DeltaChoice {
  * @throws OtaError USAGE as `candidateFormats`, as `createDelta`
  */
 export async function makeDelta(job: MakeDeltaJob): Promise<DeltaChoice> {
-  const { settings, targetBytes, workDirectory, fileName } = job;
+  const { settings, targetBytes, workDirectory, fileName, onProgress } = job;
   const made: MadeDelta[] = [];
   const notes: string[] = [];
-  for (const format of candidateFormats(settings, targetBytes)) {
+  let done = 0;
+  const candidates = candidateFormats(settings, targetBytes);
+  for (const [at, format] of candidates.entries()) {
     if (!isWorthMaking(format, made, settings)) continue;
-    const created = await createOrPassOver(job, format, notes);
+    const share = workOf(format) / candidates.slice(at).reduce((sum, next) => sum + workOf(next), 0);
+    const begun = done;
+    const advance = (fraction: number) => {
+      done = begun + fraction * share * (1 - begun);
+      onProgress?.(done);
+    };
+    const created = await createOrPassOver(job, format, { notes, onProgress: advance });
     if (created === undefined) continue;
     const { notes: told = [], ...delta } = created;
     notes.push(...told);
     made.push({ format, ...delta });
   }
+  onProgress?.(1);
   made.sort((a, b) => a.size - b.size);
   const [smallest, ...others] = made;
   for (const { format } of others) await rm(join(workDirectory, fileName(format)));
@@ -60,21 +69,25 @@ export async function makeDelta(job: MakeDeltaJob): Promise<DeltaChoice> {
   return { made, notes, chosen: { ...smallest, path: join(workDirectory, fileName(smallest.format)) } };
 }
 
+/** How long a format takes beside another, about: what it finds packed is unpacked and packed again. */
+function workOf(format: DeltaFormat): number {
+  return format === 'otad-repack' ? 3 : 1;
+}
+
 /** @returns undefined where images have nothing in them that this format is for */
 async function createOrPassOver(
   job: MakeDeltaJob,
   format: DeltaFormat,
-  notes: string[],
+  { notes, onProgress }: { notes: string[]; onProgress: (doneFraction: number) => void },
 ): Promise<CreatedDelta | undefined> {
   const outPath = join(job.workDirectory, job.fileName(format));
   try {
-    return await createCandidate({ ...job, format, outPath, onProgress: (done) => job.onProgress?.(format, done) });
+    return await createCandidate({ ...job, format, outPath, onProgress });
   } catch (error) {
     const isChoice = job.settings.format === 'auto' && format === 'otad-repack';
     // nothing to repack, or the encoders for it are not installed
     if (!isChoice || !(error instanceof OtaError) || !['USAGE', 'TOOL_MISSING'].includes(error.code)) throw error;
     if (error.code === 'TOOL_MISSING') notes.push(`Compressed parts stay packed: ${errorSentence(error)}`);
-    job.onProgress?.(format, 1); // whoever watches it need not wait
     return undefined;
   }
 }

@@ -1,6 +1,8 @@
+import { OtaError } from '../core/errors.js';
 import { openFile } from '../core/file-access.js';
 import type { RandomAccess } from '../core/random-access.js';
 import { ResourceStack } from '../core/resource-stack.js';
+import { patchFormat } from '../delta/patch-format.js';
 import { type LocalInputOptions, openLocalInput } from '../net/local-input.js';
 import { type AuthenticPackage, authenticatePackage } from './authenticate.js';
 import { CONTAINER_LIMITS, type Container, openContainer } from './container.js';
@@ -30,9 +32,20 @@ export interface OpenAuthenticPackage extends OpenPackage {
 export async function openPackage(spec: string, input: PackageInput = {}): Promise<OpenPackage> {
   await using open = new ResourceStack();
   const file = open.use(await openPackageFile(spec, input));
-  const container = await openContainer(file.data);
+  const container = await openContainer(file.data).catch(async (error: unknown) => {
+    throw (await barePatch(file.data)) ?? error;
+  });
   const kept = open.move();
   return { container, ...file, [Symbol.asyncDispose]: () => kept[Symbol.asyncDispose]() };
+}
+
+/** What to say of a file that is a patch without its package. */
+async function barePatch(file: RandomAccess): Promise<OtaError | undefined> {
+  const format = await patchFormat(file).catch(() => undefined);
+  if (format === undefined) return undefined;
+  return new OtaError('CONTAINER_INVALID', `${file.name}: not a valid package but a patch of format ${format}`, [
+    'Name the package that it came in: a patch by itself carries no signature.',
+  ]);
 }
 
 /** As {@link openPackage}, before anything of it is read: it may be no package. */

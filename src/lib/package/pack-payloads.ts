@@ -37,8 +37,8 @@ export interface MakePayloadsOptions {
   /** An empty folder that takes the patches. */
   workDirectory: string;
   signal?: AbortSignal;
-  /** @param file the payload being made; done and total count bytes of its target */
-  onProgress?: (file: string, doneBytes: number, totalBytes: number) => void;
+  /** Bytes of new images that deltas were made for, of all there are. */
+  onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
 
 /** Payloads in the order of metadata; their files stay open until disposal. */
@@ -76,8 +76,9 @@ export async function makePayloads(
   await using open = new ResourceStack();
   const payloads: ListedPayload[] = [];
   const choices: BaseChoice[] = [];
+  const progress = await deltaProgress(components, options);
   for (const input of components) {
-    const made = await makeComponent(input, options, open);
+    const made = await makeComponent(input, options, { open, progress });
     payloads.push(...made.payloads);
     choices.push(...made.choices);
   }
@@ -87,8 +88,8 @@ export async function makePayloads(
 
 async function makeComponent(
   { component, target, bases, full, slotBytes, hints }: ComponentInput,
-  { deltas, workDirectory, signal, onProgress }: MakePayloadsOptions,
-  open: ResourceStack,
+  { deltas, workDirectory, signal }: MakePayloadsOptions,
+  { open, progress }: { open: ResourceStack; progress: DeltaProgress },
 ): Promise<Pick<MadePayloads, 'payloads' | 'choices'>> {
   const targetFile = open.use(await openImage(target));
   if (slotBytes !== undefined && targetFile.size > slotBytes) {
@@ -117,8 +118,9 @@ async function makeComponent(
       workDirectory,
       fileName,
       signal,
-      onProgress: (format, done) => onProgress?.(fileName(format), Math.floor(done * targetFile.size), targetFile.size),
+      onProgress: (done) => progress.making(done * targetFile.size),
     });
+    progress.made(targetFile.size);
     const base = { name: image.name, ...baseDigest };
     choices.push({ component, base, format: 'full', size: targetFile.size, made, ...noted(notes), ...pick(chosen) });
     if (chosen === undefined) continue;
@@ -138,6 +140,31 @@ async function makeComponent(
     payloads.push({ data: targetFile, entry: await describe(identity, targetFile, needs, signal) });
   }
   return { payloads, choices };
+}
+
+/** Counts the deltas of all components as one piece of work. */
+interface DeltaProgress {
+  /** @param bytes of its new image that are done for the delta in work */
+  making(bytes: number): void;
+  made(bytes: number): void;
+}
+
+async function deltaProgress(
+  components: readonly ComponentInput[],
+  { onProgress }: MakePayloadsOptions,
+): Promise<DeltaProgress> {
+  let totalBytes = 0;
+  for (const { target, bases } of components) {
+    await using file = await openImage(target);
+    totalBytes += file.size * bases.length;
+  }
+  let madeBytes = 0;
+  return {
+    making: (bytes) => onProgress?.(Math.floor(madeBytes + bytes), totalBytes),
+    made: (bytes) => {
+      madeBytes += bytes;
+    },
+  };
 }
 
 function noted(notes: string[]): Pick<BaseChoice, 'notes'> {

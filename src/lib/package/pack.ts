@@ -79,7 +79,7 @@ export async function packPackage(request: PackRequest): Promise<PackResult> {
   checkRelease(request.release, outPath);
   await requireFreeTarget(outPath, force);
   await using work = await openPrivateDirectory();
-  await using made = await makePayloads(request.components, payloadOptions(request, work.path));
+  await using made = await makePayloads(request.components, payloadOptions(request, work.path, 0));
   const { metadata, metadataBytes } = describeRelease(request, made.payloads);
   const digest = packageDigest(metadataBytes);
   if (request.checkReproducible) await requireSameAgain(request, digest);
@@ -150,7 +150,7 @@ async function sign(digest: string, { signers, signal }: PackRequest): Promise<S
 /** The digest covers the hash of every payload, so comparing it compares all bytes but the signatures. */
 async function requireSameAgain(request: PackRequest, digest: string): Promise<void> {
   await using work = await openPrivateDirectory();
-  await using again = await makePayloads(request.components, payloadOptions(request, work.path));
+  await using again = await makePayloads(request.components, payloadOptions(request, work.path, 1));
   const second = packageDigest(describeRelease(request, again.payloads).metadataBytes);
   if (second === digest) return;
   throw new OtaError(
@@ -175,6 +175,17 @@ function thinPaths(outPath: string, payloads: readonly ListedPayload[]): { path:
   }));
 }
 
-function payloadOptions({ deltas, signal, onProgress }: PackRequest, workDirectory: string): MakePayloadsOptions {
-  return { deltas, workDirectory, signal, onProgress };
+/** @param pass how often everything was made before */
+function payloadOptions(
+  { deltas, signal, checkReproducible, onProgress }: PackRequest,
+  workDirectory: string,
+  pass: number,
+): MakePayloadsOptions {
+  const passes = checkReproducible ? 2 : 1;
+  return {
+    deltas,
+    workDirectory,
+    ...(signal && { signal }),
+    onProgress: (done, total) => onProgress?.(pass * total + done, passes * total),
+  };
 }

@@ -2,6 +2,7 @@ import { createReadStream } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { runCli } from '../../support/cli.js';
 import { otaInProcess } from '../in-process.js';
@@ -44,6 +45,16 @@ describe('ota apply', () => {
       applied: [{ component: 'app', file: 'app-849ecc23.bsdf2', fullFallback: false }],
     });
     expect((await readFile(folder.file('made.bin'))).equals(await readFile(folder.file('new.bin')))).toBe(true);
+  });
+
+  test.each(['apply', 'verify'])('%s: a bare patch is called what it is, and makes nothing', async (command) => {
+    await copyFile(join(import.meta.dirname, '../../fixtures/patches/movehub.bsdiff40'), folder.file('bare.patch'));
+    const before = await folder.state();
+    const use = command === 'apply' ? ['--base', 'old.bin', '--out', 'made-by-patch.bin'] : [];
+    const { status, stderr } = await folder.ota(command, 'bare.patch', '--key', 'a.pub', ...use);
+    expect(stderr).toContain('bare.patch: not a valid package but a patch of format bsdiff40');
+    expect(status).toBe(4);
+    expect(await folder.state()).toEqual(before);
   });
 
   test('reads a package from stdin and a base over HTTP', async () => {
