@@ -6,6 +6,8 @@ export const CONTEXT_BYTES = 64;
 /** Sizes that a block may have, as powers of two. */
 export const LEAST_BLOCK_BITS = 6;
 export const MOST_BLOCK_BITS = 16;
+/** A block with everything its prediction may look at. */
+export const MOST_BLOCK_BYTES_IN_CONTEXT = 2 ** MOST_BLOCK_BITS + 2 * CONTEXT_BYTES;
 
 /** @returns the base-2 logarithm of the size of blocks that suits a new image of so many bytes */
 export function suitableBlockBits(newSize: number): number {

@@ -1,12 +1,10 @@
 import type { Covers } from '../match/covers.js';
 import type { AddressSpaces } from './address-space.js';
-import { CONTEXT_BYTES, MOST_BLOCK_BITS } from './blocks.js';
+import { CONTEXT_BYTES, MOST_BLOCK_BYTES_IN_CONTEXT } from './blocks.js';
 import { LearnedTargets } from './learned-targets.js';
 import { modesOf } from './modes.js';
 import type { ReferenceFinder, ReferenceForm, ReferenceVisitor } from './reference-form.js';
 import { TargetMap } from './target-map.js';
-
-const MOST_BYTES = 2 ** MOST_BLOCK_BITS + 2 * CONTEXT_BYTES;
 
 /**
  * Turns old bytes into what the new ones should be: every reference found in the old bytes is pointed
@@ -23,10 +21,11 @@ export class Predictor implements ReferenceVisitor {
   readonly #finders: readonly (ReferenceFinder | undefined)[];
   readonly #map: TargetMap;
   readonly #learned = new LearnedTargets();
-  readonly #predicted = new Uint8Array(MOST_BYTES);
-  readonly #actual = new Uint8Array(MOST_BYTES);
+  readonly #predicted = new Uint8Array(MOST_BLOCK_BYTES_IN_CONTEXT);
+  readonly #actual = new Uint8Array(MOST_BLOCK_BYTES_IN_CONTEXT);
   // the part of a block that is worked on: within one segment of each image
   #learning = false;
+  #only: Uint8Array | undefined;
   #old: Uint8Array = this.#predicted;
   #oldAddress = 0;
   #newAddress = 0;
@@ -52,13 +51,23 @@ export class Predictor implements ReferenceVisitor {
    * @param length bytes of the block, at most 2^MOST_BLOCK_BITS
    * @param oldAt  first byte of the block in the old image
    * @param newAt  first byte of the block in the new image
+   * @param only   not zero for places of `old`: references that have none of them stay as they are. For trials
    * @returns the block's predicted bytes, valid until the next call; `old` itself when there is nothing to predict
    */
-  predict(mode: number, old: Uint8Array, before: number, length: number, oldAt: number, newAt: number): Uint8Array {
+  predict(
+    mode: number,
+    old: Uint8Array,
+    before: number,
+    length: number,
+    oldAt: number,
+    newAt: number,
+    only?: Uint8Array,
+  ): Uint8Array {
+    this.unknownReferences = 0;
     const find = this.#finders[mode];
     if (find === undefined) return old.subarray(before, before + length);
     this.#learning = false;
-    this.unknownReferences = 0;
+    this.#only = only;
     this.#predicted.set(old);
     this.#old = old;
     this.#walk(find, old, before, length, oldAt, newAt);
@@ -74,6 +83,7 @@ export class Predictor implements ReferenceVisitor {
     const find = this.#finders[mode];
     if (find === undefined) return;
     this.#learning = true;
+    this.#only = undefined;
     this.#actual.set(old);
     this.#actual.set(actual, before);
     this.#old = old;
@@ -118,6 +128,10 @@ export class Predictor implements ReferenceVisitor {
   }
 
   visit(form: ReferenceForm, at: number, partner: number): boolean {
+    const only = this.#only;
+    if (only !== undefined && only[at] === 0 && only[partner] === 0 && (form.bytes <= 4 || only[at + 4] === 0)) {
+      return false;
+    }
     const oldBase = this.#map.oldBase(form, this.#oldAddress + at);
     const newBase = this.#map.newBase(form, this.#newAddress + at);
     const target = form.read(this.#old, at, oldBase, partner);

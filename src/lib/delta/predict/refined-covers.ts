@@ -1,9 +1,10 @@
 import type { ImageBytes } from '../image/image-bytes.js';
 import type { Covers } from '../match/covers.js';
-import { REFINED_BLOCK_BYTES, refineCovers } from '../match/refine-covers.js';
+import { refineCovers } from '../match/refine-covers.js';
 import type { AddressSpaces } from './address-space.js';
 import { CONTEXT_BYTES, suitableBlockBits } from './blocks.js';
 import { chooseModes } from './choose-modes.js';
+import { ModeTrial } from './mode-trial.js';
 import { Predictor } from './predictor.js';
 
 /** It takes a few seconds for each 10 MB, and three times the new image of memory. */
@@ -19,26 +20,13 @@ export function refinedCovers(spaces: AddressSpaces, covers: Covers, old: ImageB
   if (spaces.machine === 'none' || target.size > MOST_TARGET_BYTES) return covers;
   const predictor = new Predictor(spaces, covers);
   chooseModes(predictor, covers, suitableBlockBits(target.size), old, target);
-  const best = new Uint8Array(REFINED_BLOCK_BYTES);
+  const trial = new ModeTrial(predictor);
   return refineCovers(covers, old, target, (oldAt, newAt, length) => {
     const before = Math.min(oldAt, CONTEXT_BYTES);
     const after = Math.min(old.size - oldAt - length, CONTEXT_BYTES);
     const oldBytes = old.view(oldAt - before, before + length + after);
     const actual = target.view(newAt, length);
-    let fewest = Number.POSITIVE_INFINITY;
-    for (let mode = 0; mode < predictor.modeCount && fewest > 0; mode++) {
-      const predicted = predictor.predict(mode, oldBytes, before, length, oldAt, newAt);
-      const differing = differingBytes(predicted, actual);
-      if (differing >= fewest) continue;
-      fewest = differing;
-      best.set(predicted);
-    }
-    return best.subarray(0, length);
+    trial.search(oldBytes, before, actual, oldAt, newAt);
+    return trial.predicted;
   });
-}
-
-function differingBytes(a: Uint8Array, b: Uint8Array): number {
-  let differing = 0;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) differing++;
-  return differing;
 }

@@ -17,6 +17,8 @@ export class TargetMap {
   #oldHigh = 0;
   #oldHit: Segment | undefined;
   #newHit: Segment | undefined;
+  #oldLoadAddress = 0;
+  #newLoadAddress = 0;
 
   constructor(spaces: AddressSpaces, covers: Covers) {
     this.old = new AddressLookup(spaces.old);
@@ -32,6 +34,7 @@ export class TargetMap {
   /** Says in which segments the references are whose targets are asked for next. */
   enter(oldSegment: Segment, newSegment: Segment): void {
     if (this.#oldSegment?.unit !== oldSegment.unit) this.#enterUnit(oldSegment.unit);
+    if (this.#newSegment?.unit !== newSegment.unit) this.#newLoadAddress = this.new.loadAddress(newSegment.unit);
     this.#oldSegment = oldSegment;
     this.#newSegment = newSegment;
     this.#oldHit = oldSegment;
@@ -40,6 +43,7 @@ export class TargetMap {
 
   #enterUnit(unit: number): void {
     this.#oldUnit = this.old.unit(unit);
+    this.#oldLoadAddress = this.old.loadAddress(unit);
     this.#oldLow = this.#oldUnit[0]?.address ?? 0;
     this.#oldHigh = this.#oldLow;
     for (const { address, size } of this.#oldUnit) this.#oldHigh = Math.max(this.#oldHigh, address + size);
@@ -47,12 +51,12 @@ export class TargetMap {
 
   /** @returns what a form's distances count from in the old image; `address` where it is the reference itself */
   oldBase(form: ReferenceForm, address: number): number {
-    return baseOf(form, address, this.#oldSegment, this.old);
+    return baseOf(form, address, this.#oldSegment, this.#oldLoadAddress);
   }
 
   /** The same in the new image. */
   newBase(form: ReferenceForm, address: number): number {
-    return baseOf(form, address, this.#newSegment, this.new);
+    return baseOf(form, address, this.#newSegment, this.#newLoadAddress);
   }
 
   /** @returns the new address of an old one; NaN when either lies outside the unit's segments */
@@ -94,7 +98,7 @@ export class TargetMap {
   }
 }
 
-function baseOf(form: ReferenceForm, address: number, segment: Segment | undefined, space: AddressLookup): number {
+function baseOf(form: ReferenceForm, address: number, segment: Segment | undefined, loadAddress: number): number {
   if (form.base === undefined || segment === undefined) return address;
-  return form.base === 'segment' ? segment.address : space.loadAddress(segment.unit);
+  return form.base === 'segment' ? segment.address : loadAddress;
 }
