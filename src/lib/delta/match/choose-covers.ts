@@ -1,5 +1,6 @@
 import { releaseBytes } from '../release-bytes.js';
 import { commonLength } from './common-length.js';
+import type { Content } from './content.js';
 import type { CostModel } from './cost-model.js';
 import { CoverList } from './cover-list.js';
 import type { Covers } from './covers.js';
@@ -24,11 +25,13 @@ const LITERAL = 2 ** 31 - 1;
  */
 export function chooseCovers(
   segments: Segments,
-  old: Buffer,
-  target: Buffer,
+  oldContent: Content,
+  targetContent: Content,
   costs: CostModel,
   offsets = segments.diagonal,
 ): Covers {
+  const { bytes: old } = oldContent;
+  const { bytes: target } = targetContent;
   const size = target.length;
   const trail = new Trail();
   // one entry for each live state, 0 being the state without cover
@@ -75,7 +78,7 @@ export function chooseCovers(
     let at = from;
     while (at < until) {
       if (live === 2 && best === 1) {
-        const equal = Math.min(until - at, commonLength(old, at + offset[1]!, target, at));
+        const equal = Math.min(until - at, commonLength(oldContent, at + offset[1]!, targetContent, at));
         if (equal > 16) {
           cost[1]! += (differed[1] === 1 ? costs.equalAfterDifferent : costs.equal) + (equal - 1) * costs.equal;
           differed[1] = 0;

@@ -1,20 +1,37 @@
+import type { Content } from './content.js';
+
 /** From here on, bytes are compared in native blocks, which double up to the longer size. */
-const BLOCK_BYTES = 64;
+const WORDS_BYTES = 512;
 const LONGEST_BLOCK_BYTES = 32 * 1024;
 
 /**
  * How many bytes from a[aAt] and b[bAt] on are equal.
  */
-export function commonLength(a: Buffer, aAt: number, b: Buffer, bAt: number): number {
+export function commonLength(a: Content, aAt: number, b: Content, bAt: number): number {
   const most = Math.min(a.length - aAt, b.length - bAt);
+  const length = commonWords(a.words, aAt, b.words, bAt, Math.min(most, WORDS_BYTES));
+  return length < WORDS_BYTES ? length : commonBlocks(a, aAt, b, bAt, most);
+}
+
+/** @param most at most so many bytes are compared */
+function commonWords(a: DataView, aAt: number, b: DataView, bAt: number, most: number): number {
   let length = 0;
-  const firstEnd = Math.min(most, BLOCK_BYTES);
-  while (length < firstEnd && a[aAt + length] === b[bAt + length]) length++;
-  if (length < firstEnd) return length;
-  for (let block = BLOCK_BYTES; length + block <= most; block = Math.min(block * 2, LONGEST_BLOCK_BYTES)) {
-    if (a.compare(b, bAt + length, bAt + length + block, aAt + length, aAt + length + block) !== 0) break;
-    length += block;
+  for (; length + 4 <= most; length += 4) {
+    const difference = a.getInt32(aAt + length, true) ^ b.getInt32(bAt + length, true);
+    if (difference !== 0) return length + ((31 - Math.clz32(difference & -difference)) >>> 3);
   }
-  while (length < most && a[aAt + length] === b[bAt + length]) length++;
+  while (length < most && a.getUint8(aAt + length) === b.getUint8(bAt + length)) length++;
+  return length;
+}
+
+function commonBlocks(a: Content, aAt: number, b: Content, bAt: number, most: number): number {
+  let length = WORDS_BYTES;
+  for (let block = WORDS_BYTES; length < most; block = Math.min(block * 2, LONGEST_BLOCK_BYTES)) {
+    const size = Math.min(block, most - length);
+    if (a.bytes.compare(b.bytes, bAt + length, bAt + length + size, aAt + length, aAt + length + size) !== 0) {
+      return length + commonWords(a.words, aAt + length, b.words, bAt + length, size);
+    }
+    length += size;
+  }
   return length;
 }

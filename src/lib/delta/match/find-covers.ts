@@ -1,6 +1,7 @@
 import type { ImageBytes } from '../image/image-bytes.js';
 import { releaseBytes } from '../release-bytes.js';
 import { chooseCovers } from './choose-covers.js';
+import { Content } from './content.js';
 import { MASKED_COSTS, TYPICAL_COSTS } from './cost-model.js';
 import { CoverList } from './cover-list.js';
 import type { Covers } from './covers.js';
@@ -9,7 +10,7 @@ import { imageCovers } from './image-covers.js';
 import { matchBlocks } from './match-blocks.js';
 import { matchPlan, usualMemoryBytes } from './match-plan.js';
 import { type Normalise, outside, type Pieces } from './pieces.js';
-import { type SeedIndex, seedIndex } from './seed-index.js';
+import { SeedIndex } from './seed-index.js';
 import { Stretches } from './stretches.js';
 
 export interface FindCoversOptions {
@@ -78,18 +79,18 @@ const planOf = (old: Pieces, target: Pieces, memoryBytes: number) => matchPlan(o
 /** Pieces of the old image in which matches are searched. */
 interface IndexedPieces {
   pieces: Pieces;
-  bytes: Buffer;
+  content: Content;
   index: SeedIndex;
 }
 
 function indexedPieces(pieces: Pieces, old: ImageBytes, normalise: Normalise | undefined, step: number): IndexedPieces {
-  const bytes = pieces.collect(old, normalise);
-  return { pieces, bytes, index: seedIndex(bytes, step) };
+  const content = new Content(pieces.collect(old, normalise));
+  return { pieces, content, index: new SeedIndex(content, step) };
 }
 
-function release({ bytes, index }: IndexedPieces): void {
+function release({ content, index }: IndexedPieces): void {
   index.release();
-  releaseBytes(bytes);
+  releaseBytes(content.bytes);
 }
 
 /** Covers between pieces of both images, as covers of the images. */
@@ -100,11 +101,11 @@ function closerLook(
   stretches: Stretches,
   onProgress: (doneFraction: number) => void,
 ): Covers {
-  const bytes = pieces.collect(target, normalise);
+  const content = new Content(pieces.collect(target, normalise));
   const hints = stretches.hints(old.pieces, pieces);
-  const segments = findSegments(old.bytes, bytes, old.index, hints, (done) => onProgress(done * SEARCH_SHARE));
-  const covers = chooseCovers(segments, old.bytes, bytes, normalise === undefined ? TYPICAL_COSTS : MASKED_COSTS);
-  releaseBytes(bytes, segments.start, segments.end, segments.diagonal);
+  const segments = findSegments(old.content, content, old.index, hints, (done) => onProgress(done * SEARCH_SHARE));
+  const covers = chooseCovers(segments, old.content, content, normalise === undefined ? TYPICAL_COSTS : MASKED_COSTS);
+  releaseBytes(content.bytes, segments.start, segments.end, segments.diagonal);
   onProgress(1);
   return imageCovers(covers, old.pieces, pieces);
 }

@@ -1,4 +1,5 @@
 import { commonLength } from './common-length.js';
+import type { Content } from './content.js';
 import { agreement, type Extension, extendBack, extendForward } from './likeness.js';
 import { LOOKUP_CAPACITY, SEED_BYTES, type SeedIndex } from './seed-index.js';
 import { SegmentList, type Segments } from './segments.js';
@@ -36,8 +37,8 @@ export interface Hint {
  * @param hints ascending
  */
 export function findSegments(
-  old: Buffer,
-  target: Buffer,
+  old: Content,
+  target: Content,
   index: SeedIndex,
   hints: readonly Hint[],
   onProgress: (doneFraction: number) => void,
@@ -73,15 +74,15 @@ class SegmentSearch {
   readonly #exhausted = new Int32Array(RECENT_SLOTS).fill(-1);
   readonly #found = new Int32Array(LOOKUP_CAPACITY);
   readonly #extension: Extension = { length: 0, score: 0 };
-  readonly #old: Buffer;
-  readonly #target: Buffer;
+  readonly #old: Content;
+  readonly #target: Content;
   readonly #index: SeedIndex;
   /** The diagonal that was gone on with last. */
   #running = 0;
   /** How far one of the recent diagonals goes on exactly from where the scan is. */
   #exact = 0;
 
-  constructor(old: Buffer, target: Buffer, index: SeedIndex) {
+  constructor(old: Content, target: Content, index: SeedIndex) {
     this.#old = old;
     this.#target = target;
     this.#index = index;
@@ -125,7 +126,7 @@ class SegmentSearch {
 
   /** The longest match here, and the one whose surroundings are most alike. */
   #matches(at: number): [Match?, Match?] {
-    const count = this.#index.lookup(this.#target, at, at + this.#running, this.#found);
+    const count = this.#index.lookup(this.#target.words, at, at + this.#running, this.#found);
     let longest: Match | undefined;
     let likest: Match | undefined;
     let best = 0;
@@ -232,7 +233,7 @@ class SegmentSearch {
 
 const slotOf = (diagonal: number) => Math.imul(diagonal, 0x9e3779b1) >>> (32 - SLOT_BITS);
 
-function commonBack(old: Buffer, oldAt: number, target: Buffer, at: number): number {
+function commonBack({ bytes: old }: Content, oldAt: number, { bytes: target }: Content, at: number): number {
   const most = Math.min(LIKENESS_BYTES, oldAt, at);
   let length = 0;
   while (length < most && old[oldAt - 1 - length] === target[at - 1 - length]) length++;

@@ -1,3 +1,5 @@
+import type { Content } from './content.js';
+
 /** Entries of tables of addresses (pointers, ELF relocations) are at most this long, bytes. */
 export const TABLE_ENTRY_BYTES = 24;
 /** An extension ends where this many more bytes differ than agree since its best end. */
@@ -36,19 +38,30 @@ export interface Extension {
  * @param most bytes that are looked at
  */
 export function extendForward(
-  old: Uint8Array,
+  oldContent: Content,
   oldAt: number,
-  target: Uint8Array,
+  targetContent: Content,
   at: number,
   most: number,
   result: Extension,
 ): void {
+  const { bytes: old, words: oldWords } = oldContent;
+  const { bytes: target, words: targetWords } = targetContent;
   const end = Math.min(most, old.length - oldAt, target.length - at);
   const tablesFrom = Math.max(0, TABLE_ENTRY_BYTES - Math.min(oldAt, at));
   let score = 0;
   result.score = 0;
   result.length = 0;
   for (let i = 0; i < end; i++) {
+    if (i + 4 <= end && oldWords.getInt32(oldAt + i, true) === targetWords.getInt32(at + i, true)) {
+      score += 4;
+      i += 3;
+      if (score > result.score) {
+        result.score = score;
+        result.length = i + 1;
+      }
+      continue;
+    }
     const difference = (target[at + i]! - old[oldAt + i]!) & 255;
     if (difference === 0 || (i >= tablesFrom && differsAsBefore(old, oldAt + i, target, at + i, difference))) {
       if (++score > result.score) {
@@ -61,19 +74,30 @@ export function extendForward(
 
 /** The same backwards: from the bytes before both places. */
 export function extendBack(
-  old: Uint8Array,
+  oldContent: Content,
   oldAt: number,
-  target: Uint8Array,
+  targetContent: Content,
   at: number,
   most: number,
   result: Extension,
 ): void {
+  const { bytes: old, words: oldWords } = oldContent;
+  const { bytes: target, words: targetWords } = targetContent;
   const end = Math.min(most, oldAt, at);
   const tablesTo = Math.min(oldAt, at) - TABLE_ENTRY_BYTES;
   let score = 0;
   result.score = 0;
   result.length = 0;
   for (let i = 1; i <= end; i++) {
+    if (i + 3 <= end && oldWords.getInt32(oldAt - i - 3, true) === targetWords.getInt32(at - i - 3, true)) {
+      score += 4;
+      i += 3;
+      if (score > result.score) {
+        result.score = score;
+        result.length = i;
+      }
+      continue;
+    }
     const difference = (target[at - i]! - old[oldAt - i]!) & 255;
     if (difference === 0 || (i <= tablesTo && differsAsBefore(old, oldAt - i, target, at - i, difference))) {
       if (++score > result.score) {
@@ -85,9 +109,22 @@ export function extendBack(
 }
 
 /** How many more of the bytes target[from … to) agree than differ on a diagonal that lies inside both images there. */
-export function agreement(old: Uint8Array, diagonal: number, target: Uint8Array, from: number, to: number): number {
+export function agreement(
+  oldContent: Content,
+  diagonal: number,
+  targetContent: Content,
+  from: number,
+  to: number,
+): number {
+  const { bytes: old, words: oldWords } = oldContent;
+  const { bytes: target, words: targetWords } = targetContent;
   let score = 0;
   for (let i = from; i < to; i++) {
+    if (i + 4 <= to && oldWords.getInt32(i + diagonal, true) === targetWords.getInt32(i, true)) {
+      score += 4;
+      i += 3;
+      continue;
+    }
     const difference = (target[i]! - old[i + diagonal]!) & 255;
     const inTable = i >= TABLE_ENTRY_BYTES && i + diagonal >= TABLE_ENTRY_BYTES;
     if (difference === 0 || (inTable && differsAsBefore(old, i + diagonal, target, i, difference))) score++;

@@ -2,6 +2,7 @@ import type { ImageBytes } from '../image/image-bytes.js';
 import { wholeImage } from '../image/whole-image.js';
 import { releaseBytes } from '../release-bytes.js';
 import { chooseCovers } from './choose-covers.js';
+import { Content } from './content.js';
 import { PREDICTED_COSTS } from './cost-model.js';
 import type { Covers } from './covers.js';
 import { SegmentList } from './segments.js';
@@ -47,7 +48,7 @@ export function refineCovers(covers: Covers, old: ImageBytes, target: ImageBytes
     }
   }
   const bytes = wholeImage(target);
-  const chosen = chooseCovers(segments, predicted, bytes, PREDICTED_COSTS, offsets);
+  const chosen = chooseCovers(segments, new Content(predicted), new Content(bytes), PREDICTED_COSTS, offsets);
   segments.release();
   releaseBytes(predicted, bytes);
   return chosen;
