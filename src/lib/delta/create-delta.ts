@@ -14,6 +14,7 @@ import { produceRepacked } from './otad/repack-producer.js';
 import { repackedNeeds } from './otad/repacked-needs.js';
 import { proveInPlace } from './prove-in-place.js';
 import { provePatch } from './prove-patch.js';
+import { type ProvenStream, ProvenStreams } from './repack/proven-streams.js';
 import type { ProducerJob } from './worker-patch.js';
 
 type Producer = (job: ProducerJob) => AsyncIterable<Uint8Array> | Promise<Iterable<Uint8Array>>;
@@ -50,7 +51,12 @@ export async function createDelta(options: CreateDeltaOptions): Promise<CreatedD
   const onProduced = (done: number) => onProgress(done * PRODUCING_SHARE);
   const notes: string[] = [];
   const onNote = (sentence: string) => notes.push(sentence);
-  for await (const piece of await produce({ base, target, choices, signal, onProgress: onProduced, onNote })) {
+  let proven: ProvenStreams | undefined;
+  const onProven = (streams: ProvenStream[]) => {
+    proven = new ProvenStreams(streams, target);
+  };
+  const job = { base, target, choices, signal, onProgress: onProduced, onNote, onProven };
+  for await (const piece of await produce(job)) {
     await out.write(piece);
   }
 
@@ -64,7 +70,7 @@ export async function createDelta(options: CreateDeltaOptions): Promise<CreatedD
       onProved,
     );
   } else {
-    await provePatch({ format, patch, base, signal }, target, onProved);
+    await provePatch({ format, patch, base, signal, ...(proven && { proven }) }, target, onProved);
   }
   const layout = await inspectPatch(format, patch);
   throwIfAborted(signal);

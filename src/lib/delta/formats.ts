@@ -1,5 +1,6 @@
 import type { RandomAccess } from '../core/random-access.js';
 import type { Machine } from './predict/address-space.js';
+import type { ProvenStreams } from './repack/proven-streams.js';
 
 /**
  * Patch formats, by the name that package metadata and the `formats` of a device give them.
@@ -92,6 +93,8 @@ export interface ApplyDeltaOptions {
    */
   checkChunks?: boolean;
   signal?: AbortSignal;
+  /** otad-repack, in the proof of a fresh patch: streams that need not be packed once more. */
+  proven?: ProvenStreams;
 }
 
 /** otad has one stream, the `body`; the others are bsdiff's. */

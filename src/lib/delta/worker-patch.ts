@@ -4,6 +4,7 @@ import { entryPoint } from '../core/entry-point.js';
 import { OtaError } from '../core/errors.js';
 import type { RandomAccess } from '../core/random-access.js';
 import type { CreateDeltaOptions } from './formats.js';
+import type { ProvenStream } from './repack/proven-streams.js';
 
 /** Making patches leaves few objects behind: more room for new ones would be memory, not speed. */
 const YOUNG_HEAP_MIB = 4;
@@ -17,6 +18,8 @@ export interface ProducerJob {
   onProgress: (doneFraction: number) => void;
   /** Takes what a publisher should know of the patch, a sentence each time. */
   onNote: (sentence: string) => void;
+  /** Takes the streams of the new image that were packed again to make the patch. */
+  onProven: (streams: ProvenStream[]) => void;
 }
 
 /** What the worker of a producer sends: the share done, now and then, and at the end the patch, or what a user is told. */

@@ -9,7 +9,7 @@ import type { OtadLayout } from './otad-layout.js';
 /** Unpacks the old image, makes the unpacked new one of it, and packs that again. */
 export async function* applyRepacked(
   layout: OtadLayout,
-  { patch, base, signal }: ApplyDeltaOptions,
+  { patch, base, signal, proven }: ApplyDeltaOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const section = layout.repack;
   if (section === undefined) throw new Error(`${patch.name}: a layout without its recipe`);
@@ -27,6 +27,7 @@ export async function* applyRepacked(
   for await (const piece of repackTarget(recipe, inOrder(layout, unpacked, { patch, signal }), {
     patchName: patch.name,
     signal,
+    proven,
   })) {
     madeBytes += piece.length;
     if (madeBytes > section.targetSize) break;

@@ -17,7 +17,7 @@ const UNPACKING_SHARE = 0.7;
  *   IO_FAILED, NO_SPACE, INTERRUPTED, TERMINATED
  */
 export async function produceRepacked(job: ProducerJob): Promise<Uint8Array[]> {
-  const { base, target, signal, onProgress, onNote } = job;
+  const { base, target, signal, onProgress, onNote, onProven } = job;
   const workDirectory = await mkdtemp(join(tmpdir(), 'ota-repack-'));
   try {
     const pair = await unpackPair({
@@ -35,6 +35,7 @@ export async function produceRepacked(job: ProducerJob): Promise<Uint8Array[]> {
       );
     }
     for (const sentence of pair.missing) onNote(`Some compressed parts stay packed, or take more: ${sentence}`);
+    onProven(pair.proven);
     return await packOtad(
       { ...job, onProgress: (done) => onProgress(UNPACKING_SHARE + (1 - UNPACKING_SHARE) * done) },
       { basePath: pair.basePath, targetPath: pair.targetPath },

@@ -11,7 +11,8 @@ export type CodecJob =
 export type CodecResult =
   | { kind: 'decode'; unpacked: Uint8Array; packedBytes: number }
   | { kind: 'encode'; packed: Uint8Array }
-  | { kind: 'prove'; proof: StreamProof | undefined };
+  /** With the content that was handed over. */
+  | { kind: 'prove'; proof: StreamProof | undefined; unpacked: Uint8Array };
 
 /** With a code where a library is missing, without one where the stream is no good. */
 export interface CodecFailure {

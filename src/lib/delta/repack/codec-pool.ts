@@ -9,6 +9,9 @@ import { NativeGate } from './native-gate.js';
 /** Threads that pack and unpack at the same time. */
 export const CODEC_THREADS = Math.min(2, availableParallelism());
 
+/** What codecs leave behind are mostly buffers: more room for new objects would be memory, not speed. */
+const YOUNG_HEAP_MIB = 6;
+
 /** A stream that a codec cannot decode or encode as it was asked to. */
 export class CodecError extends Error {
   /** The stream was good as far as its bytes went. */
@@ -48,10 +51,10 @@ export class CodecPool implements AsyncDisposable {
    */
   run<Kind extends CodecResult['kind']>(
     job: CodecJob & { kind: Kind },
-    handOver?: Uint8Array,
+    handOver: readonly Uint8Array[] = [],
   ): Promise<CodecResult & { kind: Kind }> {
     const result = Promise.withResolvers<CodecResult>();
-    this.#waiting.push({ job, handOver: wholeBuffer(handOver), ...result });
+    this.#waiting.push({ job, handOver: handOver.flatMap(wholeBuffer), ...result });
     this.#next();
     return result.promise as Promise<CodecResult & { kind: Kind }>;
   }
@@ -79,7 +82,8 @@ export class CodecPool implements AsyncDisposable {
 
   #start(): Worker {
     const workerData: CodecWorkerData = { gate: this.#gate.memory };
-    const worker = new Worker(entryPoint('delta/repack/codec.worker'), { workerData });
+    const resourceLimits = { maxYoungGenerationSizeMb: YOUNG_HEAP_MIB };
+    const worker = new Worker(entryPoint('delta/repack/codec.worker'), { workerData, resourceLimits });
     worker.on('message', (result: JobResult) => {
       const waiting = this.#busy.get(worker);
       this.#busy.delete(worker);
@@ -99,8 +103,8 @@ export class CodecPool implements AsyncDisposable {
 }
 
 /** A buffer can be handed over only where nothing else lies in it. */
-function wholeBuffer(bytes: Uint8Array | undefined): ArrayBuffer[] {
-  if (bytes === undefined || bytes.byteLength === 0 || bytes.byteLength !== bytes.buffer.byteLength) return [];
+function wholeBuffer(bytes: Uint8Array): ArrayBuffer[] {
+  if (bytes.byteLength === 0 || bytes.byteLength !== bytes.buffer.byteLength) return [];
   return bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
 }
 

@@ -15,9 +15,7 @@ export interface CodecWorkerData {
 passNativeGate((workerData as CodecWorkerData).gate);
 
 parentPort?.on('message', (job: CodecJob) => {
-  void run(job)
-    .catch(failure)
-    .then((result) => parentPort!.postMessage(result, transferable(result)));
+  void run(job).catch(failure).then(post);
 });
 
 async function run(job: CodecJob): Promise<CodecResult> {
@@ -32,7 +30,8 @@ async function run(job: CodecJob): Promise<CodecResult> {
     const made = await codec.encode(job.settings, job.unpacked);
     return { kind: 'encode', packed: applyCorrections(made, job.corrections) };
   }
-  return { kind: 'prove', proof: await proveStream(codec, job.packed, job.unpacked, job.likely) };
+  const { packed, unpacked, likely } = job;
+  return { kind: 'prove', proof: await proveStream(codec, packed, unpacked, likely), unpacked };
 }
 
 function failure(error: unknown): CodecFailure {
@@ -41,9 +40,14 @@ function failure(error: unknown): CodecFailure {
   return { kind: 'failure', message, code: error.code, suggestions: error.suggestions };
 }
 
-/** Buffers that belong to the result alone are handed over instead of copied. */
-function transferable(result: JobResult): ArrayBuffer[] {
-  const bytes = result.kind === 'decode' ? result.unpacked : result.kind === 'encode' ? result.packed : undefined;
-  if (bytes === undefined || bytes.byteLength !== bytes.buffer.byteLength) return [];
-  return bytes.buffer instanceof ArrayBuffer ? [bytes.buffer] : [];
+/** Sends bytes alone, not the buffer that they lie in with others, and hands them over instead of copying them. */
+function post(result: JobResult): void {
+  if (result.kind === 'failure') {
+    parentPort!.postMessage(result);
+    return;
+  }
+  const bytes = result.kind === 'encode' ? result.packed : result.unpacked;
+  const alone = bytes.byteLength === bytes.buffer.byteLength ? bytes : new Uint8Array(bytes);
+  const sent = result.kind === 'encode' ? { ...result, packed: alone } : { ...result, unpacked: alone };
+  parentPort!.postMessage(sent, [alone.buffer as ArrayBuffer]);
 }

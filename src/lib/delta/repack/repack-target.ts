@@ -6,6 +6,7 @@ import { invalidPatch } from '../patch-error.js';
 import { CodecError, CodecPool } from './codec-pool.js';
 import { requireCodecs } from './codecs.js';
 import { PieceReader } from './piece-reader.js';
+import type { ProvenStreams } from './proven-streams.js';
 import { CHECK_BYTES, type Recipe, streamGroups, type TargetStream } from './recipe.js';
 import type { RepackOptions } from './unpacked-base.js';
 
@@ -22,13 +23,13 @@ import type { RepackOptions } from './unpacked-base.js';
 export async function* repackTarget(
   recipe: Recipe,
   unpacked: AsyncIterable<Uint8Array>,
-  { patchName, signal }: RepackOptions,
+  { patchName, signal, proven }: RepackOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   await requireCodecs(recipe.codecs, patchName);
   await using pool = new CodecPool();
   const reader = new PieceReader(unpacked);
   try {
-    const packer = new StreamPacker(recipe, pool, patchName);
+    const packer = new StreamPacker(recipe, pool, patchName, proven);
     for (const [i, group] of streamGroups(recipe.target).entries()) {
       throwIfAborted(signal);
       yield* reader.pieces(group[0]!.gapBytes);
@@ -51,7 +52,7 @@ async function packGroup(
   const packing: Promise<Uint8Array>[] = [];
   for (const [i, stream] of group.entries()) {
     if (i > 0) gaps.push(await reader.take(stream.gapBytes));
-    const packed = packer.pack(await reader.take(stream.unpackedBytes), stream);
+    const packed = packer.packNext(await reader.take(stream.unpackedBytes), stream);
     packed.catch(() => undefined); // reported when it is awaited, not before
     packing.push(packed);
   }
@@ -66,11 +67,22 @@ class StreamPacker {
   readonly #recipe: Recipe;
   readonly #pool: CodecPool;
   readonly #patchName: string;
+  readonly #proven: ProvenStreams | undefined;
+  #packedStreams = 0;
+  #packedBytes = 0;
 
-  constructor(recipe: Recipe, pool: CodecPool, patchName: string) {
+  constructor(recipe: Recipe, pool: CodecPool, patchName: string, proven: ProvenStreams | undefined) {
     this.#recipe = recipe;
     this.#pool = pool;
     this.#patchName = patchName;
+    this.#proven = proven;
+  }
+
+  /** Packs the image's next stream, unless it is known what becomes of this content. */
+  async packNext(unpacked: Uint8Array, stream: TargetStream): Promise<Uint8Array> {
+    const [number, madeBytes] = [this.#packedStreams++, this.#packedBytes];
+    this.#packedBytes += unpacked.length;
+    return (await this.#proven?.packed(number, madeBytes, unpacked)) ?? this.pack(unpacked, stream);
   }
 
   /** Packs the streams inside, then the stream. */
@@ -81,7 +93,7 @@ class StreamPacker {
     const codec = this.#recipe.codecs[stream.codec]!.name;
     try {
       const job = { kind: 'encode', codec, settings, unpacked: content, corrections } as const;
-      return (await this.#pool.run(job, content)).packed;
+      return (await this.#pool.run(job, [content])).packed;
     } catch (error) {
       if (!(error instanceof CodecError)) throw error;
       throw invalidPatch(this.#patchName, `a stream cannot be packed with ${codec} as the patch says`, {

@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { type ImageBytes, imageInMemory, MAX_VIEW_BYTES } from '../image/image-bytes.js';
 import { batches } from './batches.js';
 import { CodecError, type CodecPool } from './codec-pool.js';
-import type { MissingLibraries } from './missing-libraries.js';
-import { MAX_CONTENT_BYTES, MAX_DEPTH, MAX_RATIO, MAX_STREAMS } from './recipe.js';
+import { MAX_CONTENT_BYTES, MAX_DEPTH, MAX_STREAMS } from './recipe.js';
 import type { DecodePart, FoundStream, StreamFinder } from './stream-finder.js';
+import { type Unpacking, unpack } from './unpacking.js';
 
 /** A stream that lies in an image, behind and apart from the one before. */
 export interface SurveyedStream {
@@ -33,16 +33,13 @@ const TRIED_TIMES = 16;
 
 /** Finds the streams of images with the help of finders and codecs. */
 export class Surveyor {
-  readonly #pool: CodecPool;
+  readonly #unpacking: Unpacking;
   readonly #finders: readonly StreamFinder[];
-  readonly #missing: MissingLibraries;
   #streamsLeft = MAX_STREAMS;
   #triesLeft: number;
 
-  /** @param missing takes what codecs lack; their streams are none then */
-  constructor(pool: CodecPool, finders: readonly StreamFinder[], missing: MissingLibraries, imageBytes: number) {
-    this.#pool = pool;
-    this.#missing = missing;
+  constructor(unpacking: Unpacking, finders: readonly StreamFinder[], imageBytes: number) {
+    this.#unpacking = unpacking;
     this.#triesLeft = TRIED_TIMES * imageBytes + MAX_CONTENT_BYTES;
     this.#finders = finders;
   }
@@ -71,8 +68,9 @@ export class Surveyor {
   /** Places in order; where two begin at the same byte, the finder that was asked first. */
   async #found(image: ImageBytes): Promise<FoundStream[]> {
     const decode: DecodePart = async (codec, packed, maxBytes) => {
-      const decoding = unpack(this.#pool, codec, packed, maxBytes);
-      const decoded = await decoding.catch((error: unknown) => this.#missing.note(error));
+      const { pool, missing } = this.#unpacking;
+      const decoding = unpack(pool, codec, packed, maxBytes);
+      const decoded = await decoding.catch((error: unknown) => missing.note(error));
       return decoded === undefined || decoded instanceof CodecError ? undefined : decoded.unpacked;
     };
     const byPlace = new Map<number, FoundStream>();
@@ -97,11 +95,13 @@ export class Surveyor {
     const isLeaf = found.isLeaf === true || depth === MAX_DEPTH;
     if (isExact && isLeaf) return this.#stream(found, copyBytes(image, at, found.packedBytes));
     const trying = isExact ? this.#tryExact(image, found, known) : this.#tryLengths(image, found);
-    const tried = await trying.catch((error: unknown) => this.#missing.note(error));
+    const tried = await trying.catch((error: unknown) => this.#unpacking.missing.note(error));
     if (tried === undefined) return undefined;
     const { packed, unpacked } = tried;
     const stream = this.#stream({ ...found, codec, at, isLeaf }, packed);
-    if (stream === undefined || unpacked === undefined || isLeaf || known.has(stream.hash)) return stream;
+    if (stream === undefined || unpacked === undefined || known.has(stream.hash)) return stream;
+    this.#unpacking.contents.keep(codec, stream.hash, unpacked);
+    if (isLeaf) return stream;
     stream.inner = await this.survey(imageInMemory(unpacked), known, depth + 1);
     return stream;
   }
@@ -115,7 +115,7 @@ export class Surveyor {
   async #tryExact(image: ImageBytes, found: FoundStream, known: ReadonlySet<string>): Promise<Tried | undefined> {
     const packed = copyBytes(image, found.at, found.packedBytes);
     if (known.has(createHash('sha256').update(packed).digest('hex'))) return { packed };
-    const decoded = await unpack(this.#pool, found.codec, packed);
+    const decoded = await unpack(this.#unpacking.pool, found.codec, packed);
     return decoded instanceof CodecError || decoded.packedBytes !== packed.length ? undefined : { packed, ...decoded };
   }
 
@@ -125,7 +125,7 @@ export class Surveyor {
     for (let length = Math.min(mostBytes, FIRST_TRY_BYTES); this.#triesLeft >= length; length *= TRY_FACTOR) {
       length = Math.min(length, mostBytes);
       this.#triesLeft -= length;
-      const decoded = await unpackCopy(this.#pool, codec, copyBytes(image, at, length));
+      const decoded = await unpackCopy(this.#unpacking.pool, codec, copyBytes(image, at, length));
       if (!(decoded instanceof CodecError)) return { packed: copyBytes(image, at, decoded.packedBytes), ...decoded };
       if (!decoded.endsEarly || length === mostBytes) return undefined;
     }
@@ -139,26 +139,9 @@ interface Tried {
   unpacked?: Uint8Array;
 }
 
-/** @returns the error when it is no stream of the codec, or more than the limits allow */
-export async function unpack(
-  pool: CodecPool,
-  codec: string,
-  packed: Uint8Array,
-  maxBytes = Math.min(MAX_CONTENT_BYTES, packed.length * MAX_RATIO),
-  handOver?: Uint8Array,
-): Promise<{ unpacked: Uint8Array; packedBytes: number } | CodecError> {
-  try {
-    const { unpacked, packedBytes } = await pool.run({ kind: 'decode', codec, packed, maxBytes }, handOver);
-    return { unpacked, packedBytes };
-  } catch (error) {
-    if (error instanceof CodecError) return error;
-    throw error;
-  }
-}
-
 /** The same for packed bytes that are gone afterwards. */
 function unpackCopy(pool: CodecPool, codec: string, packed: Uint8Array): ReturnType<typeof unpack> {
-  return unpack(pool, codec, packed, undefined, packed);
+  return unpack(pool, codec, packed, undefined, [packed]);
 }
 
 /** Copies bytes of an image; views are limited and last only until the next. */

@@ -1,9 +1,10 @@
 import { type ImageBytes, imageInMemory } from '../image/image-bytes.js';
 import { batches } from './batches.js';
-import { CodecError, type CodecPool } from './codec-pool.js';
+import { CodecError } from './codec-pool.js';
 import { copyStretch, type ImageSink, sinkToMemory } from './image-sink.js';
 import type { BaseStream } from './recipe.js';
-import { copyBytes, type SurveyedStream, unpack } from './survey.js';
+import { copyBytes, type SurveyedStream } from './survey.js';
+import { type Unpacking, unpackSurveyed } from './unpacking.js';
 
 /** Which of the old image's streams are worth unpacking. */
 export interface BaseChoice {
@@ -20,7 +21,7 @@ export interface BaseChoice {
  * @returns the streams that were unpacked; the unpacked image went into the sink
  */
 export async function unpackBase(
-  pool: CodecPool,
+  unpacking: Unpacking,
   image: ImageBytes,
   streams: readonly SurveyedStream[],
   choice: BaseChoice,
@@ -34,7 +35,7 @@ export async function unpackBase(
     const opened = await Promise.all(
       batch.map((stream) => {
         const packed = copyBytes(image, stream.at, stream.packedBytes);
-        return unpack(pool, codecOf(stream, choice)!, packed);
+        return unpackSurveyed(unpacking, codecOf(stream, choice)!, stream, packed);
       }),
     );
     for (const [i, stream] of batch.entries()) {
@@ -42,7 +43,7 @@ export async function unpackBase(
       if (decoded instanceof CodecError || decoded.packedBytes !== stream.packedBytes) continue;
       const content = decoded.unpacked;
       const inside = sinkToMemory();
-      const inner = await unpackBase(pool, imageInMemory(content), stream.inner, choice, inside, allowance);
+      const inner = await unpackBase(unpacking, imageInMemory(content), stream.inner, choice, inside, allowance);
       const bytes = inner.length === 0 ? content : inside.bytes();
       if (sink.size + bytes.length + image.size - at > allowance) continue;
       copyStretch(image, at, stream.at, sink);

@@ -3,8 +3,10 @@ import { MAX_IMAGE_BYTES } from '../formats.js';
 import type { ImageBytes } from '../image/image-bytes.js';
 import type { CodecPool } from './codec-pool.js';
 import { findCodec, loadFinders } from './codecs.js';
+import { type ContentStore, NO_CONTENTS } from './content-store.js';
 import type { ImageSink } from './image-sink.js';
 import { MissingLibraries } from './missing-libraries.js';
+import type { ProvenStream } from './proven-streams.js';
 import { CHECK_BYTES, type RecipeCodec, streamGroups } from './recipe.js';
 import { writeRecipe } from './recipe-writer.js';
 import { copyBytes, type SurveyedStream, Surveyor } from './survey.js';
@@ -17,6 +19,8 @@ export interface UnpackedPair {
   counts: TargetCounts;
   /** Streams of the old image that were unpacked, those inside others not counted. */
   baseStreams: number;
+  /** Its streams, in the order of the recipe. */
+  proven: ProvenStream[];
   /** Libraries without which some streams stay packed, or take more: a sentence for each. */
   missing: string[];
 }
@@ -40,21 +44,23 @@ export async function unpackImages(
   images: { base: ImageBytes; target: ImageBytes },
   sinks: { base: ImageSink; target: ImageSink },
   onProgress: (doneFraction: number) => void,
+  contents: ContentStore = NO_CONTENTS,
 ): Promise<UnpackedPair | undefined> {
   const { base, target } = images;
   const finders = await loadFinders();
   const missing = new MissingLibraries();
-  const baseStreams = await new Surveyor(pool, finders, missing, base.size).survey(base, new Set(), 1);
+  const unpacking = { pool, missing, contents };
+  const baseStreams = await new Surveyor(unpacking, finders, base.size).survey(base, new Set(), 1);
   onProgress(FINDING_SHARE / 2);
   const known = new Set(allHashes(baseStreams));
-  const targetStreams = await new Surveyor(pool, finders, missing, target.size).survey(target, known, 1);
+  const targetStreams = await new Surveyor(unpacking, finders, target.size).survey(target, known, 1);
   onProgress(FINDING_SHARE);
 
   const codecs = new Map<string, number>();
   const codecNumber = (name: string) => codecs.get(name) ?? codecs.set(name, codecs.size).size - 1;
   const total = targetStreams.reduce((sum, { packedBytes }) => sum + packedBytes, 1);
   let doneBytes = 0;
-  const unpacker = new TargetUnpacker(pool, known, missing, codecNumber, (bytes) => {
+  const unpacker = new TargetUnpacker(unpacking, known, codecNumber, (bytes) => {
     doneBytes = Math.min(total, doneBytes + bytes);
     onProgress(FINDING_SHARE + PROVING_SHARE * (doneBytes / total));
   });
@@ -70,18 +76,20 @@ export async function unpackImages(
     shared: unpacker.shared,
     codecNumber: (name: string) => (helps(name) ? codecs.get(name) : undefined),
   };
-  const unpackedBase = await unpackBase(pool, base, baseStreams, choice, sinks.base, allowance(base.size));
+  const unpackedBase = await unpackBase(unpacking, base, baseStreams, choice, sinks.base, allowance(base.size));
   const checks = streamGroups(unpackedTarget).map((group) => {
     const hash = createHash('sha256');
     for (const stream of group) {
-      const { at, packedBytes } = unpacker.places.get(stream)!;
+      const { at, packedBytes } = unpacker.proven.get(stream)!;
       hash.update(copyBytes(target, at, packedBytes));
     }
     return hash.digest().subarray(0, CHECK_BYTES);
   });
   const recipe = writeRecipe({ codecs: await named(codecs), base: unpackedBase, target: unpackedTarget, checks });
   onProgress(1);
-  return { recipe, counts: unpacker.counts, baseStreams: unpackedBase.length, missing: missing.sentences() };
+  const proven = unpackedTarget.map((stream) => unpacker.proven.get(stream)!);
+  const { counts } = unpacker;
+  return { recipe, counts, baseStreams: unpackedBase.length, proven, missing: missing.sentences() };
 }
 
 async function named(codecs: ReadonlyMap<string, number>): Promise<RecipeCodec[]> {

@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { abortError, throwIfAborted } from '../../core/abort.js';
@@ -37,12 +38,14 @@ export async function unpackPair(options: UnpackPairOptions): Promise<UnpackedPa
   const { workDirectory, signal, onProgress = () => undefined } = options;
   throwIfAborted(signal);
   const files = { basePath: join(workDirectory, 'base'), targetPath: join(workDirectory, 'target') };
+  const contentsPath = join(workDirectory, 'contents');
   const gate = new NativeGate();
   const workerData: UnpackWorkerData = {
     basePath: options.basePath,
     targetPath: options.targetPath,
     unpackedBasePath: files.basePath,
     unpackedTargetPath: files.targetPath,
+    contentsPath,
     gate: gate.memory,
   };
   const worker = new Worker(entryPoint('delta/repack/unpack.worker'), { workerData });
@@ -63,6 +66,7 @@ export async function unpackPair(options: UnpackPairOptions): Promise<UnpackedPa
     signal?.removeEventListener('abort', onAbort);
     await gate.close(); // the threads below end with this one, also in the middle of native code
     await worker.terminate();
+    await rm(contentsPath, { force: true });
   }
 }
 

@@ -1,12 +1,14 @@
+import { createHash } from 'node:crypto';
 import { type ImageBytes, imageInMemory } from '../image/image-bytes.js';
 import { batches } from './batches.js';
-import { CodecError, type CodecPool } from './codec-pool.js';
+import { CodecError } from './codec-pool.js';
 import { copyStretch, type ImageSink, sinkToMemory } from './image-sink.js';
 import { LikelySettings } from './likely-settings.js';
-import type { MissingLibraries } from './missing-libraries.js';
 import type { StreamProof } from './prove-stream.js';
+import type { ProvenStream } from './proven-streams.js';
 import type { TargetStream } from './recipe.js';
-import { copyBytes, type SurveyedStream, unpack } from './survey.js';
+import { copyBytes, type SurveyedStream } from './survey.js';
+import { type Unpacking, unpackSurveyed } from './unpacking.js';
 
 /** A codec's attempt at a stream. */
 interface Attempt {
@@ -35,31 +37,27 @@ export class TargetUnpacker {
   readonly shared = new Set<string>();
   /** Packed bytes by codec: of streams that were unpacked, less those of streams that no settings make. */
   readonly gain = new Map<string, number>();
-  /** Where the streams lie that were unpacked. */
-  readonly places = new Map<TargetStream, SurveyedStream>();
-  readonly #pool: CodecPool;
+  /** Streams that were unpacked. */
+  readonly proven = new Map<TargetStream, ProvenStream>();
+  readonly #unpacking: Unpacking;
   readonly #likely = new LikelySettings();
   readonly #known: ReadonlySet<string>;
-  readonly #missing: MissingLibraries;
   readonly #codecNumber: (name: string) => number;
   readonly #onDone: (packedBytes: number) => void;
 
   /**
    * @param known       hashes of the old image's streams
-   * @param missing     takes what codecs lack; their streams stay packed
    * @param codecNumber gives each codec that is used its place in the recipe
    * @param onDone      called with the packed bytes of each stream that is decided
    */
   constructor(
-    pool: CodecPool,
+    unpacking: Unpacking,
     known: ReadonlySet<string>,
-    missing: MissingLibraries,
     codecNumber: (name: string) => number,
     onDone: (packedBytes: number) => void,
   ) {
-    this.#pool = pool;
+    this.#unpacking = unpacking;
     this.#known = known;
-    this.#missing = missing;
     this.#codecNumber = codecNumber;
     this.#onDone = onDone;
   }
@@ -99,7 +97,8 @@ export class TargetUnpacker {
           inner,
         };
         unpackedStreams.push(recipe);
-        this.places.set(recipe, stream);
+        const contentHash = createHash('sha256').update(bytes).digest();
+        this.proven.set(recipe, { at: stream.at, packedBytes: stream.packedBytes, contentHash });
         sink.write(bytes);
         lastEnd = sink.size;
         at = stream.at + stream.packedBytes;
@@ -113,23 +112,26 @@ export class TargetUnpacker {
   async #attempts(image: ImageBytes, stream: SurveyedStream): Promise<Attempt[]> {
     const attempts: Attempt[] = [];
     if (this.#known.has(stream.hash)) return attempts;
-    const packed = copyBytes(image, stream.at, stream.packedBytes);
     for (const codec of [stream.codec, stream.otherwise]) {
       if (codec === undefined || !this.#likely.isHopeful(codec)) continue;
-      const attempt = await this.#attempt(codec, packed).catch((error: unknown) => this.#missing.note(error));
+      const packed = copyBytes(image, stream.at, stream.packedBytes);
+      const attempting = this.#attempt(codec, stream, packed);
+      const attempt = await attempting.catch((error: unknown) => this.#unpacking.missing.note(error));
       if (attempt !== undefined) attempts.push(attempt);
       if (attempt?.proof !== undefined) break;
     }
     return attempts;
   }
 
-  async #attempt(codec: string, packed: Uint8Array): Promise<Attempt | undefined> {
-    const decoded = await unpack(this.#pool, codec, packed);
+  /** @param packed gone afterwards */
+  async #attempt(codec: string, stream: SurveyedStream, packed: Uint8Array): Promise<Attempt | undefined> {
+    const decoded = await unpackSurveyed(this.#unpacking, codec, stream, packed);
     if (decoded instanceof CodecError || decoded.packedBytes !== packed.length) return undefined;
     const { unpacked } = decoded;
     const likely = this.#likely.of(codec);
-    const { proof } = await this.#pool.run({ kind: 'prove', codec, packed, unpacked, likely });
-    return { codec, content: unpacked, proof };
+    const job = { kind: 'prove', codec, packed, unpacked, likely } as const;
+    const { proof, unpacked: content } = await this.#unpacking.pool.run(job, [packed, unpacked]);
+    return { codec, content, proof };
   }
 
   /** @returns the last attempt */

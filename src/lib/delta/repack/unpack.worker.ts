@@ -4,6 +4,7 @@ import type { ErrorCode } from '../../core/errors.js';
 import { OtaError } from '../../core/errors.js';
 import { imageInFile } from '../image/image-bytes.js';
 import { CodecPool } from './codec-pool.js';
+import { contentsInFile } from './content-store.js';
 import { sinkToFile } from './image-sink.js';
 import { NativeGate } from './native-gate.js';
 import { type UnpackedPair, unpackImages } from './unpack-images.js';
@@ -14,6 +15,7 @@ export interface UnpackWorkerData {
   targetPath: string;
   unpackedBasePath: string;
   unpackedTargetPath: string;
+  contentsPath: string;
   /** Memory of the gate that native code passes. */
   gate: SharedArrayBuffer;
 }
@@ -50,8 +52,9 @@ async function run(): Promise<UnpackMessage> {
       base: sinkToFile(open(paths.unpackedBasePath, 'wx')),
       target: sinkToFile(open(paths.unpackedTargetPath, 'wx')),
     };
+    const contents = contentsInFile(open(paths.contentsPath, 'wx+'));
     const onProgress = (doneFraction: number) => post({ kind: 'progress', doneFraction });
-    return { kind: 'done', pair: await unpackImages(pool, images, sinks, onProgress) };
+    return { kind: 'done', pair: await unpackImages(pool, images, sinks, onProgress, contents) };
   } finally {
     for (const descriptor of descriptors) closeSync(descriptor);
   }

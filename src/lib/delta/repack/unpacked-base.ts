@@ -7,6 +7,7 @@ import { readExactly } from '../read-exactly.js';
 import { batches } from './batches.js';
 import { CodecError, CodecPool } from './codec-pool.js';
 import { requireCodecs } from './codecs.js';
+import type { ProvenStreams } from './proven-streams.js';
 import type { BaseStream, Recipe } from './recipe.js';
 import { unpackedSize } from './recipe-reader.js';
 import { openScratchStorage } from './scratch-storage.js';
@@ -17,6 +18,8 @@ export type UnpackedBase = RandomAccess & AsyncDisposable;
 export interface RepackOptions {
   patchName: string;
   signal?: AbortSignal | undefined;
+  /** In the proof of a fresh patch: streams that need not be packed once more. */
+  proven?: ProvenStreams | undefined;
 }
 
 /**
@@ -93,7 +96,7 @@ class BaseUnpacker {
   async #decode(packed: Uint8Array, { codec: number, contentBytes, packedBytes }: BaseStream): Promise<Uint8Array> {
     const codec = this.#recipe.codecs[number]!.name;
     try {
-      const decoded = await this.#pool.run({ kind: 'decode', codec, packed, maxBytes: contentBytes }, packed);
+      const decoded = await this.#pool.run({ kind: 'decode', codec, packed, maxBytes: contentBytes }, [packed]);
       if (decoded.unpacked.length === contentBytes && decoded.packedBytes === packedBytes) return decoded.unpacked;
     } catch (error) {
       if (!(error instanceof CodecError)) throw error;

@@ -50,6 +50,10 @@ export function readDeflateSettings(bytes: Uint8Array): DeflateSettings {
   return settings;
 }
 
+const INFLATED_CHUNK_BYTES = 256 * 1024;
+const DEFLATED_CHUNK_BYTES = 1024 * 1024;
+const LEAST_CHUNK_BYTES = 1024;
+
 /**
  * Decodes the raw deflate stream that bytes begin with.
  *
@@ -58,7 +62,8 @@ export function readDeflateSettings(bytes: Uint8Array): DeflateSettings {
  */
 export function inflateRaw(packed: Uint8Array, maxBytes: number): { content: Buffer; packedBytes: number } {
   try {
-    const options = { maxOutputLength: maxBytes, info: true, chunkSize: 256 * 1024 };
+    const chunkSize = Math.max(LEAST_CHUNK_BYTES, Math.min(INFLATED_CHUNK_BYTES, maxBytes));
+    const options = { maxOutputLength: maxBytes, info: true, chunkSize };
     // with `info`, the result is an object, which the types do not know
     const { buffer, engine } = inflateRawSync(packed, options) as unknown as {
       buffer: Buffer;
@@ -73,11 +78,26 @@ export function inflateRaw(packed: Uint8Array, maxBytes: number): { content: Buf
   }
 }
 
+/** What comes out is allocated in pieces, and a file system has thousands of streams: none is larger than it must be. */
+function chunkBytes(content: Uint8Array, level: number): number {
+  // what is only stored is cut by the room there is, so that this must stay as it is
+  if (level === 0) return DEFLATED_CHUNK_BYTES;
+  return Math.min(DEFLATED_CHUNK_BYTES, content.length + (content.length >> 8) + LEAST_CHUNK_BYTES);
+}
+
 /** Encodes raw deflate, as zlib, GNU gzip or Chromium's zlib would. */
 export function deflateRaw(content: Uint8Array, settings: DeflateSettings): Uint8Array {
   const { encoder, level, memLevel, windowBits, strategy } = settings;
   const legacyHash = encoder !== 'chromium';
-  const options = { level, memLevel, windowBits, strategy, raw: true, legacyHash, chunkSize: 1024 * 1024 };
+  const options = {
+    level,
+    memLevel,
+    windowBits,
+    strategy,
+    raw: true,
+    legacyHash,
+    chunkSize: chunkBytes(content, level),
+  };
   const deflate = new Deflate(options as ConstructorParameters<typeof Deflate>[0]);
   if (encoder === 'gnu') behaveLikeGnu((deflate as unknown as { strm: { state: DeflateState } }).strm, level);
   if (!deflate.push(content, true)) throw new Error(`deflate failed: ${deflate.msg}`);

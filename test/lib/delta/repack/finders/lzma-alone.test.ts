@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { imageInMemory } from '../../../../../src/lib/delta/image/image-bytes.js';
 import { CodecPool } from '../../../../../src/lib/delta/repack/codec-pool.js';
+import { NO_CONTENTS } from '../../../../../src/lib/delta/repack/content-store.js';
 import { lzmaAlone } from '../../../../../src/lib/delta/repack/finders/lzma-alone.js';
 import { MissingLibraries } from '../../../../../src/lib/delta/repack/missing-libraries.js';
 import { Surveyor } from '../../../../../src/lib/delta/repack/survey.js';
@@ -16,7 +17,8 @@ describe('the finder of .lzma streams', () => {
     // across the border of what is looked at at once, and right behind text
     const image = Buffer.concat([Buffer.alloc(1024 * 1024 - 5), one, Buffer.from('text'), other, Buffer.alloc(99, 1)]);
     await using pool = new CodecPool();
-    const surveyor = new Surveyor(pool, [lzmaAlone], new MissingLibraries(), image.length);
+    const unpacking = { pool, missing: new MissingLibraries(), contents: NO_CONTENTS };
+    const surveyor = new Surveyor(unpacking, [lzmaAlone], image.length);
     const found = await surveyor.survey(imageInMemory(image), new Set(), 1);
     expect(found.map(({ at, packedBytes }) => [at, packedBytes])).toEqual([
       [1024 * 1024 - 5, one.length],
