@@ -1,23 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { imageInMemory } from '../../../../src/lib/delta/image/image-bytes.js';
 import type { Covers } from '../../../../src/lib/delta/match/covers.js';
 import { findCovers } from '../../../../src/lib/delta/match/find-covers.js';
+import { noise } from '../../../support/covered-images.js';
 import { realFirmware } from '../../../support/firmware.js';
+import { strictImage } from '../../../support/strict-image.js';
 
-const find = (old: Uint8Array, target: Uint8Array) => findCovers(imageInMemory(old), imageInMemory(target));
+const find = (old: Uint8Array, target: Uint8Array) => findCovers(strictImage(old), strictImage(target));
 
 const rows = ({ count, newAt, oldAt, length }: Covers) =>
   Array.from({ length: count }, (_, i) => ({ newAt: newAt[i]!, oldAt: oldAt[i]!, length: length[i]! }));
-
-/** Bytes without any pattern, the same for the same seed. */
-function noise(size: number, seed: number): Uint8Array {
-  let state = seed;
-  return new Uint8Array(size).map(() => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return state >>> 24;
-  });
-}
 
 const concat = (...parts: Uint8Array[]) => Uint8Array.from(Buffer.concat(parts));
 
@@ -94,7 +86,7 @@ describe('findCovers', () => {
     const images = await realFirmware('primehub');
     const reports: number[] = [];
     const onProgress = (done: number) => reports.push(done);
-    findCovers(imageInMemory(images.old), imageInMemory(images.new), { onProgress });
+    findCovers(strictImage(images.old), strictImage(images.new), { onProgress });
     expect(reports).toEqual(reports.toSorted((a, b) => a - b));
     expect(reports.at(-1)).toBe(1);
   });
@@ -113,7 +105,7 @@ describe('findCovers in large images', () => {
     ['memory for one part after the other', 44 * MIB],
   ])('finds all parts with %s', (_, memoryBytes) => {
     const options = memoryBytes === undefined ? {} : { memoryBytes };
-    const covers = findCovers(imageInMemory(old), imageInMemory(target), options);
+    const covers = findCovers(strictImage(old), strictImage(target), options);
     expect(rows(covers)).toEqual([
       { newAt: 0, oldAt: 2 * MIB, length: MIB + 77 },
       { newAt: MIB + 77, oldAt: 0, length: 2 * MIB },
@@ -124,7 +116,7 @@ describe('findCovers in large images', () => {
   });
 
   test('refuses to work without memory', () => {
-    const attempt = () => findCovers(imageInMemory(old), imageInMemory(target), { memoryBytes: MIB });
+    const attempt = () => findCovers(strictImage(old), strictImage(target), { memoryBytes: MIB });
     expect(attempt).toThrow(expect.objectContaining({ code: 'LIMIT_EXCEEDED' }));
   });
 });

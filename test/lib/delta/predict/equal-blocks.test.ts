@@ -1,0 +1,44 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { BlockCursor } from '../../../../src/lib/delta/predict/blocks.js';
+import { EqualBlocks } from '../../../../src/lib/delta/predict/equal-blocks.js';
+import { coveredImages } from '../../../support/covered-images.js';
+import { strictImage } from '../../../support/strict-image.js';
+
+/** Stretches of 16 KiB are compared at once: covers and blocks lie on either side of that. */
+const lengths = fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 16_000, max: 80_000 }));
+
+test('EqualBlocks tells of every block what comparing it tells, whatever the covers', () => {
+  fc.assert(
+    fc.property(coveredImages(lengths), fc.integer({ min: 6, max: 16 }), ({ old, target, covers }, blockBits) => {
+      const equal = new EqualBlocks(strictImage(old), strictImage(target));
+      const block = new BlockCursor(covers, blockBits);
+      while (block.next()) {
+        const { oldAt, newAt, length } = block;
+        const compared = Buffer.compare(old.subarray(oldAt, oldAt + length), target.subarray(newAt, newAt + length));
+        expect(equal.has(block), `block of ${length} bytes at ${newAt}`).toBe(compared === 0);
+      }
+    }),
+    { numRuns: 80 },
+  );
+});
+
+test('EqualBlocks may be asked for some blocks only, as long as they come in order', () => {
+  fc.assert(
+    fc.property(
+      coveredImages(lengths),
+      fc.array(fc.boolean(), { minLength: 1, maxLength: 50 }),
+      ({ old, target, covers }, asked) => {
+        const equal = new EqualBlocks(strictImage(old), strictImage(target));
+        const block = new BlockCursor(covers, 9);
+        while (block.next()) {
+          if (!asked[block.index % asked.length]) continue;
+          const { oldAt, newAt, length } = block;
+          const compared = Buffer.compare(old.subarray(oldAt, oldAt + length), target.subarray(newAt, newAt + length));
+          expect(equal.has(block)).toBe(compared === 0);
+        }
+      },
+    ),
+    { numRuns: 50 },
+  );
+});
