@@ -1,4 +1,4 @@
-/* docs/delta-format.md, "Learned targets". */
+/* docs/delta-format.md, "What is learned". */
 #include "applier.h"
 #include <math.h>
 

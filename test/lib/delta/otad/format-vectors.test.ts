@@ -71,33 +71,54 @@ describe('the test vectors of the format document', () => {
   test('the patch of the mixing coder, decision by decision', async () => {
     const old = Buffer.from('the old image of this device');
     const target = Buffer.from('the second Image of it');
-    const coder = new RecordedCoder();
-    const model = new BodyModel(coder, 16);
-    model.field(0);
-    model.cover({ gap: 0, length: 4, shift: 0 });
-    model.cover({ gap: 6, length: 10, shift: -3 });
-    coder.mark('control');
-    correct(model, old.subarray(0, 4), target.subarray(0, 4), 0);
-    coder.mark('block');
-    model.mix.literals.code(Buffer.from(target.subarray(4, 10)), 0, 6, 4);
-    coder.mark('extra');
-    correct(model, old.subarray(7, 17), target.subarray(10, 20), 10);
-    coder.mark('block');
-    model.mix.literals.code(Buffer.from(target.subarray(20)), 0, 2, 20);
-    coder.mark('extra');
-    const body = Buffer.from(coder.encoder.finish());
+    await compareDecisions('A patch of the mixing coder', old, target, (model, mark) => {
+      model.field(0);
+      model.cover({ gap: 0, length: 4, shift: 0 });
+      model.cover({ gap: 6, length: 10, shift: -3 });
+      mark('control');
+      correct(model, old.subarray(0, 4), target.subarray(0, 4), 0);
+      mark('block');
+      model.mix.literals.code(Buffer.from(target.subarray(4, 10)), 0, 6, 4);
+      mark('extra');
+      correct(model, old.subarray(7, 17), target.subarray(10, 20), 10);
+      mark('block');
+      model.mix.literals.code(Buffer.from(target.subarray(20)), 0, 2, 20);
+      mark('extra');
+      return 2;
+    });
+  });
 
-    const [, section = ''] = document.split('### A patch of the mixing coder\n');
-    const [, hex = ''] = /```\n([0-9a-f \n]+)```/.exec(section)!;
-    const patch = forgeOtad({ baseSize: old.length, target, coder: 3, coverCount: 2, bodyBytes: 16 });
-    const header = patch.subarray(0, patch.indexOf(Buffer.from('bbbc0a1e610fc6d7', 'hex')) + 8);
-    expect(bytesOf(hex.replaceAll('\n', ' '))).toEqual(Buffer.concat([header, body]));
-    const outcome = await outcomeOf(bytesOf(hex.replaceAll('\n', ' ')), old, target.length, 'otad');
-    expect(outcome.yielded.toString()).toBe(target.toString());
-    const [, trace = ''] = /```\n(control[^`]+)```/.exec(section)!;
-    expect(trace.trim().split(/\s+/)).toEqual(coder.trace);
+  test('the patch with a match, decision by decision', async () => {
+    const target = Buffer.from('reboot, reboot, reboot');
+    await compareDecisions('A patch with a match', Buffer.alloc(0), target, (model, mark) => {
+      model.field(0);
+      mark('control');
+      model.mix.literals.code(Buffer.from(target), 0, target.length, 0);
+      mark('extra');
+      return 0;
+    });
   });
 });
+
+/** The patch and the decisions under a heading are those that these steps make, and the patch makes the image. */
+async function compareDecisions(
+  heading: string,
+  old: Buffer,
+  target: Buffer,
+  encode: (model: BodyModel, mark: (name: string) => void) => number,
+): Promise<void> {
+  const coder = new RecordedCoder();
+  const coverCount = encode(new BodyModel(coder, 16), (name) => coder.mark(name));
+  const header = forgeOtad({ baseSize: old.length, target, coder: 3, coverCount, bodyBytes: 16 });
+  const headerBytes = 12 + 8; // numbers of a byte each, and the hash of one chunk
+  const patch = Buffer.concat([header.subarray(0, headerBytes), coder.encoder.finish()]);
+
+  const [, section = ''] = document.split(`### ${heading}\n`);
+  const [, hex = '', trace = ''] = /```\n([0-9a-f \n]+)```[^`]+```\n([^`]+)```/.exec(section) ?? [];
+  expect(hex.trim().split(/\s+/)).toEqual(patch.toString('hex').match(/../g));
+  expect(trace.trim().split(/\s+/)).toEqual(coder.trace);
+  expect((await outcomeOf(patch, old, target.length, 'otad')).yielded.toString()).toBe(target.toString());
+}
 
 /** An image of zeros but for bytes at places: `16: 00 f0; 64: 6 × 0a 00`. */
 function placed(places: string, size: number): Buffer {
