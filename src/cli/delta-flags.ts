@@ -48,7 +48,9 @@ export const deltaFlags = {
     helpGroup,
   }),
   'max-memory': byteSizeFlag({
-    summary: 'Memory that making a delta may take: less chooses a cheaper matcher, too little is refused at once.',
+    summary:
+      'Memory that the process may take while it makes deltas, Node included: less chooses cheaper ways, too little ' +
+      'is refused at once.',
     helpGroup,
   }),
 };

@@ -7,6 +7,7 @@ import { byteSink } from '../../src/lib/delta/otad/byte-sinks.js';
 import { ChunkWriter } from '../../src/lib/delta/otad/chunk-writer.js';
 import { chunkCount, writeHeader } from '../../src/lib/delta/otad/header.js';
 import { MixBodyWriter } from '../../src/lib/delta/otad/mix/mix-body-writer.js';
+import { codings } from '../../src/lib/delta/plan/coding-plan.js';
 import type { Machine, Segment } from '../../src/lib/delta/predict/address-space.js';
 import { countBlocks } from '../../src/lib/delta/predict/blocks.js';
 import { modesOf } from '../../src/lib/delta/predict/modes.js';
@@ -126,8 +127,9 @@ export async function forcedModes(
   const sizes = { baseSize: old.length, targetSize: target.length, chunkBits: CHUNK_BITS };
   const order = Int32Array.from({ length: chunkCount(sizes) }, (_, i) => i);
   const control = { spaces, covers, blockBits, order, stash: NO_RANGES };
+  const coding = codings(coder, 'fast', target.length)[0]!.how;
   const body =
-    coder === 'mix' ? new MixBodyWriter(TABLE_BITS) : new ByteBodyWriter(await byteSink(coder, 'fast', target.length));
+    coding.coder === 'mix' ? new MixBodyWriter(TABLE_BITS) : new ByteBodyWriter(await byteSink(coding, target.length));
   await body.control(control, false);
   const images = { old: imageInMemory(old), target: imageInMemory(target) };
   const writer = new ChunkWriter(control, modes, images, body, false);

@@ -16,7 +16,7 @@ import { packWarnings, requireSuccessor } from '../../lib/package/pack-warnings.
 import { createdAt, expiresAt, releaseDraft } from '../../lib/package/release-fields.js';
 import { BaseCommand } from '../../lib/ui/base-command.js';
 import { byteSizeFlag, dryRunFlag, forceFlag } from '../../lib/ui/flags.js';
-import { packText } from '../../lib/ui/package-text.js';
+import { packText, planText } from '../../lib/ui/package-text.js';
 
 const image = { helpValue: '[COMPONENT=]IMAGE', multiple: true, multipleNonGreedy: true, helpGroup: 'IMAGES' } as const;
 const deltaHint = { multiple: true, multipleNonGreedy: true, helpGroup: 'DELTAS' } as const;
@@ -30,8 +30,9 @@ export default class Pack extends BaseCommand {
     'is no --from), signs the metadata that holds all hashes, and writes one package. The same inputs give the ' +
     'same bytes. What is missing is asked for on a terminal, never in a pipeline.\n\n' +
     'A delta has the format that makes it smallest, of those in --device-formats; where the full image is no larger, ' +
-    'that is packed instead. Making one needs memory of several times the old image: with --max-memory a cheaper ' +
-    'matcher is chosen, and what needs more all the same is refused before anything is made.\n\n' +
+    'that is packed instead. Making one needs memory of several times the old image, and says before how much: ' +
+    '--max-memory bounds what the whole process takes, chooses cheaper ways where needed, and refuses before anything ' +
+    'is made what does not fit all the same.\n\n' +
     'Images are paths, - for stdin, or http(s) addresses; name the component where a release has several ' +
     '(--to modem=modem.bin), the default is "app".\n\n' +
     'Exits 2 for wrong, missing or contradicting options, 3 when signing fails, 4 when a field of the metadata file is wrong, 5 when the image ' +
@@ -218,6 +219,7 @@ export default class Pack extends BaseCommand {
       force: flags.force,
       dryRun,
       signal,
+      onPlan: (file, plan) => this.note(planText(file, plan)),
       onProgress: making.update,
     });
     making.done();

@@ -12,6 +12,8 @@ import { isOtad } from './otad/otad-layout.js';
 import { produceOtad } from './otad/otad-producer.js';
 import { produceRepacked } from './otad/repack-producer.js';
 import { repackedNeeds } from './otad/repacked-needs.js';
+import { makingPlan } from './plan/making-plan.js';
+import { requireRepackingWithin } from './plan/repack-plan.js';
 import { proveInPlace } from './prove-in-place.js';
 import { provePatch } from './prove-patch.js';
 import { type ProvenStream, ProvenStreams } from './repack/proven-streams.js';
@@ -46,10 +48,11 @@ export async function createDelta(options: CreateDeltaOptions): Promise<CreatedD
   if (produce === undefined) throw new OtaError('USAGE', `Patches of format ${format} cannot be made yet`);
   await using base = await openFile(basePath, { maxBytes: MAX_IMAGE_BYTES });
   await using target = await openFile(targetPath, { maxBytes: MAX_IMAGE_BYTES });
+  const plan = makingPlan(format, { baseBytes: base.size, targetBytes: target.size }, choices);
   await using out = await openAtomicFile(outPath, { signal });
 
   const onProduced = (done: number) => onProgress(done * PRODUCING_SHARE);
-  const notes: string[] = [];
+  const notes = plan.economies.map((clause) => `To spare memory, ${clause}.`);
   const onNote = (sentence: string) => notes.push(sentence);
   let proven: ProvenStreams | undefined;
   const onProven = (streams: ProvenStream[]) => {
@@ -62,6 +65,10 @@ export async function createDelta(options: CreateDeltaOptions): Promise<CreatedD
 
   await using written = await openFile(out.path);
   const patch = { ...written, name: outPath };
+  if (format === 'otad-repack') {
+    const { memoryBytes } = await repackedNeeds(await inspectPatch(format, patch), outPath);
+    requireRepackingWithin({ baseBytes: base.size, targetBytes: target.size }, memoryBytes, choices);
+  }
   const onProved = (done: number) => onProgress(PRODUCING_SHARE + done * (1 - PRODUCING_SHARE));
   if (format === 'otad-inplace') {
     await proveInPlace(
@@ -82,6 +89,7 @@ export async function createDelta(options: CreateDeltaOptions): Promise<CreatedD
     size,
     applyMemoryBytes: memoryBytes,
     storageBytes: allStorageBytes,
+    makingMemoryBytes: plan.memoryBytes,
     ...(repackedBytes !== undefined && { repackedBytes }),
     ...(notes.length > 0 && { notes }),
   };

@@ -46,7 +46,7 @@ export interface CreateDeltaOptions {
   coder?: Coder;
   /** Default `best`. */
   effort?: Effort;
-  /** Memory that making the patch may take, bytes; a smaller one chooses a cheaper matcher. */
+  /** Memory that the process may have while it makes the patch, Node among it, bytes; a smaller one chooses cheaper ways. */
   maxMemoryBytes?: number;
   /** otad: whose references are predicted; found in the images where absent. */
   machine?: Machine;
@@ -73,6 +73,8 @@ export interface CreatedDelta {
   applyMemoryBytes: number;
   /** Storage that applying it needs beside the slot, bytes: 0 for a patch that is applied while it arrives. */
   storageBytes: number;
+  /** The most memory that the process had while it was made, Node among it, bytes: planned before. */
+  makingMemoryBytes: number;
   /** otad-repack: bytes of the new image that are packed again. */
   repackedBytes?: number;
   /** What a publisher should know of it, a sentence each; absent where there is nothing. */

@@ -1,25 +1,53 @@
-import { matchPlan, usualMemoryBytes } from '../delta/match/match-plan.js';
+import { errorSentence } from '../core/error-sentence.js';
+import { OtaError } from '../core/errors.js';
+import type { DeltaFormat } from '../delta/formats.js';
+import { type ImageSizes, type MakingPlan, makingPlan } from '../delta/plan/making-plan.js';
+import { SHARED_BYTES } from '../delta/plan/process-memory.js';
+import { candidateFormats, DEFAULT_IN_PLACE, type DeltaSettings } from './delta-settings.js';
 
-/** The runtime of a thread, and what coders hold. */
-const THREAD_BYTES = 64 * 1024 ** 2;
-
-interface Sizes {
-  /** Bytes. */
-  baseBytes: number;
-  targetBytes: number;
-  maxMemoryBytes?: number;
-}
-
-/** The most memory that making a delta takes, bytes: what is planned with where several are made at once. */
-export function makingMemoryBytes({ baseBytes, targetBytes, maxMemoryBytes }: Sizes): number {
-  return Math.min(usualMemoryBytes(baseBytes) + targetBytes + THREAD_BYTES, maxMemoryBytes ?? Number.POSITIVE_INFINITY);
+/** A format worth making, and what making it takes. */
+export interface PlannedCandidate {
+  format: DeltaFormat;
+  plan: MakingPlan;
 }
 
 /**
- * Asks, before anything is made, whether a delta can be made in the memory that the user allows.
+ * Plans the formats that are worth making, before any is made. Those that do not fit into the memory that the user
+ * allows are left out where another does.
  *
- * @throws OtaError LIMIT_EXCEEDED with what is needed
+ * @returns at least one candidate; a sentence for each that was left out
+ * @throws OtaError LIMIT_EXCEEDED with what the last of them needs, when none fits; as `candidateFormats`
  */
-export function requireMakingMemory({ baseBytes, targetBytes, maxMemoryBytes }: Sizes): void {
-  if (maxMemoryBytes !== undefined) matchPlan(baseBytes, targetBytes, maxMemoryBytes);
+export function planCandidates(
+  settings: DeltaSettings,
+  sizes: ImageSizes,
+): { candidates: PlannedCandidate[]; notes: string[] } {
+  const candidates: PlannedCandidate[] = [];
+  const refusals: OtaError[] = [];
+  for (const format of candidateFormats(settings, sizes.targetBytes)) {
+    try {
+      candidates.push({ format, plan: planOf(format, sizes, settings) });
+    } catch (error) {
+      if (!(error instanceof OtaError) || error.code !== 'LIMIT_EXCEEDED') throw error;
+      refusals.push(error);
+    }
+  }
+  const last = refusals.at(-1);
+  if (candidates.length === 0 && last !== undefined) throw last;
+  return { candidates, notes: refusals.map((refusal) => `Left out: ${errorSentence(refusal)}`) };
+}
+
+/** What making a delta takes beside others that are made at the same time, bytes; 0 for one that will be refused. */
+export function ownMemoryBytes(format: DeltaFormat, sizes: ImageSizes, settings: DeltaSettings): number {
+  try {
+    return planOf(format, sizes, settings).memoryBytes - SHARED_BYTES;
+  } catch (error) {
+    if (!(error instanceof OtaError) || error.code !== 'LIMIT_EXCEEDED') throw error;
+    return 0;
+  }
+}
+
+function planOf(format: DeltaFormat, sizes: ImageSizes, settings: DeltaSettings): MakingPlan {
+  const inPlace = settings.inPlace ?? DEFAULT_IN_PLACE;
+  return makingPlan(format, sizes, { ...settings, ...(format === 'otad-inplace' && { inPlace }) });
 }

@@ -1,22 +1,27 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { errorSentence } from '../core/error-sentence.js';
-import { OtaError } from '../core/errors.js';
+import { type ErrorCode, OtaError } from '../core/errors.js';
 import type { CreatedDelta, DeltaFormat } from '../delta/formats.js';
 import { createCandidate, type ImageHints } from './create-candidate.js';
-import { candidateFormats, type DeltaSettings, isWorthMaking } from './delta-settings.js';
+import type { PlannedCandidate } from './delta-memory.js';
+import { type DeltaSettings, isWorthMaking } from './delta-settings.js';
 
 export interface MakeDeltaJob {
   basePath: string;
   targetPath: string;
   hints?: ImageHints;
   settings: DeltaSettings;
+  /** Formats that may be the smallest. */
+  candidates: readonly PlannedCandidate[];
   targetBytes: number;
   /** An empty folder for patches. */
   workDirectory: string;
   /** What the patch is called there and in messages. */
   fileName: (format: DeltaFormat) => string;
   signal?: AbortSignal;
+  /** Called before each is made. */
+  onPlan?: (candidate: PlannedCandidate) => void;
   /** @param doneFraction of everything that is made for this pair, 0 to 1; never falls */
   onProgress?: (doneFraction: number) => void;
 }
@@ -38,17 +43,18 @@ export interface DeltaChoice {
 /**
  * Makes the deltas that may be the smallest for a pair of images, and keeps the one that is.
  *
- * @throws OtaError USAGE as `candidateFormats`, as `createDelta`
+ * @throws OtaError as `createDelta`
  */
 export async function makeDelta(job: MakeDeltaJob): Promise<DeltaChoice> {
-  const { settings, targetBytes, workDirectory, fileName, onProgress } = job;
+  const { settings, candidates, targetBytes, workDirectory, fileName, onPlan, onProgress } = job;
   const made: MadeDelta[] = [];
   const notes: string[] = [];
   let done = 0;
-  const candidates = candidateFormats(settings, targetBytes);
-  for (const [at, format] of candidates.entries()) {
+  for (const [at, candidate] of candidates.entries()) {
+    const { format } = candidate;
     if (!isWorthMaking(format, made, settings)) continue;
-    const share = workOf(format) / candidates.slice(at).reduce((sum, next) => sum + workOf(next), 0);
+    const share = workOf(format) / candidates.slice(at).reduce((sum, next) => sum + workOf(next.format), 0);
+    onPlan?.(candidate);
     const begun = done;
     const advance = (fraction: number) => {
       done = begun + fraction * share * (1 - begun);
@@ -74,6 +80,8 @@ function workOf(format: DeltaFormat): number {
   return format === 'otad-repack' ? 3 : 1;
 }
 
+const PASSED_OVER: ReadonlySet<ErrorCode> = new Set(['USAGE', 'TOOL_MISSING', 'LIMIT_EXCEEDED']);
+
 /** @returns undefined where images have nothing in them that this format is for */
 async function createOrPassOver(
   job: MakeDeltaJob,
@@ -85,9 +93,9 @@ async function createOrPassOver(
     return await createCandidate({ ...job, format, outPath, onProgress });
   } catch (error) {
     const isChoice = job.settings.format === 'auto' && format === 'otad-repack';
-    // nothing to repack, or the encoders for it are not installed
-    if (!isChoice || !(error instanceof OtaError) || !['USAGE', 'TOOL_MISSING'].includes(error.code)) throw error;
-    if (error.code === 'TOOL_MISSING') notes.push(`Compressed parts stay packed: ${errorSentence(error)}`);
+    // nothing to repack, or the encoders for it are not installed, or they take too much memory
+    if (!isChoice || !(error instanceof OtaError) || !PASSED_OVER.has(error.code)) throw error;
+    if (error.code !== 'USAGE') notes.push(`Compressed parts stay packed: ${errorSentence(error)}`);
     return undefined;
   }
 }

@@ -16,6 +16,8 @@ export interface MeasuredCell {
   seconds: number;
   applyMemoryBytes: number;
   storageBytes: number;
+  /** The most memory that the process had while it was made alone, Node among it, bytes; absent for the full image. */
+  makingMemoryBytes?: number;
   /** What would make it smaller, a sentence each. */
   notes?: string[];
 }

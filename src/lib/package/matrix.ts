@@ -6,10 +6,11 @@ import { openFile } from '../core/file-access.js';
 import { openPrivateDirectory } from '../core/private-directory.js';
 import { sha256OfAccess } from '../core/sha256.js';
 import type { DeltaFormat } from '../delta/formats.js';
+import { SHARED_BYTES } from '../delta/plan/process-memory.js';
 import { type BoundedJob, runBounded } from './bounded-jobs.js';
 import { chooseChunkBytes } from './chunking.js';
 import { createCandidate, type ImageHints } from './create-candidate.js';
-import { makingMemoryBytes, requireMakingMemory } from './delta-memory.js';
+import { ownMemoryBytes } from './delta-memory.js';
 import type { DeltaSettings } from './delta-settings.js';
 import { chooseCell, type MatrixCell, type MatrixReport, type MatrixRow } from './matrix-report.js';
 
@@ -95,7 +96,7 @@ async function measureAll(
   const jobs = bases.flatMap((base, row) =>
     formats.map((format, column) => {
       const job: BoundedJob = {
-        memoryBytes: makingMemoryBytes({ baseBytes: base.size, targetBytes, ...settings }),
+        memoryBytes: ownMemoryBytes(format, { baseBytes: base.size, targetBytes }, settings),
         run: async (jobSignal) => {
           const advance = (fraction: number) => {
             doneBytes.set(job, fraction * targetBytes);
@@ -105,17 +106,14 @@ async function measureAll(
             );
           };
           const outPath = join(workDirectory, `${row}.${format}`);
-          cells[row]![column] = await measureCell(
-            { ...request, base, targetBytes, format, outPath, signal: jobSignal },
-            advance,
-          );
+          cells[row]![column] = await measureCell({ ...request, base, format, outPath, signal: jobSignal }, advance);
           advance(1);
         },
       };
       return job;
     }),
   );
-  await runBounded(jobs, { atOnce, memoryBytes, ...(signal && { signal }) });
+  await runBounded(jobs, { atOnce, memoryBytes: memoryBytes - SHARED_BYTES, ...(signal && { signal }) });
   return cells;
 }
 
@@ -128,11 +126,9 @@ async function measureCell(
     hints,
     outPath,
     now,
-    targetBytes,
     signal,
   }: MatrixRequest & {
     base: NamedFile & Digest;
-    targetBytes: number;
     format: DeltaFormat;
     outPath: string;
     signal: AbortSignal;
@@ -142,7 +138,6 @@ async function measureCell(
   const accepted = settings.deviceFormats.includes(format);
   const began = now();
   try {
-    requireMakingMemory({ baseBytes: base.size, targetBytes, ...settings });
     const paths = { basePath: base.path, targetPath: target.path, outPath };
     const created = await createCandidate({ ...paths, format, settings, ...(hints && { hints }), signal, onProgress });
     await rm(outPath);

@@ -2,11 +2,12 @@ import { OtaError } from '../core/errors.js';
 import { type FileAccess, openFile } from '../core/file-access.js';
 import { ResourceStack } from '../core/resource-stack.js';
 import { sha256OfAccess } from '../core/sha256.js';
+import type { MakingPlan } from '../delta/plan/making-plan.js';
 import type { ListedPayload } from './authenticate.js';
 import { chooseChunkBytes } from './chunking.js';
 import type { ImageHints } from './create-candidate.js';
-import { requireMakingMemory } from './delta-memory.js';
-import { candidateFormats, type DeltaSettings } from './delta-settings.js';
+import { planCandidates } from './delta-memory.js';
+import type { DeltaSettings } from './delta-settings.js';
 import { type MadeDelta, makeDelta } from './make-delta.js';
 import { type ImageDigest, type PayloadEntry, type PayloadFormat, payloadFileName } from './metadata.js';
 import { hashPayload } from './payload-hash.js';
@@ -37,6 +38,8 @@ export interface MakePayloadsOptions {
   /** An empty folder that takes the patches. */
   workDirectory: string;
   signal?: AbortSignal;
+  /** Called before a delta is made, with what that takes. @param file the payload */
+  onPlan?: (file: string, plan: MakingPlan) => void;
   /** Bytes of new images that deltas were made for, of all there are. */
   onProgress?: (doneBytes: number, totalBytes: number) => void;
 }
@@ -88,7 +91,7 @@ export async function makePayloads(
 
 async function makeComponent(
   { component, target, bases, full, slotBytes, hints }: ComponentInput,
-  { deltas, workDirectory, signal }: MakePayloadsOptions,
+  { deltas, workDirectory, signal, onPlan }: MakePayloadsOptions,
   { open, progress }: { open: ResourceStack; progress: DeltaProgress },
 ): Promise<Pick<MadePayloads, 'payloads' | 'choices'>> {
   const targetFile = open.use(await openImage(target));
@@ -102,27 +105,38 @@ async function makeComponent(
   const payloads: ListedPayload[] = [];
   const choices: BaseChoice[] = [];
   const digested = await digestBases(bases, targetDigest, open, signal);
-  if (digested.length > 0) candidateFormats(deltas, targetFile.size); // refuses before the first delta is made
-  for (const { digest } of digested) {
-    requireMakingMemory({ baseBytes: digest.size, targetBytes: targetFile.size, ...deltas });
-  }
-  for (const { image, digest } of digested) {
+  // all are planned, and perhaps refused, before the first one is made
+  const planned = digested.map((base) => ({
+    ...base,
+    plans: planCandidates(deltas, { baseBytes: base.digest.size, targetBytes: targetFile.size }),
+  }));
+  for (const { image, digest, plans } of planned) {
     const baseDigest = { ...(image.version === undefined ? {} : { version: image.version }), ...digest };
     const fileName = (format: PayloadFormat) => payloadFileName({ component, format, base: baseDigest });
     const { made, notes, chosen } = await makeDelta({
       ...(hints && { hints }),
       settings: deltas,
+      candidates: plans.candidates,
       basePath: image.path,
       targetPath: target.path,
       targetBytes: targetFile.size,
       workDirectory,
       fileName,
       signal,
+      onPlan: ({ format, plan }) => onPlan?.(fileName(format), plan),
       onProgress: (done) => progress.making(done * targetFile.size),
     });
     progress.made(targetFile.size);
     const base = { name: image.name, ...baseDigest };
-    choices.push({ component, base, format: 'full', size: targetFile.size, made, ...noted(notes), ...pick(chosen) });
+    choices.push({
+      component,
+      base,
+      format: 'full',
+      size: targetFile.size,
+      made,
+      ...noted([...plans.notes, ...notes]),
+      ...pick(chosen),
+    });
     if (chosen === undefined) continue;
     const { format, applyMemoryBytes, storageBytes } = chosen;
     const data = open.use(await openFile(chosen.path));

@@ -41,6 +41,7 @@ export interface PackRequest {
   /** Make everything, write nothing. */
   dryRun: boolean;
   signal?: AbortSignal;
+  onPlan?: MakePayloadsOptions['onPlan'];
   onProgress?: MakePayloadsOptions['onProgress'];
 }
 
@@ -150,7 +151,8 @@ async function sign(digest: string, { signers, signal }: PackRequest): Promise<S
 /** The digest covers the hash of every payload, so comparing it compares all bytes but the signatures. */
 async function requireSameAgain(request: PackRequest, digest: string): Promise<void> {
   await using work = await openPrivateDirectory();
-  await using again = await makePayloads(request.components, payloadOptions(request, work.path, 1));
+  const { onPlan: _told, ...rest } = request; // before the first time
+  await using again = await makePayloads(request.components, payloadOptions(rest, work.path, 1));
   const second = packageDigest(describeRelease(request, again.payloads).metadataBytes);
   if (second === digest) return;
   throw new OtaError(
@@ -177,7 +179,7 @@ function thinPaths(outPath: string, payloads: readonly ListedPayload[]): { path:
 
 /** @param pass how often everything was made before */
 function payloadOptions(
-  { deltas, signal, checkReproducible, onProgress }: PackRequest,
+  { deltas, signal, checkReproducible, onPlan, onProgress }: PackRequest,
   workDirectory: string,
   pass: number,
 ): MakePayloadsOptions {
@@ -186,6 +188,7 @@ function payloadOptions(
     deltas,
     workDirectory,
     ...(signal && { signal }),
+    ...(onPlan && { onPlan }),
     onProgress: (done, total) => onProgress?.(pass * total + done, passes * total),
   };
 }

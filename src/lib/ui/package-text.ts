@@ -1,5 +1,6 @@
 import { formatByteSize } from '../core/byte-size.js';
 import { escapeText } from '../core/text.js';
+import type { MakingPlan } from '../delta/plan/making-plan.js';
 import type { AppliedComponent } from '../package/apply.js';
 import type { PackReport } from '../package/pack-report.js';
 import type { VerifyReport } from '../package/verify-report.js';
@@ -45,6 +46,12 @@ export async function verifyText(report: VerifyReport): Promise<string> {
       ]),
     ),
   ].join('\n');
+}
+
+/** What making a delta will take, before it begins. */
+export function planText(file: string, { memoryBytes, economies }: MakingPlan): string {
+  const cheaper = economies.length === 0 ? '' : `; to spare memory, ${economies.join('; ')}`;
+  return `Making ${file} takes up to ${formatByteSize(memoryBytes)} of memory${cheaper}`;
 }
 
 /** `ota apply` for people. */

@@ -1,13 +1,14 @@
 import { buffer } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
-import { brotliEncoder } from '../coders/brotli-encoder.js';
+import { type BrotliSetting, brotliEncoder, spanning } from '../coders/brotli-encoder.js';
 import { packBzip2 } from '../coders/bzip2-encoder.js';
 import type { BsdiffFormat, Effort } from '../formats.js';
 import type { ImageBytes } from '../image/image-bytes.js';
 import { findCovers } from '../match/find-covers.js';
+import { bsdiffPlan } from '../plan/bsdiff-plan.js';
 import { coverTriples } from './cover-triples.js';
 import { patchHeader } from './patch-header.js';
-import { patchStreams } from './patch-streams.js';
+import { patchStreams, type UnpackedStream } from './patch-streams.js';
 
 export interface BsdiffChoices {
   format: BsdiffFormat;
@@ -17,10 +18,15 @@ export interface BsdiffChoices {
   maxMemoryBytes?: number;
 }
 
-type Packer = (chunks: Iterable<Uint8Array>, size: number, effort: Effort) => Promise<Uint8Array>;
+type Packer = (
+  chunks: Iterable<Uint8Array>,
+  size: number,
+  effort: Effort,
+  largest: BrotliSetting,
+) => Promise<Uint8Array>;
 
 const PACKERS: Record<BsdiffFormat, Packer> = {
-  bsdf2: (chunks, size, effort) => pipeline(chunks, brotliEncoder(effort, size), buffer),
+  bsdf2: (chunks, size, _effort, largest) => pipeline(chunks, brotliEncoder(spanning(largest, size), size), buffer),
   bsdiff40: packBzip2,
 };
 
@@ -46,8 +52,10 @@ export async function encodeBsdiff(
   onProgress: (doneFraction: number) => void,
 ): Promise<Uint8Array[]> {
   const matchingShare = MATCHING_SHARE[format][effort];
+  const sizes = { baseBytes: old.size, targetBytes: target.size };
+  const { matchBytes, packing } = bsdiffPlan(format, sizes, { effort, ...(maxMemoryBytes && { maxMemoryBytes }) });
   const covers = findCovers(old, target, {
-    ...(maxMemoryBytes === undefined ? {} : { memoryBytes: maxMemoryBytes }),
+    memoryBytes: matchBytes,
     onProgress: (done) => onProgress(done * matchingShare),
   });
   const streams = patchStreams(coverTriples(covers, target.size), old, target);
@@ -60,8 +68,9 @@ export async function encodeBsdiff(
       onProgress(matchingShare + (1 - matchingShare) * (packed / total));
     }
   }
-  const [control, diff, extra] = (await Promise.all(
-    streams.map(({ chunks, size }) => PACKERS[format](counted(chunks), size, effort)),
-  )) as [Uint8Array, Uint8Array, Uint8Array];
+  const pack = ({ chunks, size }: UnpackedStream) => PACKERS[format](counted(chunks), size, effort, packing.setting);
+  const [control, diff, extra] = packing.atOnce
+    ? await Promise.all([pack(streams[0]), pack(streams[1]), pack(streams[2])])
+    : [await pack(streams[0]), await pack(streams[1]), await pack(streams[2])];
   return [patchHeader(format, [control.length, diff.length], target.size), control, diff, extra];
 }

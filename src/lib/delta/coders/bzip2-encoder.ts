@@ -8,6 +8,8 @@ const LEVEL: Record<Effort, number> = { fast: 5, normal: 7, best: 9 };
 /** Blocks have up to 900 kB, in steps of which each costs a decoder 400 kB. */
 const BLOCK_STEP_BYTES = 100_000;
 const MOST_STEPS = 9;
+/** What packing three streams takes, bytes: 7-Zip and its memory for each. */
+export const BZIP2_ENCODER_BYTES = 96 * 1024 * 1024;
 
 /**
  * Packs a stream with bzip2, in constant memory.

@@ -14,6 +14,8 @@ interface LzmaLibrary {
 /** A dictionary of at most 4 MiB is what a device has to hold. */
 const MAX_DICTIONARY_BITS = 22;
 const MIN_DICTIONARY_BITS = 12;
+/** Dictionaries below this save no memory that would count. */
+const LEAST_SAVING_BITS = 16;
 
 /** Differences are mostly zeros: contexts of one byte before and no position pack them best. */
 const LC = 1;
@@ -29,6 +31,10 @@ const SEARCH: Record<Effort, { niceLen: number; depth: number }> = {
   best: { niceLen: 273, depth: 512 },
 };
 
+/** What the match finder takes for each byte of dictionary, and liblzma in any case, bytes: measured and rounded up. */
+const BYTES_OF_DICTIONARY = 12;
+const FIXED_BYTES = 14 * 1024 * 1024;
+
 /** Packs one LZMA stream of a patch. */
 export interface LzmaEncoder {
   /** Takes the bytes to pack, gives raw LZMA1. */
@@ -42,12 +48,28 @@ export interface LzmaEncoder {
 }
 
 /**
- * @param sizeHint bytes that will be packed, about
+ * log2 of the usual dictionary for a stream, then of those that take less memory.
+ *
+ * @param size of the stream, bytes
+ */
+export function lzmaDictionaries(size: number): number[] {
+  let bits = MIN_DICTIONARY_BITS;
+  while (bits < MAX_DICTIONARY_BITS && 2 ** bits < size) bits++;
+  const dictionaries = [bits];
+  while (--bits >= LEAST_SAVING_BITS) dictionaries.push(bits);
+  return dictionaries;
+}
+
+/** The most that an encoder takes, bytes. */
+export function lzmaEncoderBytes(dictionaryBits: number): number {
+  return FIXED_BYTES + BYTES_OF_DICTIONARY * 2 ** dictionaryBits;
+}
+
+/**
+ * @param dictBits log2 of the dictionary's size
  * @throws OtaError TOOL_MISSING when the optional library is not installed
  */
-export async function lzmaEncoder(effort: Effort, sizeHint: number): Promise<LzmaEncoder> {
-  let dictBits = MIN_DICTIONARY_BITS;
-  while (dictBits < MAX_DICTIONARY_BITS && 2 ** dictBits < sizeHint) dictBits++;
+export async function lzmaEncoder(effort: Effort, dictBits: number): Promise<LzmaEncoder> {
   const { default: lzma } = await library();
   const dictionaryBytes = 2 ** dictBits;
   const options = { mode: NORMAL_MODE, mf: BT4, ...SEARCH[effort], dictSize: dictionaryBytes, lc: LC, lp: LP, pb: PB };

@@ -24,6 +24,11 @@ export function usualMemoryBytes(oldSize: number): number {
   return WORKING_BYTES + Math.min(MOST_BYTES, Math.max(LEAST_BYTES, OLD_IMAGES * oldSize));
 }
 
+/** The least that the matcher can do with, bytes. */
+export function leastMatchBytes(oldBytes: number, targetBytes: number): number {
+  return WORKING_BYTES + Math.min(LEAST_BYTES, oldBytes + targetBytes);
+}
+
 /**
  * Plans the closer look: with an index as dense as there is memory for; when even a sparse one does
  * not fit, by parts of the new image, each against the part of the old one where it is expected.
@@ -34,10 +39,10 @@ export function usualMemoryBytes(oldSize: number): number {
  */
 export function matchPlan(oldBytes: number, targetBytes: number, memoryBytes: number): MatchPlan {
   const room = memoryBytes - WORKING_BYTES;
-  if (room < Math.min(LEAST_BYTES, oldBytes + targetBytes)) {
+  if (memoryBytes < leastMatchBytes(oldBytes, targetBytes)) {
     throw new OtaError(
       'LIMIT_EXCEEDED',
-      `matching may use ${memoryBytes} bytes of memory, it needs ${WORKING_BYTES + LEAST_BYTES} at least`,
+      `matching may use ${memoryBytes} bytes of memory, it needs ${leastMatchBytes(oldBytes, targetBytes)} at least`,
       ['Allow more with --max-memory, or pack a full image with --full.'],
     );
   }

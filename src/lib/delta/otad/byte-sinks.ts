@@ -2,17 +2,17 @@ import type { Transform } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { brotliEncoder } from '../coders/brotli-encoder.js';
 import { lzmaEncoder } from '../coders/lzma-encoder.js';
-import type { Coder, Effort } from '../formats.js';
+import type { Coding } from '../plan/coding-plan.js';
 import type { ByteSink } from './byte-body-writer.js';
 
 /**
  * @param sizeHint bytes that will be written, about
  * @throws OtaError TOOL_MISSING
  */
-export async function byteSink(coder: Exclude<Coder, 'mix'>, effort: Effort, sizeHint: number): Promise<ByteSink> {
-  if (coder === 'brotli') return packingSink(brotliEncoder(effort, sizeHint));
-  if (coder === 'none') return storingSink();
-  const { stream, finish } = await lzmaEncoder(effort, sizeHint);
+export async function byteSink(coding: Exclude<Coding, { coder: 'mix' }>, sizeHint: number): Promise<ByteSink> {
+  if (coding.coder === 'brotli') return packingSink(brotliEncoder(coding.setting, sizeHint));
+  if (coding.coder === 'none') return storingSink();
+  const { stream, finish } = await lzmaEncoder(coding.effort, coding.dictionaryBits);
   return packingSink(stream, finish);
 }
 

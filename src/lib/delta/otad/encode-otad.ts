@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { chooseTableBits } from '../coders/mix/mix-model.js';
 import type { Coder, Effort, InPlaceOptions } from '../formats.js';
 import { type ImageBytes, MAX_VIEW_BYTES } from '../image/image-bytes.js';
 import { NO_RANGES, type OldRanges, totalBytes } from '../inplace/old-ranges.js';
 import { planInPlace } from '../inplace/plan-in-place.js';
 import type { Covers } from '../match/covers.js';
 import { findCovers } from '../match/find-covers.js';
+import { otadPlan } from '../plan/otad-plan.js';
 import type { AddressSpaces, Machine } from '../predict/address-space.js';
 import { countBlocks, suitableBlockBits } from '../predict/blocks.js';
 import { chooseModes } from '../predict/choose-modes.js';
@@ -37,7 +37,6 @@ const LEAST_CHUNK_BITS = 20;
 const MOST_CHUNK_BITS = 23;
 const ENOUGH_CHUNKS = 256;
 const NONE = new Uint8Array(0);
-const MOST_MIXED_BYTES = 64 * 1024 * 1024;
 /** Shares of the time that finding covers and choosing modes take; packing takes the rest. */
 const MATCHING_SHARE = 0.6;
 const CHOOSING_SHARE = 0.15;
@@ -49,7 +48,7 @@ const CHOOSING_SHARE = 0.15;
  *
  * @param onProgress called with the share that is done, 0 to 1
  * @returns the patch in pieces
- * @throws OtaError TOOL_MISSING for the coder `lzma`
+ * @throws OtaError TOOL_MISSING for the coder `lzma`; LIMIT_EXCEEDED as `otadPlan`
  */
 export async function encodeOtad(
   old: ImageBytes,
@@ -57,12 +56,13 @@ export async function encodeOtad(
   choices: OtadChoices,
   onProgress: (doneFraction: number) => void,
 ): Promise<Uint8Array[]> {
-  const { inPlace, effort = 'best' } = choices;
-  // what is packed by mixing needs the old bytes of everything before, which a power cut in place takes away
-  const coder = choices.coder ?? (inPlace === undefined ? defaultCoder(target.size) : 'lzma');
+  const { inPlace } = choices;
+  const format = choices.repacked ? 'otad-repack' : inPlace === undefined ? 'otad' : 'otad-inplace';
+  const plan = otadPlan(format, { baseBytes: old.size, targetBytes: target.size }, choices);
+  const { coding } = plan;
   const spaces = detectSpaces(old, target, choices);
-  const matched = coversOf(old, target, spaces, choices.maxMemoryBytes, (done) => onProgress(done * MATCHING_SHARE));
-  const found = effort === 'best' ? refinedCovers(spaces, matched, old, target) : matched;
+  const matched = coversOf(old, target, spaces, plan.matchBytes, (done) => onProgress(done * MATCHING_SHARE));
+  const found = plan.refines ? refinedCovers(spaces, matched, old, target) : matched;
   const { covers, order, chunkBits, stash } =
     inPlace === undefined ? inSequence(found, target.size) : planChunks(found, old, target, inPlace);
   const isPredicted = spaces.machine !== 'none';
@@ -72,11 +72,10 @@ export async function encodeOtad(
     ? chooseModes(new Predictor(spaces, covers), covers, blockBits, old, target, onChosen)
     : new Uint8Array(countBlocks(covers, blockBits));
 
-  const counterBits = coder === 'mix' ? chooseTableBits(target.size) : 0;
   const body =
-    coder === 'mix'
-      ? new MixBodyWriter(counterBits)
-      : new ByteBodyWriter(await byteSink(coder, effort, target.size + modes.length));
+    coding.coder === 'mix'
+      ? new MixBodyWriter(coding.tableBits)
+      : new ByteBodyWriter(await byteSink(coding, target.size + modes.length));
   const control = { spaces, covers, blockBits, order, stash };
   const reordered = inPlace !== undefined;
   await body.control(control, reordered);
@@ -91,9 +90,10 @@ export async function encodeOtad(
     onProgress(MATCHING_SHARE + CHOOSING_SHARE + (1 - MATCHING_SHARE - CHOOSING_SHARE) * packed);
   }
   const { pieces, bodyBytes } = await body.finish();
+  const counterBits = coding.coder === 'mix' ? coding.tableBits : 0;
   const sizes = { baseSize: old.size, targetSize: target.size, chunkBits, bodyBytes, counterBits };
   const stashed = { stashBytes: totalBytes(stash), stashHash: stash.count === 0 ? NONE : hashOf(old, pairsOf(stash)) };
-  const kind = { coder, reordered, repacked: choices.repacked ?? false };
+  const kind = { coder: coding.coder, reordered, repacked: choices.repacked ?? false };
   return [writeHeader({ ...kind, ...sizes, ...stashed, coverCount: covers.count, chunkHashes }), ...pieces];
 }
 
@@ -134,22 +134,17 @@ function coversOf(
   old: ImageBytes,
   target: ImageBytes,
   spaces: AddressSpaces,
-  memoryBytes: number | undefined,
+  memoryBytes: number,
   onProgress: (doneFraction: number) => void,
 ): Covers {
   const ofOld = normaliser(spaces.machine, spaces.old);
   const ofTarget = normaliser(spaces.machine, spaces.new);
   const covers = findCovers(old, target, {
     ...(ofOld && ofTarget ? { normalise: { old: ofOld, target: ofTarget } } : {}),
-    ...(memoryBytes === undefined ? {} : { memoryBytes }),
+    memoryBytes,
     onProgress,
   });
   return spaces.machine === 'none' ? covers : realignTables(spaces, covers, old, target);
-}
-
-/** Mixing packs best, but takes the applier some 150 ns for each bit that it cannot foresee: too long for large images. */
-function defaultCoder(targetSize: number): Coder {
-  return targetSize <= MOST_MIXED_BYTES ? 'mix' : 'lzma';
 }
 
 /** As few chunks as are useful: an image below 1 MiB has one. */

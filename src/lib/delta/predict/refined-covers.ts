@@ -8,7 +8,7 @@ import { ModeTrial } from './mode-trial.js';
 import { Predictor } from './predictor.js';
 
 /** It takes a few seconds for each 10 MB, and three times the new image of memory. */
-const MOST_TARGET_BYTES = 16 * 1024 * 1024;
+export const refinedTargetBytes = 16 * 1024 * 1024;
 
 /**
  * Covers chosen anew by the bytes that a predictor makes of the old ones, which it learned to do
@@ -17,7 +17,7 @@ const MOST_TARGET_BYTES = 16 * 1024 * 1024;
  * @returns the same covers when there is nothing to predict or the new image is larger than 16 MiB
  */
 export function refinedCovers(spaces: AddressSpaces, covers: Covers, old: ImageBytes, target: ImageBytes): Covers {
-  if (spaces.machine === 'none' || target.size > MOST_TARGET_BYTES) return covers;
+  if (spaces.machine === 'none' || target.size > refinedTargetBytes) return covers;
   const predictor = new Predictor(spaces, covers);
   chooseModes(predictor, covers, suitableBlockBits(target.size), old, target);
   const trial = new ModeTrial(predictor);

@@ -45,6 +45,12 @@ export function chooseTableBits(targetSize: number): number {
   return bits;
 }
 
+/** The usual number of counters for an image, then those that take less memory; log2. */
+export function tableBitsFor(targetSize: number): number[] {
+  const most = chooseTableBits(targetSize);
+  return Array.from({ length: most - MIN_TABLE_BITS + 1 }, (_, less) => most - less);
+}
+
 /** What a model takes, bytes. */
 export function mixMemoryBytes(tableBits: number): number {
   return 4 * 2 ** tableBits + 2 ** historyBits(tableBits) + FIXED_BYTES;
