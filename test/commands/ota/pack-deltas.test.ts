@@ -155,11 +155,29 @@ describe('ota pack --max-memory', () => {
     async (format) => {
       const before = await folder.state();
       const { status, stderr } = await folder.pack('--out', 'refused.ota', '--format', format, '--max-memory', '1MB');
-      expect(stderr).toMatch(/matching may use 1000000 bytes of memory, it needs \d+ at least/);
+      expect(stderr).toMatch(
+        new RegExp(`delta of format ${format} .* takes \\d+ bytes of memory at least, .*; 1000000 bytes are allowed`),
+      );
       expect(status).toBe(9);
       expect(await folder.state()).toEqual(before);
     },
   );
+
+  test('what is needed is told before a delta is made, and stays within what is allowed', async () => {
+    const words = ['--format', 'otad', '--max-memory', '160MiB'];
+    const { choices } = await packed(...words, '--out', 'bounded.ota');
+    const { makingMemoryBytes } = choices[0]!.made[0]!;
+    expect(makingMemoryBytes).toBeLessThanOrEqual(160 * 2 ** 20);
+    const { stderr } = await folder.pack(...words, '--out', 'told.ota');
+    expect(stderr).toMatch(/Making app-[0-9a-f]{8}\.otad takes up to [\d.]+ MiB of memory\n/);
+  });
+
+  test('formats that do not fit are left out where another does, and that is said', async () => {
+    const words = ['--format', 'auto', '--repack', 'auto', '--max-memory', '160MiB'];
+    const { choices, warnings } = await packed(...words, '--out', 'left.ota');
+    expect(choices[0]!.made.map(({ format }) => format)).not.toContain('otad-repack');
+    expect(warnings.join()).toMatch(/Left out: a delta of format otad-repack .* 167772160 bytes are allowed/);
+  });
 });
 
 describe('ota pack --in-place', () => {

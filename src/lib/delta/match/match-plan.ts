@@ -49,7 +49,11 @@ export function matchPlan(oldBytes: number, targetBytes: number, memoryBytes: nu
   for (let step = suitableStep(oldBytes); step <= SPARSEST_STEP; step *= 2) {
     if (oldBytes + targetBytes + seedIndexBytes(oldBytes, step) <= room) return { step, oldBytes, targetBytes };
   }
-  return { step: SPARSEST_STEP, oldBytes: Math.floor(room / 2), targetBytes: Math.floor(room / 8) };
+  return {
+    step: SPARSEST_STEP,
+    oldBytes: Math.min(oldBytes, Math.floor(room / 2)),
+    targetBytes: Math.min(targetBytes, Math.floor(room / 8)),
+  };
 }
 
 /** In large images every fourth position is enough: instructions and table entries are aligned, and long matches abound. */

@@ -60,7 +60,7 @@ export async function encodeOtad(
   const format = choices.repacked ? 'otad-repack' : inPlace === undefined ? 'otad' : 'otad-inplace';
   const plan = otadPlan(format, { baseBytes: old.size, targetBytes: target.size }, choices);
   const { coding } = plan;
-  const spaces = detectSpaces(old, target, choices);
+  const spaces = detectSpaces(old, target, { ...choices, mostWords: plan.mostWords });
   const matched = coversOf(old, target, spaces, plan.matchBytes, (done) => onProgress(done * MATCHING_SHARE));
   const found = plan.refines ? refinedCovers(spaces, matched, old, target) : matched;
   const { covers, order, chunkBits, stash } =

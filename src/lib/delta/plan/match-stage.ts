@@ -13,7 +13,9 @@ export function matchStage(baseBytes: number, targetBytes: number, roomBytes: nu
   const given = Math.max(leastMatchBytes(baseBytes, targetBytes), Math.min(usual, roomBytes));
   const plan = matchPlan(baseBytes, targetBytes, given);
   const usually = matchPlan(baseBytes, targetBytes, Math.max(usual, given));
-  return { how: given, memoryBytes: WORKING_BYTES + heldBytes(plan), told: told(plan, usually, baseBytes) };
+  // by parts it takes what it is given
+  const memoryBytes = plan.targetBytes < targetBytes ? given : WORKING_BYTES + heldBytes(plan);
+  return { how: given, memoryBytes, told: told(plan, usually, baseBytes) };
 }
 
 function heldBytes({ step, oldBytes, targetBytes }: MatchPlan): number {

@@ -1,6 +1,7 @@
 import type { Coder } from '../formats.js';
+import { MAX_WORDS } from '../predict/detect/base-address.js';
 import { refinedTargetBytes } from '../predict/refined-covers.js';
-import { type Coding, codings, firstThatFits } from './coding-plan.js';
+import { type Coding, codings, firstThatFits, type Way } from './coding-plan.js';
 import type { ImageSizes, MakingPlan, PlanChoices } from './making-plan.js';
 import { matchStage } from './match-stage.js';
 import { PROCESS_BYTES, WORKING_BYTES } from './process-memory.js';
@@ -8,6 +9,8 @@ import { requireWithin } from './within-limit.js';
 
 /** How an otad patch is made. */
 export interface OtadPlan extends MakingPlan {
+  /** Words of an image that may tell where it is loaded, at most. */
+  mostWords: number;
   /** What the matcher is given, bytes. */
   matchBytes: number;
   /** Whether covers are chosen anew by predicted bytes. */
@@ -18,9 +21,11 @@ export interface OtadPlan extends MakingPlan {
 const MIB = 1024 * 1024;
 /** Mixing packs best, but takes the applier some 150 ns for each bit that it cannot foresee: too long for larger images. */
 const MOST_MIXED_BYTES = 64 * MIB;
-/** Words that may be addresses are counted, of each so many bytes at most. */
-const DETECTING_BYTES = 64 * MIB;
-const DETECTING_TIMES = 6;
+/** What a word takes that may tell where an image is loaded, and what counts votes in any case, bytes. */
+const BYTES_A_WORD = 64;
+const VOTING_BYTES = 8 * MIB;
+/** Words are at least so many bytes of an image. */
+const LEAST_WORD_BYTES = 4;
 /** Windows of both images, predictors, and a chunk's differences before they are packed. */
 const CODING_BYTES = 24 * MIB;
 /** Edges and covers for each block of storage that is ordered. */
@@ -38,13 +43,14 @@ export function otadPlan(
   const { inPlace, effort = 'best', maxMemoryBytes = Number.POSITIVE_INFINITY } = choices;
   const roomBytes = maxMemoryBytes - PROCESS_BYTES;
   const match = matchStage(baseBytes, targetBytes, roomBytes);
+  const detection = firstThatFits(detections(Math.max(baseBytes, targetBytes)), roomBytes - CODING_BYTES);
   const coder = codings(coderFor(targetBytes, choices), effort, targetBytes);
   const coding = firstThatFits(coder, roomBytes - CODING_BYTES);
   const refiningBytes = WORKING_BYTES + REFINING_TIMES * targetBytes;
   const wouldRefine = effort === 'best' && targetBytes <= refinedTargetBytes;
   const refines = wouldRefine && refiningBytes <= roomBytes;
   const stages = [
-    CODING_BYTES + Math.min(DETECTING_BYTES, DETECTING_TIMES * targetBytes),
+    CODING_BYTES + detection.memoryBytes,
     match.memoryBytes,
     refines ? refiningBytes : 0,
     inPlace === undefined ? 0 : WORKING_BYTES + BYTES_A_BLOCK * Math.ceil(targetBytes / inPlace.blockBytes),
@@ -52,11 +58,25 @@ export function otadPlan(
   ];
   const memoryBytes = Math.ceil(PROCESS_BYTES + Math.max(...stages));
   requireWithin(format, sizes, memoryBytes, maxMemoryBytes);
-  const economies = [match.told, wouldRefine && !refines ? 'covers are not refined' : '', coding.told].filter(Boolean);
-  return { memoryBytes, economies, matchBytes: match.how, refines, coding: coding.how };
+  const economies = [
+    detection.told,
+    match.told,
+    wouldRefine && !refines ? 'covers are not refined' : '',
+    coding.told,
+  ].filter(Boolean);
+  return { memoryBytes, economies, mostWords: detection.how, matchBytes: match.how, refines, coding: coding.how };
 }
 
 function coderFor(targetBytes: number, { coder, inPlace }: PlanChoices): Coder {
   // what is packed by mixing needs the old bytes of everything before, which a power cut in place takes away
   return coder ?? (inPlace === undefined && targetBytes <= MOST_MIXED_BYTES ? 'mix' : 'lzma');
+}
+
+function detections(imageBytes: number): Way<number>[] {
+  return [1, 4, 16].map((part) => {
+    const mostWords = MAX_WORDS / part;
+    const words = Math.min(mostWords, Math.ceil(imageBytes / LEAST_WORD_BYTES));
+    const told = `the address of an image is voted on by ${mostWords} words at most`;
+    return { how: mostWords, memoryBytes: Math.min(VOTING_BYTES, imageBytes) + BYTES_A_WORD * words, told };
+  });
 }

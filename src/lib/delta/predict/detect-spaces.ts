@@ -9,6 +9,8 @@ export interface DetectOptions {
   readonly machine?: Machine;
   /** Address of the first byte of a flat image. */
   readonly baseAddress?: number;
+  /** Distinct words that may tell that address, at most; see `baseAddress`. */
+  readonly mostWords?: number;
 }
 
 /** The unit of what lies between executables. */
@@ -76,8 +78,8 @@ function basesOf(
   options: DetectOptions,
 ): { old: number; new: number } {
   if (options.baseAddress !== undefined) return { old: options.baseAddress, new: options.baseAddress };
-  const ofNew = baseAddress(target, machine);
-  const ofOld = baseAddress(old, machine);
+  const ofNew = baseAddress(target, machine, options.mostWords);
+  const ofOld = baseAddress(old, machine, options.mostWords);
   return { old: ofOld ?? ofNew ?? 0, new: ofNew ?? ofOld ?? 0 };
 }
 

@@ -8,8 +8,9 @@ const LARGE_GRANULE_BYTES = 4096;
 const LARGE_IMAGE_BYTES = 2 ** 20;
 /** Pointers that vote, at most, spread evenly over those found. */
 const MAX_POINTERS = 2 ** 16;
+const WORDS_A_POINTER = 2 ** 4;
 /** Distinct words that are looked at, at most. */
-const MAX_WORDS = 2 ** 20;
+export const MAX_WORDS = MAX_POINTERS * WORDS_A_POINTER;
 /** Regions of the address space, as large as the image, that are counted, and those whose words vote. */
 const MAX_REGIONS = 2 ** 16;
 const DENSE_REGIONS = 4;
@@ -44,22 +45,23 @@ const POINTERS: Readonly<Record<Exclude<Machine, 'none'>, readonly PointerShape[
  * Finds the address to which a flat image is loaded: the one at which most words that look like
  * pointers point to the first instruction of a function.
  *
+ * @param mostWords distinct words that are looked at: what takes memory, some 64 bytes each
  * @returns undefined when no address stands out, as in images without absolute pointers
  */
-export function baseAddress(image: ImageBytes, machine: Machine): number | undefined {
+export function baseAddress(image: ImageBytes, machine: Machine, mostWords = MAX_WORDS): number | undefined {
   if (machine === 'none') return undefined;
   for (const shape of POINTERS[machine]) {
-    const base = votedBase(image, machine, shape);
+    const base = votedBase(image, machine, shape, mostWords);
     if (base !== undefined) return base;
   }
   return undefined;
 }
 
-function votedBase(image: ImageBytes, machine: Machine, shape: PointerShape): number | undefined {
+function votedBase(image: ImageBytes, machine: Machine, shape: PointerShape, mostWords: number): number | undefined {
   const granuleBytes = image.size >= LARGE_IMAGE_BYTES ? LARGE_GRANULE_BYTES : SMALL_GRANULE_BYTES;
   const starts = functionStarts(image, machine, shape.alignment, granuleBytes);
   const votes = new Map<number, number>();
-  for (const pointer of codePointers(image, shape)) {
+  for (const pointer of codePointers(image, shape, mostWords)) {
     for (const start of starts.get(modulo(pointer, granuleBytes)) ?? []) {
       const base = pointer - start;
       votes.set(base, (votes.get(base) ?? 0) + 1);
@@ -99,7 +101,7 @@ function functionStarts(
 }
 
 /** Distinct words that may point to functions, without their tag, from where most words point to. */
-function codePointers(image: ImageBytes, shape: PointerShape): number[] {
+function codePointers(image: ImageBytes, shape: PointerShape, mostWords: number): number[] {
   const regionBytes = 2 ** Math.max(20, Math.ceil(Math.log2(image.size)));
   const regions = new Map<number, number>();
   for (const target of words(image, shape)) {
@@ -111,9 +113,9 @@ function codePointers(image: ImageBytes, shape: PointerShape): number[] {
   const found = new Set<number>();
   for (const target of words(image, shape)) {
     if (isDense.has(Math.floor(target / regionBytes))) found.add(target);
-    if (found.size >= MAX_WORDS) break;
+    if (found.size >= mostWords) break;
   }
-  const step = Math.ceil(found.size / MAX_POINTERS);
+  const step = Math.ceil((found.size * WORDS_A_POINTER) / mostWords);
   return [...found].filter((_, i) => i % step === 0);
 }
 
