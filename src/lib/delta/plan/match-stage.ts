@@ -14,7 +14,8 @@ export function matchStage(baseBytes: number, targetBytes: number, roomBytes: nu
   const plan = matchPlan(baseBytes, targetBytes, given);
   const usually = matchPlan(baseBytes, targetBytes, Math.max(usual, given));
   // by parts it takes what it is given
-  const memoryBytes = plan.targetBytes < targetBytes ? given : WORKING_BYTES + heldBytes(plan);
+  const memoryBytes =
+    plan.oldBytes < baseBytes || plan.targetBytes < targetBytes ? given : WORKING_BYTES + heldBytes(plan);
   return { how: given, memoryBytes, told: told(plan, usually, baseBytes) };
 }
 

@@ -21,11 +21,9 @@ export interface OtadPlan extends MakingPlan {
 const MIB = 1024 * 1024;
 /** Mixing packs best, but takes the applier some 150 ns for each bit that it cannot foresee: too long for larger images. */
 const MOST_MIXED_BYTES = 64 * MIB;
-/** What a word takes that may tell where an image is loaded, and what counts votes in any case, bytes. */
+/** What a word takes that may tell where an image is loaded, bytes; and at most for each byte of an image, about. */
 const BYTES_A_WORD = 64;
-const VOTING_BYTES = 8 * MIB;
-/** Words are at least so many bytes of an image. */
-const LEAST_WORD_BYTES = 4;
+const BYTES_OF_IMAGE = 6;
 /** Windows of both images, predictors, and a chunk's differences before they are packed. */
 const CODING_BYTES = 24 * MIB;
 /** Edges and covers for each block of storage that is ordered. */
@@ -75,8 +73,7 @@ function coderFor(targetBytes: number, { coder, inPlace }: PlanChoices): Coder {
 function detections(imageBytes: number): Way<number>[] {
   return [1, 4, 16].map((part) => {
     const mostWords = MAX_WORDS / part;
-    const words = Math.min(mostWords, Math.ceil(imageBytes / LEAST_WORD_BYTES));
     const told = `the address of an image is voted on by ${mostWords} words at most`;
-    return { how: mostWords, memoryBytes: Math.min(VOTING_BYTES, imageBytes) + BYTES_A_WORD * words, told };
+    return { how: mostWords, memoryBytes: Math.min(BYTES_A_WORD * mostWords, BYTES_OF_IMAGE * imageBytes), told };
   });
 }
