@@ -69,7 +69,8 @@ async function patchOf({ old, target, covers }: CoveredImages, made: Made): Prom
   );
   const order = Int32Array.from(chunks, ({ number }) => number);
   const control = { spaces, covers, blockBits, order, stash: NO_RANGES };
-  const body = coder === 'mix' ? new MixBodyWriter(TABLE_BITS) : new ByteBodyWriter(await byteSink('none', 'fast', 0));
+  const body =
+    coder === 'mix' ? new MixBodyWriter(TABLE_BITS) : new ByteBodyWriter(await byteSink({ coder: 'none' }, 0));
   await body.control(control, reordered);
   const writer = new ChunkWriter(
     control,
