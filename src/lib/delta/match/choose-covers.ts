@@ -70,7 +70,7 @@ export function chooseCovers(
   return covers;
 
   function literals(at: number, until: number): number {
-    for (; at < until; at++) cost[0]! += literalCost(at);
+    for (; at < until && cost[0]! <= REBASE_COST; at++) cost[0]! += literalCost(at);
     return at;
   }
 

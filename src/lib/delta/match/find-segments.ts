@@ -19,6 +19,10 @@ const MIN_GAIN = 5;
 const LIKENESS_BYTES = 96;
 /** Matches this long are taken as they come. */
 const LONG_MATCH_BYTES = 256;
+/** Where nothing was found for so many bytes, more of them are passed over, an odd number so that every alignment gets its turn, */
+const BARREN_BYTES = 512;
+/** at most so many times two more. */
+const MOST_BARREN = 3;
 const SLOT_BITS = 12;
 const PROGRESS_BYTES = 65_536;
 
@@ -81,6 +85,8 @@ class SegmentSearch {
   #running = 0;
   /** How far one of the recent diagonals goes on exactly from where the scan is. */
   #exact = 0;
+  /** Where a match was found last. */
+  #matchedAt = 0;
 
   constructor(old: Content, target: Content, index: SeedIndex) {
     this.#old = old;
@@ -90,12 +96,17 @@ class SegmentSearch {
 
   /** Looks at one place of the new image. @returns how far to go on, bytes */
   step(at: number): number {
-    if (this.#goOn(at)) return this.#exact;
+    if (this.#goOn(at)) {
+      this.#matchedAt = at;
+      return this.#exact;
+    }
     const [longest, likest] = this.#matches(at);
     let taken = 0;
     if (longest !== undefined) taken = this.#take(at, longest);
     if (likest !== undefined && likest.oldAt !== longest?.oldAt) taken = Math.max(taken, this.#take(at, likest));
-    return Math.max(taken, this.#exact, 1);
+    if (longest !== undefined) this.#matchedAt = at;
+    const barren = Math.floor((at - this.#matchedAt) / BARREN_BYTES);
+    return Math.max(taken, this.#exact, 1 + 2 * Math.min(barren, MOST_BARREN));
   }
 
   /** Whether one of the recent segments goes on exactly, for so long that nothing else is searched. */
