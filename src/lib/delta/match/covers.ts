@@ -12,4 +12,6 @@ export interface Covers {
   readonly oldAt: Int32Array;
   /** Bytes. */
   readonly length: Int32Array;
+  /** Parts of them that are known to be the same in both images, byte for byte; there may be more. */
+  readonly exact?: Covers;
 }

@@ -73,7 +73,13 @@ export class Stretches {
       joined.add({ newAt: newAt[i]!, oldAt: oldAt[i]!, length: length[i]! });
     }
     takeBefore(Number.POSITIVE_INFINITY);
-    return joined.covers();
+    return { ...joined.covers(), exact: this.#covers() };
+  }
+
+  #covers(): Covers {
+    const list = new CoverList();
+    for (const { newAt, oldAt, length } of this.#inner) list.add(newAt, oldAt, length);
+    return list.covers();
   }
 }
 

@@ -41,7 +41,7 @@ export function realignTables(spaces: AddressSpaces, covers: Covers, old: ImageB
     if (run !== undefined && run.to - run.from >= FEWEST_RUN_BYTES) realignRun(run, forms, map, old, target, pieces);
     run = undefined;
   };
-  const equal = new EqualBlocks(old, target);
+  const equal = new EqualBlocks(old, target, covers);
   while (block.next()) {
     if (equal.has(block)) continue;
     const { cover, newAt, oldAt, length } = block;
@@ -63,7 +63,7 @@ export function realignTables(spaces: AddressSpaces, covers: Covers, old: ImageB
     run!.to = newAt + length;
   }
   finish();
-  return pieces.covers();
+  return covers.exact === undefined ? pieces.covers() : { ...pieces.covers(), exact: covers.exact };
 }
 
 /** A part of one cover, in the new image, that lies in one segment of each. */
