@@ -31,7 +31,7 @@ export class ModeTrial {
 
   /**
    * Tries the mode of the last block first. Of the others those are tried that might do better if
-   * they left alone all that is right already.
+   * they left alone all that is right already. Where all is right, nothing is tried.
    *
    * @param old    as for {@link Predictor.predict}
    * @param actual the block's bytes in the new image
@@ -41,6 +41,7 @@ export class ModeTrial {
     this.#length = actual.length;
     this.#best.set(old.subarray(before, before + actual.length));
     this.differing = this.#markChanges(old, before, actual);
+    if (this.differing === 0) return;
     this.#cost = this.differing - (lastMode === 0 ? SWITCH_COST_BYTES : 0);
     this.mode = 0;
     if (lastMode !== 0) this.#try(lastMode, SWITCH_COST_BYTES, old, before, actual, oldAt, newAt);
