@@ -10,7 +10,7 @@ import { SegmentList } from './segments.js';
 /**
  * What the old bytes at one place are predicted to become at a place of the new image.
  *
- * @param length at most {@link REFINED_BLOCK_BYTES}; the new bytes lie in one block of so many
+ * @param length at most that of a block; the new bytes lie in one block of the new image
  * @returns valid until the next call
  */
 export type PredictBytes = (oldAt: number, newAt: number, length: number) => Uint8Array;
@@ -19,18 +19,22 @@ export type PredictBytes = (oldAt: number, newAt: number, length: number) => Uin
 const GROWTH_BYTES = 48;
 /** Covers on one diagonal with at most so many bytes between them may become one. */
 const BRIDGE_BYTES = 256;
-/** Bytes that are predicted at once. */
-export const REFINED_BLOCK_BYTES = 1024;
-
 /**
  * Chooses covers anew once a first choice has shown where references lead: where each begins and
  * ends, whether it pays, and which gaps are worth bridging, by the bytes as they are predicted.
  *
  * It holds the new image and what is predicted for it.
  *
- * @param predict by the first covers
+ * @param predict    by the first covers
+ * @param blockBytes that are predicted at once
  */
-export function refineCovers(covers: Covers, old: ImageBytes, target: ImageBytes, predict: PredictBytes): Covers {
+export function refineCovers(
+  covers: Covers,
+  old: ImageBytes,
+  target: ImageBytes,
+  predict: PredictBytes,
+  blockBytes: number,
+): Covers {
   const segments = grownCovers(covers, old.size, target.size);
   let predictedSize = 0;
   for (let i = 0; i < segments.count; i++) predictedSize += segments.end[i]! - segments.start[i]!;
@@ -41,7 +45,7 @@ export function refineCovers(covers: Covers, old: ImageBytes, target: ImageBytes
     const end = segments.end[i]!;
     offsets[i] = filled - segments.start[i]!;
     for (let at = segments.start[i]!; at < end; ) {
-      const length = Math.min(end - at, REFINED_BLOCK_BYTES - (at % REFINED_BLOCK_BYTES));
+      const length = Math.min(end - at, blockBytes - (at % blockBytes));
       predicted.set(predict(at + segments.diagonal[i]!, at, length), filled);
       filled += length;
       at += length;
