@@ -19,6 +19,8 @@ export type PredictBytes = (oldAt: number, newAt: number, length: number) => Uin
 const GROWTH_BYTES = 48;
 /** Covers on one diagonal with at most so many bytes between them may become one. */
 const BRIDGE_BYTES = 256;
+/** Bytes that are predicted at once, unless something else is said. */
+const BLOCK_BYTES = 1024;
 /**
  * Chooses covers anew once a first choice has shown where references lead: where each begins and
  * ends, whether it pays, and which gaps are worth bridging, by the bytes as they are predicted.
@@ -33,7 +35,7 @@ export function refineCovers(
   old: ImageBytes,
   target: ImageBytes,
   predict: PredictBytes,
-  blockBytes: number,
+  blockBytes = BLOCK_BYTES,
 ): Covers {
   const segments = grownCovers(covers, old.size, target.size);
   let predictedSize = 0;

@@ -25,7 +25,7 @@ export function chooseModes(
 ): Uint8Array {
   const modes = new Uint8Array(countBlocks(covers, blockBits));
   const block = new BlockCursor(covers, blockBits);
-  const equal = new EqualBlocks(old, target, covers);
+  const equal = new EqualBlocks(old, target, covers.exact);
   const trial = new ModeTrial(predictor);
   let lastCover = 0;
   while (block.next()) {

@@ -25,7 +25,7 @@ export class EqualBlocks {
   /** and up to where they are equal. */
   #equalTo = 0;
 
-  constructor(old: ImageBytes, target: ImageBytes, { exact }: Covers) {
+  constructor(old: ImageBytes, target: ImageBytes, exact?: Covers) {
     this.#old = old;
     this.#target = target;
     this.#exact = exact;

@@ -41,7 +41,7 @@ export function realignTables(spaces: AddressSpaces, covers: Covers, old: ImageB
     if (run !== undefined && run.to - run.from >= FEWEST_RUN_BYTES) realignRun(run, forms, map, old, target, pieces);
     run = undefined;
   };
-  const equal = new EqualBlocks(old, target, covers);
+  const equal = new EqualBlocks(old, target, covers.exact);
   while (block.next()) {
     if (equal.has(block)) continue;
     const { cover, newAt, oldAt, length } = block;
