@@ -6,6 +6,7 @@ import { BASE_ADDRESS_SUMMARY, deltaFlags, MACHINE_SUMMARY } from '../../cli/del
 import { openMatrixImages } from '../../cli/matrix-input.js';
 import { imageHints } from '../../cli/pack-input.js';
 import { requireFreeTarget, writeFileAtomically } from '../../lib/core/atomic-file.js';
+import { formatByteLimit } from '../../lib/core/byte-size.js';
 import { EXIT_STATUS } from '../../lib/core/errors.js';
 import { DELTA_FORMATS } from '../../lib/delta/formats.js';
 import { httpPolicyFromEnvironment } from '../../lib/net/http-policy.js';
@@ -18,6 +19,8 @@ import { matrixText } from '../../lib/ui/matrix-text.js';
 
 /** Share of the machine's memory that deltas made at the same time may take. */
 const MEMORY_SHARE = 0.5;
+/** Of the bases over budget, a warning names at most so many. */
+const NAMES_TOLD = 5;
 
 export default class Matrix extends BaseCommand {
   static override summary = 'Compare what deltas from many versions to a new image would cost.';
@@ -107,7 +110,21 @@ export default class Matrix extends BaseCommand {
       report.chart = chart;
     }
     this.print(await matrixText(report));
-    if (report.rows.some(({ isOverBudget }) => isOverBudget)) process.exitCode = EXIT_STATUS.SIZE_BUDGET;
+    this.#judge(report);
     return report;
+  }
+
+  #judge({ rows, budgetBytes }: MatrixReport): void {
+    const over = rows.filter(({ isOverBudget }) => isOverBudget);
+    if (over.length === 0 || budgetBytes === undefined) return;
+    process.exitCode = EXIT_STATUS.SIZE_BUDGET;
+    const names = over
+      .slice(0, NAMES_TOLD)
+      .map(({ base }) => base.name)
+      .join(', ');
+    const more = over.length > NAMES_TOLD ? ` and ${over.length - NAMES_TOLD} more` : '';
+    this.warnUser(
+      `${over.length} of ${rows.length} bases are over the budget of ${formatByteLimit(budgetBytes)}: ${names}${more}`,
+    );
   }
 }

@@ -44,3 +44,18 @@ export function formatByteSize(bytes: number): string {
   }
   return `${Number(value.toPrecision(3))} ${unit}`;
 }
+
+/** A limit as people set it: `300 KB` where thousands give it in fewer words than {@link formatByteSize}. */
+export function formatByteLimit(bytes: number): string {
+  const binary = formatByteSize(bytes);
+  if (bytes === 0 || bytes % 1000 !== 0) return binary;
+  let value = bytes / 1000;
+  let unit = 'KB';
+  for (const larger of ['MB', 'GB']) {
+    if (value < 1000) break;
+    value /= 1000;
+    unit = larger;
+  }
+  const decimal = `${value} ${unit}`;
+  return decimal.length <= binary.length ? decimal : binary;
+}

@@ -39,7 +39,7 @@ export interface MatrixReport {
   deviceFormats: PayloadFormat[];
   budgetBytes?: number;
   rows: MatrixRow[];
-  /** Bases that are the new image itself. */
+  /** Bases that are the new image itself, or another base once more. */
   skipped: string[];
   /** Where the chart is. */
   chart?: string;

@@ -1,4 +1,4 @@
-import { formatByteSize } from '../core/byte-size.js';
+import { formatByteLimit, formatByteSize } from '../core/byte-size.js';
 import { Markup, markup } from '../core/markup.js';
 import type { MatrixCell, MatrixReport, MatrixRow } from '../package/matrix-report.js';
 
@@ -23,7 +23,7 @@ const STYLE = `
 .matrix .ground{fill:var(--page)}
 .matrix text{font:13px system-ui,sans-serif;fill:var(--ink)}
 .matrix .heading{font-size:16px;font-weight:600}
-.matrix .base{font-weight:600}
+.matrix .base{font-weight:600;paint-order:stroke;stroke:var(--page);stroke-width:4px}
 .matrix .soft{fill:var(--soft);font-size:12px}
 .matrix .chosen{font-weight:700}
 .matrix .over{fill:var(--bad);font-weight:700}
@@ -60,14 +60,14 @@ export function matrixSvg(report: MatrixReport): Markup {
 <text class="heading" x="12" y="26">${title}</text>
 <text class="soft" x="12" y="46">What a device downloads, by what it runs. The full image has ${formatByteSize(target.size)}. ✓ is what it gets.</text>
 ${ticks(scaleEnd).map((bytes) => markup`<line class="grid" x1="${x(bytes).toFixed(1)}" x2="${x(bytes).toFixed(1)}" y1="${TOP - 8}" y2="${floor}"/><text class="soft" x="${x(bytes).toFixed(1)}" y="${floor + 18}" text-anchor="middle">${formatByteSize(bytes)}</text>`)}
-${isBudgetInside ? budgetLine(budgetBytes, x(budgetBytes), floor) : undefined}
 ${groups}
+${isBudgetInside ? budgetLine(budgetBytes, x(budgetBytes), floor) : undefined}
 </svg>`;
 }
 
 function budgetLine(bytes: number, x: number, floor: number): Markup {
   const at = x.toFixed(1);
-  return markup`<line class="budget" x1="${at}" x2="${at}" y1="${TOP - 8}" y2="${floor}"/><text class="over" x="${at}" y="${TOP - 13}" text-anchor="middle">budget ${formatByteSize(bytes)}</text>`;
+  return markup`<line class="budget" x1="${at}" x2="${at}" y1="${TOP - 8}" y2="${floor}"/><text class="over" x="${at}" y="${TOP - 13}" text-anchor="middle">budget ${formatByteLimit(bytes)}</text>`;
 }
 
 function group(row: MatrixRow, cells: readonly MatrixCell[], y: number, x: (bytes: number) => number): Markup {

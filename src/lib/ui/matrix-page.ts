@@ -17,7 +17,8 @@ caption{text-align:left;color:var(--soft);padding-bottom:.4rem}
 th,td{text-align:right;padding:.3rem 0 .3rem 1rem;border-bottom:1px solid var(--line);white-space:nowrap;vertical-align:top;font-weight:400}
 .name,.format,.why{text-align:left;padding-left:0;white-space:normal;overflow-wrap:anywhere}
 .format{padding-right:1rem}
-thead th,td.format{color:var(--soft)}
+.format{white-space:nowrap}
+thead th,td.format,p{color:var(--soft)}
 .chosen td{font-weight:700;color:var(--ink)}
 .over{color:var(--bad);font-weight:700}
 `;
@@ -52,10 +53,18 @@ ${picture}
 ${report.rows.flatMap((row) => cellRows(row, report.target.size))}
 </tbody>
 </table></div>
+<p>The devices apply ${report.deviceFormats.join(', ')}.</p>
+${skippedWords(report)}
 </main>
 </body>
 </html>
 `.text;
+}
+
+function skippedWords({ skipped }: MatrixReport): Markup | undefined {
+  return skipped.length === 0
+    ? undefined
+    : markup`<p>Left out, being the new image or given twice: ${skipped.join(', ')}.</p>`;
 }
 
 function cellRows({ base, cells, chosen, isOverBudget }: MatrixRow, fullBytes: number): Markup[] {

@@ -1,4 +1,4 @@
-import { formatByteSize } from '../core/byte-size.js';
+import { formatByteLimit, formatByteSize } from '../core/byte-size.js';
 import { escapeText } from '../core/text.js';
 import type { MatrixCell, MatrixReport, MatrixRow } from '../package/matrix-report.js';
 import { gridText } from './table.js';
@@ -6,7 +6,7 @@ import { gridText } from './table.js';
 /** `ota matrix` for people: first what each base gets, then what everything costs. */
 export async function matrixText(report: MatrixReport): Promise<string> {
   const { target, rows, budgetBytes, skipped, chart } = report;
-  const budget = budgetBytes === undefined ? '' : `, budget ${formatByteSize(budgetBytes)}`;
+  const budget = budgetBytes === undefined ? '' : `, budget ${formatByteLimit(budgetBytes)}`;
   const reasons = new Map(rows.flatMap(({ cells }) => cells.flatMap(whyOf)));
   return [
     `to ${escapeText(target.name)}: ${formatByteSize(target.size)}${budget}`,

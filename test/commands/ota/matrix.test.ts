@@ -64,6 +64,8 @@ describe('ota matrix', () => {
     const text = await matrix(...choice, '--budget', '1KB');
     expect(text).toMatchObject({ status: 9, stdout: expect.stringMatching(/bsdf2 .*OVER BUDGET/) });
     expect(text.stdout).toMatch(/otad .*not for these devices/);
+    expect(text.stdout).toContain('budget 1 KB');
+    expect(text.stderr).toMatch(/warning: \d of \d bases are over the budget of 1 KB: /);
     expect(await matrix(...choice, '--budget', '1MB')).toMatchObject({ status: 0 });
   });
 
@@ -81,6 +83,8 @@ describe('ota matrix', () => {
       expect(text).not.toMatch(/<script|https?:\/\/(?!www\.w3\.org)/);
     }
     expect(picture).toContain('(not applied)');
+    expect(page).toContain('The devices apply full, otad');
+    expect(page).toMatch(/Left out, being the new image or given twice: .*v11\.bin/);
     expect(page!.match(/<tr class="chosen">/g)).toHaveLength(2);
   });
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { formatByteSize, parseByteSize } from '../../../src/lib/core/byte-size.js';
+import { formatByteLimit, formatByteSize, parseByteSize } from '../../../src/lib/core/byte-size.js';
 
 describe('parseByteSize', () => {
   test.each([
@@ -47,3 +47,10 @@ describe('formatByteSize', () => {
     );
   });
 });
+
+test.each(['300 KB', '1 KB', '1.5 MB', '2 GB', '300 KiB', '4 MiB', '512 B', '0 B'])(
+  'a limit of %s is told as it was set',
+  (text) => {
+    expect(formatByteLimit(parseByteSize(text))).toBe(text);
+  },
+);
