@@ -1,6 +1,7 @@
 import { type ImageBytes, imageInMemory } from '../image/image-bytes.js';
 import { batches } from './batches.js';
 import { CodecError } from './codec-pool.js';
+import { freeBytes } from './free-bytes.js';
 import { copyStretch, type ImageSink, sinkToMemory } from './image-sink.js';
 import type { BaseStream } from './recipe.js';
 import { copyBytes, type SurveyedStream } from './survey.js';
@@ -42,17 +43,19 @@ export async function unpackBase(
       const decoded = opened[i]!;
       if (decoded instanceof CodecError || decoded.packedBytes !== stream.packedBytes) continue;
       const content = decoded.unpacked;
+      const contentBytes = content.length;
       const inside = sinkToMemory();
       const inner = await unpackBase(unpacking, imageInMemory(content), stream.inner, choice, inside, allowance);
       const bytes = inner.length === 0 ? content : inside.bytes();
       if (sink.size + bytes.length + image.size - at > allowance) continue;
       copyStretch(image, at, stream.at, sink);
       sink.write(bytes);
+      freeBytes(content);
       unpackedStreams.push({
         codec: choice.codecNumber(codecOf(stream, choice)!)!,
         gapBytes: stream.at - at,
         packedBytes: stream.packedBytes,
-        contentBytes: content.length,
+        contentBytes,
         inner,
       });
       at = stream.at + stream.packedBytes;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type ImageBytes, imageInMemory } from '../image/image-bytes.js';
 import { batches } from './batches.js';
 import { CodecError } from './codec-pool.js';
+import { freeBytes } from './free-bytes.js';
 import { copyStretch, type ImageSink, sinkToMemory } from './image-sink.js';
 import { LikelySettings } from './likely-settings.js';
 import type { StreamProof } from './prove-stream.js';
@@ -100,6 +101,7 @@ export class TargetUnpacker {
         const contentHash = createHash('sha256').update(bytes).digest();
         this.proven.set(recipe, { at: stream.at, packedBytes: stream.packedBytes, contentHash });
         sink.write(bytes);
+        freeBytes(content);
         lastEnd = sink.size;
         at = stream.at + stream.packedBytes;
       }

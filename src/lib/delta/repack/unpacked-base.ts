@@ -7,6 +7,7 @@ import { readExactly } from '../read-exactly.js';
 import { batches } from './batches.js';
 import { CodecError, CodecPool } from './codec-pool.js';
 import { requireCodecs } from './codecs.js';
+import { freeBytes } from './free-bytes.js';
 import type { ProvenStreams } from './proven-streams.js';
 import type { BaseStream, Recipe } from './recipe.js';
 import { unpackedSize } from './recipe-reader.js';
@@ -60,6 +61,7 @@ export async function openUnpackedBase(
     for (const [i, { gapBytes, packedBytes }] of batch.entries()) {
       await copyTo(at, at + gapBytes);
       await storage.append(contents[i]!);
+      freeBytes(contents[i]!);
       at += gapBytes + packedBytes;
     }
   }

@@ -13,10 +13,12 @@ const BRANCH_FILTERS: Record<number, string> = {
   9: 'LZMA_FILTER_SPARC',
 };
 const DELTA = 3;
-/** An encoder's dictionary of 128 MiB, which recent kernels use, takes 1.4 GB. */
+/** Recent kernels use 128 MiB, which takes an encoder up to 1.4 GB, as the metadata of a patch says. */
 const MAX_ENCODER_DICTIONARY_BYTES = 128 * 1024 * 1024;
-/** Matches liblzma's own accounting for its binary trees, with room for its chunk buffers. */
-const ENCODER_BYTES_FOR_EACH_BYTE = 11.5;
+/** Hashes of two and three bytes; those of four are halved above a size. */
+const SHORT_HASHES = 2 ** 10 + 2 ** 16;
+const MANY_HASHES = 2 ** 24;
+const POSITION_BYTES = 4;
 
 /** xz streams (.xz): LZMA2, alone or after branch filters, as `xz`, kernels and squashfs write them. */
 export const xz: Codec = {
@@ -69,10 +71,14 @@ export const xz: Codec = {
   },
 
   decoderBytes: (unpackedBytes) => unpackedBytes,
-  encoderBytes: (settings, unpackedBytes) =>
-    Math.ceil(dictionaryBytes(readSettings(settings).frame.dictionaryByte) * ENCODER_BYTES_FOR_EACH_BYTE) +
-    Math.min(unpackedBytes, 64 * 1024) +
-    4 * 1024 * 1024,
+  /** @see liblzma, lz_encoder.c: a window, hashes of half as many kinds as the dictionary has bytes, a tree of those it holds */
+  encoderBytes: (settings, unpackedBytes) => {
+    const dictionary = dictionaryBytes(readSettings(settings).frame.dictionaryByte);
+    const held = Math.min(dictionary, unpackedBytes);
+    const half = Math.max(2 ** 16, 2 ** (Math.ceil(Math.log2(dictionary)) - 1));
+    const hashes = (half > MANY_HASHES ? half / 2 : half) + SHORT_HASHES;
+    return Math.ceil(1.5 * held) + POSITION_BYTES * (hashes + 2 * held) + 4 * 1024 * 1024;
+  },
 };
 
 interface XzSettings {
