@@ -13,7 +13,17 @@ const patches = Number(process.env.FUZZ_PATCHES ?? 10_000);
 let seed = firstSeed;
 for (; Date.now() < endMs; seed++) {
   console.log(`seed ${seed}: \`npm run fuzz -- 1 ${seed}\` repeats it`);
-  const vitest = [join(root, 'node_modules/vitest/vitest.mjs'), 'run', '--project', 'default', '--reporter', 'dot'];
+  // a machine that does other work beside is slow, and nothing else: endless loops are found by what they read
+  const vitest = [
+    join(root, 'node_modules/vitest/vitest.mjs'),
+    'run',
+    '--project',
+    'default',
+    '--reporter',
+    'dot',
+    '--testTimeout',
+    '600000',
+  ];
   run(node, [...vitest, 'fuzz', 'mutation', 'hostile'], {
     env: { ...process.env, FUZZ_SEED: String(seed), FUZZ_PATCHES: String(patches) },
   });

@@ -14,7 +14,7 @@ import { openStorage, type Storage } from '../storage.js';
 import { doubtingBase } from './device-advice.js';
 import type { ApplyOptions } from './options.js';
 import { updateSlot } from './update-slot.js';
-import { requireTarget, requiringTarget, verifiedBase } from './verify-images.js';
+import { requirePatch, requireTarget, requiringTarget, verifiedBase } from './verify-images.js';
 import { type WrittenImage, writeImage } from './write-image.js';
 
 /**
@@ -24,6 +24,7 @@ import { type WrittenImage, writeImage } from './write-image.js';
  */
 export async function applyPatch(options: ApplyOptions, signal: AbortSignal): Promise<WrittenImage> {
   await using patch = await openStorage(options.patchPath, 'read');
+  await requirePatch(patch, options, signal);
   if (options.inPlace) return await updateSlot(options, patch, signal);
   const isDevice = await isBlockDevice(options.outPath);
   if (!isDevice && (await holdsTarget(options, signal))) return { writtenBytes: 0, keptBytes: options.targetSize };

@@ -5,15 +5,17 @@ import { DELTA_FORMATS, type DeltaFormat, MAX_IMAGE_BYTES } from '../formats.js'
 
 export const USAGE = `usage: node apply.mjs --format FORMAT --patch FILE --base FILE|DEVICE --out FILE|DEVICE
                       --target-size BYTES --target-sha256 HEX
-                      [--base-size BYTES] [--base-sha256 HEX] [--resume]
+                      [--base-size BYTES] [--base-sha256 HEX] [--patch-sha256 HEX] [--resume]
        node apply.mjs --in-place --patch FILE --out FILE|DEVICE
-                      --target-size BYTES --target-sha256 HEX --base-sha256 HEX [--resume]
+                      --target-size BYTES --target-sha256 HEX --base-sha256 HEX
+                      [--patch-sha256 HEX] [--resume]
 
 Rebuilds a firmware image from the old one and a patch of format otad, otad-inplace, bsdf2 or bsdiff40.
 
 A file appears under its name only when its bytes are known to be right; a block device is written from its
 first byte on. With --in-place, --out holds the old image and becomes the new one. --resume goes on with what
-a run that was cut has left.
+a run that was cut has left. With --patch-sha256, nothing is written where the patch has another hash: tell it with
+--in-place, as a download that was cut would else be noticed in the middle of the update.
 
 exit status: 0 done, 2 usage, 4 malformed patch or wrong result, 5 wrong base or no room, 6 input or output,
 8 --out exists or is in use, 9 a limit was exceeded, 15 not allowed, 16 not found, 130 interrupted, 143 terminated`;
@@ -26,6 +28,7 @@ export interface ApplyOptions {
   outPath: string;
   baseSize: number | undefined;
   baseSha256: string | undefined;
+  patchSha256: string | undefined;
   targetSize: number;
   targetSha256: string;
   inPlace: boolean;
@@ -39,6 +42,7 @@ const OPTIONS = {
   out: { type: 'string' },
   'base-size': { type: 'string' },
   'base-sha256': { type: 'string' },
+  'patch-sha256': { type: 'string' },
   'target-size': { type: 'string' },
   'target-sha256': { type: 'string' },
   'in-place': { type: 'boolean' },
@@ -70,6 +74,7 @@ export function parseOptions(argv: string[]): ApplyOptions | undefined {
     outPath,
     baseSize: values['base-size'] === undefined ? undefined : size(values['base-size'], 'base-size'),
     baseSha256: values['base-sha256'] === undefined ? undefined : sha256(values['base-sha256'], 'base-sha256'),
+    patchSha256: values['patch-sha256'] === undefined ? undefined : sha256(values['patch-sha256'], 'patch-sha256'),
     targetSize: size(required(values['target-size'], 'target-size'), 'target-size'),
     targetSha256: sha256(required(values['target-sha256'], 'target-sha256'), 'target-sha256'),
     inPlace,

@@ -7,6 +7,20 @@ import { isOtad, otadLayout } from '../otad/otad-layout.js';
 import type { Storage } from '../storage.js';
 import type { ApplyOptions } from './options.js';
 
+/** Before anything is written. @throws OtaError PAYLOAD_MISMATCH */
+export async function requirePatch(
+  patch: RandomAccess,
+  { patchSha256 }: ApplyOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  if (patchSha256 === undefined) return;
+  const got = await sha256OfAccess(patch, { signal });
+  if (got === patchSha256) return;
+  throw new OtaError('PAYLOAD_MISMATCH', `${patch.name}: SHA-256 is ${got}, expected ${patchSha256}`, [
+    'Download the patch again.',
+  ]);
+}
+
 /** Reads back what was written. @throws OtaError TARGET_MISMATCH */
 export async function requireTarget(image: RandomAccess, targetSha256: string, signal: AbortSignal): Promise<void> {
   requireSame(image.name, await sha256OfAccess(image, { signal }), targetSha256);

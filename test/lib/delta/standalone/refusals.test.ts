@@ -152,3 +152,14 @@ describe('in place, a file that holds another image stays as long as it was', ()
     expect(made.length % BLOCK_BYTES).toBe(0);
   });
 });
+
+describe('a patch that was cut on its way', () => {
+  test.each<[what: string, line: () => string[]]>([
+    ['in place', () => [...inPlace('old.bin'), '--base-sha256', sha256Hex(old)]],
+    ['to a file', () => toFile('otad', 'in-place.patch', 'old.bin')],
+  ])('is refused before anything is written where its hash was told, %s', async (_, line) => {
+    await writeFile(folder.file('in-place.patch'), patches['in-place']!.subarray(0, 2000));
+    const error = await refusal(...line(), '--patch-sha256', sha256Hex(patches['in-place']!));
+    expect(error).toMatchObject({ code: 'PAYLOAD_MISMATCH', exitCode: 4 });
+  });
+});
