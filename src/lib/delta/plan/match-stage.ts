@@ -3,6 +3,9 @@ import { seedIndexBytes } from '../match/seed-index.js';
 import type { Way } from './coding-plan.js';
 import { WORKING_BYTES } from './process-memory.js';
 
+/** Of what parts take that are matched one after another, the share that is theirs: the allocator keeps holes. */
+const USED_SHARE = 0.8;
+
 /**
  * What the matcher is given, bytes: what it takes when memory does not matter, or what there is.
  *
@@ -10,13 +13,23 @@ import { WORKING_BYTES } from './process-memory.js';
  */
 export function matchStage(baseBytes: number, targetBytes: number, roomBytes: number): Way<number> {
   const usual = usualMemoryBytes(baseBytes);
-  const given = Math.max(leastMatchBytes(baseBytes, targetBytes), Math.min(usual, roomBytes));
-  const plan = matchPlan(baseBytes, targetBytes, given);
-  const usually = matchPlan(baseBytes, targetBytes, Math.max(usual, given));
-  // by parts it takes what it is given
-  const memoryBytes =
-    plan.oldBytes < baseBytes || plan.targetBytes < targetBytes ? given : WORKING_BYTES + heldBytes(plan);
-  return { how: given, memoryBytes, told: told(plan, usually, baseBytes) };
+  const usually = matchPlan(baseBytes, targetBytes, Math.max(usual, leastMatchBytes(baseBytes, targetBytes)));
+  const whole = Math.min(usual, roomBytes);
+  if (whole >= leastMatchBytes(baseBytes, targetBytes)) {
+    const plan = matchPlan(baseBytes, targetBytes, whole);
+    if (plan.oldBytes === baseBytes && plan.targetBytes === targetBytes) {
+      return { how: whole, memoryBytes: WORKING_BYTES + heldBytes(plan), told: told(plan, usually, baseBytes) };
+    }
+  }
+  const least = leastMatchBytes(baseBytes, targetBytes) - WORKING_BYTES;
+  const held = Math.max(least, Math.min(usual - WORKING_BYTES, (roomBytes - WORKING_BYTES) * USED_SHARE));
+  const how = WORKING_BYTES + held;
+  const plan = matchPlan(baseBytes, targetBytes, how);
+  return {
+    how,
+    memoryBytes: WORKING_BYTES + Math.ceil(held / USED_SHARE),
+    told: told(plan, usually, baseBytes),
+  };
 }
 
 function heldBytes({ step, oldBytes, targetBytes }: MatchPlan): number {
