@@ -98,8 +98,19 @@ export default class Inspect extends BaseCommand {
     if (base !== undefined && base.length > 1) throw new OtaError('USAGE', '--base: a patch applies to one image');
     const { signal, onArrival } = this;
     await using image = base?.[0] === undefined ? undefined : await openPackageFile(base[0], { onArrival, signal });
-    const explanation = await explainPatch(format, patch, { ...(image && { base: image.data }), signal });
+    const explanation = await explainPatch(format, patch, { ...(image && { base: image.data }), signal }).catch(
+      (error: unknown) => {
+        throw image === undefined ? error : doubtingBase(error, image.data.name);
+      },
+    );
     this.print(await deltaText(patch.name, explanation));
     return { verified: false, patch: patch.name, ...explanation };
   }
+}
+
+/** Nothing tells which image a bare patch was made for: what looks like a damaged patch may be another base. */
+function doubtingBase(error: unknown, baseName: string): unknown {
+  if (!(error instanceof OtaError) || error.code !== 'PATCH_INVALID') return error;
+  const suggestion = `Make sure that ${baseName} is the image it was made for: another one looks like a damaged patch.`;
+  return new OtaError(error.code, error.message, [suggestion, ...error.suggestions], { cause: error });
 }

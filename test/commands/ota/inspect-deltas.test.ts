@@ -1,3 +1,4 @@
+import { readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { otaInProcess } from '../in-process.js';
 import { type PackageFolder, packageFolder } from './package-fixture.js';
@@ -32,6 +33,17 @@ describe('ota inspect', () => {
       status: 2,
       stderr: expect.stringContaining('is a patch, which has no parts'),
     });
+  });
+
+  test('says of a patch that looks damaged that the base may be another one', async () => {
+    await folder.pack('--format', 'otad', '--out', 'otad.ota');
+    await folder.ota('inspect', 'otad.ota', '--extract', 'otad-parts');
+    await writeFile(folder.file('stranger.bin'), (await readFile(folder.file('old.bin'))).reverse());
+    const patch = 'otad-parts/app-849ecc23.otad';
+    const { stderr, status } = await folder.ota('inspect', patch, '--base', 'stranger.bin');
+    expect(stderr).toContain('Make sure that stranger.bin is the image it was made for');
+    expect(status).toBe(4);
+    expect((await folder.ota('inspect', patch, '--base', 'old.bin')).status).toBe(0);
   });
 
   test('says when no delta applies to an image', async () => {
