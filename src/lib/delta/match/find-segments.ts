@@ -20,7 +20,7 @@ const LIKENESS_BYTES = 96;
 /** Matches this long are taken as they come. */
 const LONG_MATCH_BYTES = 256;
 /** Where nothing was found for so many bytes, more of them are passed over, an odd number so that every alignment gets its turn, */
-const BARREN_BYTES = 512;
+const BARREN_BYTES = 8192;
 /** at most so many times two more. */
 const MOST_BARREN = 3;
 const SLOT_BITS = 12;

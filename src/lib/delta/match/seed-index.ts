@@ -4,7 +4,7 @@ import type { Content } from './content.js';
 /** Bytes that must be equal before a place is looked at. */
 export const SEED_BYTES = 8;
 /** Places that are looked at for one seed: those nearest to where it is expected. */
-const NEAREST = 6;
+const NEAREST = 8;
 const MIN_TABLE_BITS = 10;
 const MAX_TABLE_BITS = 22;
 
