@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { zstdCompressSync } from 'node:zlib';
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CodecPool } from '../../../../src/lib/delta/repack/codec-pool.js';
 import { writeDeflateSettings } from '../../../../src/lib/delta/repack/codecs/deflate.js';
@@ -52,6 +52,14 @@ describe('images are unpacked, and come back bit for bit:', () => {
     expect(pair.counts).toMatchObject({ reproduced: 2, left: 0 });
     expect(recipe.target[0]!.inner).toHaveLength(1);
     expect(target.includes(firmware.new)).toBe(true);
+  });
+
+  test('an initramfs of three archives: one as it is, one packed with gzip, one with xz', async () => {
+    const images = { base: await initramfs(firmware.old), target: await initramfs(firmware.new) };
+    const { pair, target } = await expectRoundTrip(images);
+    expect(pair.counts).toMatchObject({ reproduced: 2, left: 0 });
+    expect(target.includes(cpio('init', firmware.new.subarray(0, 20_000)))).toBe(true);
+    expect(target.includes(cpio('modules', firmware.new.subarray(20_000)))).toBe(true);
   });
 
   test('a zstd frame with a check, which its library does not show, by a correction', async () => {
@@ -161,4 +169,28 @@ async function foreignStream(content: Uint8Array): Promise<Buffer> {
   const packed = await runLzma('rawEncoder', [{ id: 'LZMA_FILTER_LZMA2', options }], content, content.length);
   const frame = { check: 1, headerBytes: 12, statesPackedBytes: false, statesUnpackedBytes: false, filters: [] };
   return writeXzStream({ ...frame, dictionaryByte: 16 }, [{ packed, content }]);
+}
+
+async function initramfs(image: Uint8Array): Promise<Buffer> {
+  return Buffer.concat([
+    cpio('kernel/x86/microcode/GenuineIntel.bin', image.subarray(0, 4096)),
+    gzipSync(cpio('init', image.subarray(0, 20_000)), { level: 9 }),
+    Buffer.alloc(512), // archives are padded
+    await xz.encode(KERNEL_XZ, cpio('modules', image.subarray(20_000))),
+  ]);
+}
+
+/** An archive of one file. @see Linux, Documentation/driver-api/early-userspace/buffer-format.rst (newc) */
+function cpio(name: string, content: Uint8Array): Buffer {
+  return Buffer.concat([cpioEntry(name, content), cpioEntry('TRAILER!!!', new Uint8Array(0))]);
+}
+
+function cpioEntry(name: string, content: Uint8Array): Buffer {
+  const fields = [1, 0o100644, 0, 0, 1, 0, content.length, 0, 0, 0, 0, name.length + 1, 0];
+  const header = Buffer.from(`070701${fields.map((field) => field.toString(16).padStart(8, '0')).join('')}${name}\0`);
+  return Buffer.concat([padded(header), padded(content)]);
+}
+
+function padded(bytes: Uint8Array): Buffer {
+  return Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
 }
