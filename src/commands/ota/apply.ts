@@ -5,6 +5,7 @@ import { baseFlag, noFullFallbackFlag } from '../../cli/package-flags.js';
 import { trustAnchorSpec, trustFlags } from '../../cli/trust-flags.js';
 import { systemClock } from '../../lib/core/clock.js';
 import { OtaError } from '../../lib/core/errors.js';
+import { keepYoungHeapSmall } from '../../lib/core/young-heap.js';
 import { httpPolicyFromEnvironment } from '../../lib/net/http-policy.js';
 import { type AppliedComponent, applyPackage } from '../../lib/package/apply.js';
 import { byComponent } from '../../lib/package/component-spec.js';
@@ -85,6 +86,7 @@ export default class Apply extends BaseCommand {
   };
 
   async run(): Promise<ApplyReport | DeviceApplyReport> {
+    keepYoungHeapSmall();
     const { args, flags } = await this.parse(Apply);
     const { signal, onArrival } = this;
     if (flags.device !== undefined && (await isDeviceFolder(flags.device))) {

@@ -8,6 +8,7 @@ import type { DeltaFormat } from '../../../src/lib/delta/formats.js';
 import { inspectPatch } from '../../../src/lib/delta/inspect-patch.js';
 import { realFirmware } from '../../support/firmware.js';
 import { forgePatch, outcomeOf } from './forged-patch.js';
+import { forgeOtad } from './otad/forged-otad.js';
 
 const fixture = (name: string) => readFile(join(import.meta.dirname, '../../fixtures/patches', name));
 
@@ -98,5 +99,28 @@ test('a base that shrinks while it is read is an input failure, not a bad patch'
   await expect(application.next()).rejects.toMatchObject({
     code: 'IO_FAILED',
     message: expect.stringContaining('old.bin'),
+  });
+});
+
+describe('a signal comes through where nothing has to be waited for', () => {
+  const image = Buffer.alloc(1024 * 1024, 'firmware');
+  const { length } = image;
+  const kinds = Array.from({ length: length / 4096 }, () => 0);
+  const covers = [[0, length, 0]] as const;
+  test.each<[DeltaFormat, Uint8Array]>([
+    ['otad', forgeOtad({ baseSize: length, target: image, covers, kinds, chunkBits: 16 })],
+    ['bsdf2', forgePatch({ triples: [[length, 0, 0]], diff: Buffer.alloc(length), targetSize: length })],
+  ])('applying %s', async (format, patch) => {
+    const abort = new AbortController();
+    const application = applyDelta({
+      format,
+      patch: memoryAccess(patch, 'patch'),
+      base: memoryAccess(image, 'old'),
+      targetSize: length,
+      signal: abort.signal,
+    });
+    await application.next();
+    setImmediate(() => abort.abort());
+    await expect(application.next().then(() => application.next())).rejects.toMatchObject({ code: 'INTERRUPTED' });
   });
 });

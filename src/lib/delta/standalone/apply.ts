@@ -1,10 +1,12 @@
 import { OtaError } from '../../core/errors.js';
+import { keepYoungHeapSmall } from '../../core/young-heap.js';
 import { applyPatch } from './apply-patch.js';
 import { deviceAdvice } from './device-advice.js';
 import { parseOptions, USAGE } from './options.js';
 
 /** Entry of dist/apply.mjs: the applier for devices. */
 async function main(): Promise<void> {
+  keepYoungHeapSmall();
   const controller = new AbortController();
   const stop = (error: OtaError) => controller.abort(error);
   process.once('SIGINT', () => stop(new OtaError('INTERRUPTED', 'interrupted before it was done')));

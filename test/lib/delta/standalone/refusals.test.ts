@@ -86,6 +86,15 @@ describe('a base that the applier was told nothing of', () => {
     expect(error.message).toContain(`has ${old.length + 1} bytes, the patch needs a base of ${old.length}`);
   });
 
+  test('is no excuse once its hash was told, and a spoilt byte of the patch is found all the same', async () => {
+    const spoilt = Buffer.from(patches.none!);
+    spoilt[spoilt.length - 1]! ^= 1; // an extra byte, which every decoder takes as it is
+    await writeFile(folder.file('spoilt.patch'), spoilt);
+    const error = await refusal(...toFile('otad', 'spoilt.patch', 'old.bin'), '--base-sha256', sha256Hex(old));
+    expect(error).toMatchObject({ code: 'TARGET_MISMATCH', exitCode: 4 });
+    expect(error.message).not.toContain('not checked');
+  });
+
   test('is above suspicion once its hash was told', async () => {
     await writeFile(folder.file('cut.patch'), patches.lzma!.subarray(0, 600));
     const error = await refusal(...toFile('otad', 'cut.patch', 'old.bin'), '--base-sha256', sha256Hex(old));
