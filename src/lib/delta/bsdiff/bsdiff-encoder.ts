@@ -4,6 +4,7 @@ import { type BrotliSetting, brotliEncoder, spanning } from '../coders/brotli-en
 import { packBzip2 } from '../coders/bzip2-encoder.js';
 import type { BsdiffFormat, Effort } from '../formats.js';
 import type { ImageBytes } from '../image/image-bytes.js';
+import { TRIPLE_COSTS } from '../match/cost-model.js';
 import { findCovers } from '../match/find-covers.js';
 import { bsdiffPlan } from '../plan/bsdiff-plan.js';
 import { coverTriples } from './cover-triples.js';
@@ -56,6 +57,7 @@ export async function encodeBsdiff(
   const { matchBytes, packing } = bsdiffPlan(format, sizes, { effort, ...(maxMemoryBytes && { maxMemoryBytes }) });
   const covers = findCovers(old, target, {
     memoryBytes: matchBytes,
+    costs: TRIPLE_COSTS,
     onProgress: (done) => onProgress(done * matchingShare),
   });
   const streams = patchStreams(coverTriples(covers, target.size), old, target);

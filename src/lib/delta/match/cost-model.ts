@@ -39,6 +39,9 @@ export const TYPICAL_COSTS: CostModel = {
   gap: bits(6),
 };
 
+/** For bsdiff's triples: three numbers of eight bytes each take some 32 bits once they are packed. */
+export const TRIPLE_COSTS: CostModel = { ...TYPICAL_COSTS, cover: bits(32) };
+
 /** For masked copies: what was masked and is then predicted wrongly makes covers dearer than it looks. */
 export const MASKED_COSTS: CostModel = { ...TYPICAL_COSTS, literal: bits(5.5) };
 

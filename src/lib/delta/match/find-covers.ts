@@ -2,7 +2,7 @@ import type { ImageBytes } from '../image/image-bytes.js';
 import { releaseBytes } from '../release-bytes.js';
 import { chooseCovers } from './choose-covers.js';
 import { Content } from './content.js';
-import { MASKED_COSTS, TYPICAL_COSTS } from './cost-model.js';
+import { type CostModel, MASKED_COSTS, TYPICAL_COSTS } from './cost-model.js';
 import { CoverList } from './cover-list.js';
 import type { Covers } from './covers.js';
 import { findSegments } from './find-segments.js';
@@ -16,6 +16,8 @@ import { Stretches } from './stretches.js';
 export interface FindCoversOptions {
   /** Where the images are code: what masks references in either; matches are then searched in masked copies. */
   normalise?: { old: Normalise; target: Normalise };
+  /** By which covers are chosen; those of otad, with or without masks, unless given. */
+  costs?: CostModel;
   /** What may be used beyond the runtime, bytes; six times the old image, or 192 MiB, unless said. */
   memoryBytes?: number;
   /** Called with the share that is done, 0 to 1, never falling. */
@@ -43,6 +45,7 @@ const SEARCH_SHARE = 0.85;
  */
 export function findCovers(old: ImageBytes, target: ImageBytes, options: FindCoversOptions = {}): Covers {
   const { normalise, onProgress = () => undefined, memoryBytes = usualMemoryBytes(old.size) } = options;
+  const { costs = normalise === undefined ? TYPICAL_COSTS : MASKED_COSTS } = options;
   const isLarge = Math.min(old.size, target.size) >= BLOCKS_FROM_BYTES;
   const stretches = new Stretches(
     isLarge ? matchBlocks(old, target, (done) => onProgress(done * BLOCKS_SHARE)) : new CoverList().covers(),
@@ -67,7 +70,7 @@ export function findCovers(old: ImageBytes, target: ImageBytes, options: FindCov
     const share = (end - at) / targetRest.size;
     const done = at / targetRest.size;
     const onPart = (partDone: number) => onProgress(BLOCKS_SHARE + (1 - BLOCKS_SHARE) * (done + share * partDone));
-    list.addAll(closerLook(indexed, part, { target, normalise: normalise?.target }, stretches, onPart));
+    list.addAll(closerLook(indexed, part, { target, normalise: normalise?.target, costs }, stretches, onPart));
   }
   if (indexed !== undefined) release(indexed);
   onProgress(1);
@@ -97,14 +100,14 @@ function release({ content, index }: IndexedPieces): void {
 function closerLook(
   old: IndexedPieces,
   pieces: Pieces,
-  { target, normalise }: { target: ImageBytes; normalise: Normalise | undefined },
+  { target, normalise, costs }: { target: ImageBytes; normalise: Normalise | undefined; costs: CostModel },
   stretches: Stretches,
   onProgress: (doneFraction: number) => void,
 ): Covers {
   const content = new Content(pieces.collect(target, normalise));
   const hints = stretches.hints(old.pieces, pieces);
   const segments = findSegments(old.content, content, old.index, hints, (done) => onProgress(done * SEARCH_SHARE));
-  const covers = chooseCovers(segments, old.content, content, normalise === undefined ? TYPICAL_COSTS : MASKED_COSTS);
+  const covers = chooseCovers(segments, old.content, content, costs);
   releaseBytes(content.bytes, segments.start, segments.end, segments.diagonal);
   onProgress(1);
   return imageCovers(covers, old.pieces, pieces);
