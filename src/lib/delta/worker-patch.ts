@@ -68,6 +68,12 @@ export async function patchFromWorker(
   }
 }
 
+/** The buffers of a patch that are its own: they are handed over to another thread, not copied. */
+export function ownBuffers(patch: readonly Uint8Array[]): ArrayBuffer[] {
+  const whole = patch.filter(({ buffer, byteLength }) => byteLength > 0 && byteLength === buffer.byteLength);
+  return [...new Set(whole.flatMap(({ buffer }) => (buffer instanceof ArrayBuffer ? [buffer] : [])))];
+}
+
 /** A failure as its worker sends it: the class of an error does not outlive the way to another thread. */
 export function failureMessage(error: unknown): PatchMessage {
   if (!(error instanceof OtaError)) throw error; // reaches the producer as an error of the worker

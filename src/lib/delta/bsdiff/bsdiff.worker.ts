@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { openImageFile } from '../image/image-file.js';
-import { failureMessage, type PatchMessage } from '../worker-patch.js';
+import { failureMessage, ownBuffers, type PatchMessage } from '../worker-patch.js';
 import { type BsdiffChoices, encodeBsdiff } from './bsdiff-encoder.js';
 
 export interface BsdiffWorkerData {
@@ -12,7 +12,7 @@ export interface BsdiffWorkerData {
 const PROGRESS_STEP = 0.002;
 
 void encode(workerData as BsdiffWorkerData)
-  .then((patch) => post({ patch }))
+  .then((patch) => post({ patch }, ownBuffers(patch)))
   .catch((error: unknown) => post(failureMessage(error)));
 
 async function encode({ basePath, targetPath, choices }: BsdiffWorkerData): Promise<Uint8Array[]> {
@@ -26,6 +26,6 @@ async function encode({ basePath, targetPath, choices }: BsdiffWorkerData): Prom
   });
 }
 
-function post(message: PatchMessage): void {
-  parentPort?.postMessage(message);
+function post(message: PatchMessage, handOver: ArrayBuffer[] = []): void {
+  parentPort?.postMessage(message, handOver);
 }

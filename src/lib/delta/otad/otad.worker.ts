@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync } from 'node:fs';
 import { parentPort, workerData } from 'node:worker_threads';
 import { type ImageBytes, imageInFile } from '../image/image-bytes.js';
-import { failureMessage, type PatchMessage } from '../worker-patch.js';
+import { failureMessage, ownBuffers, type PatchMessage } from '../worker-patch.js';
 import { encodeOtad, type OtadChoices } from './encode-otad.js';
 
 export interface OtadWorkerData {
@@ -24,7 +24,7 @@ void encoding
   .finally(() => {
     for (const descriptor of descriptors) closeSync(descriptor);
   })
-  .then((patch) => post({ patch }))
+  .then((patch) => post({ patch }, ownBuffers(patch)))
   .catch((error: unknown) => post(failureMessage(error)));
 
 function open(path: string): ImageBytes {
@@ -33,6 +33,6 @@ function open(path: string): ImageBytes {
   return imageInFile(descriptor, fstatSync(descriptor).size);
 }
 
-function post(message: PatchMessage): void {
-  parentPort?.postMessage(message);
+function post(message: PatchMessage, handOver: ArrayBuffer[] = []): void {
+  parentPort?.postMessage(message, handOver);
 }

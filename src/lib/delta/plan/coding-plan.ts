@@ -10,6 +10,9 @@ export type Coding =
   | { coder: 'lzma'; effort: Effort; dictionaryBits: number }
   | { coder: 'mix'; tableBits: number };
 
+/** What is not packed is held until it is whole: the new image, and the kinds of its blocks. */
+const STORED_TIMES = 1.05;
+
 /** One way to do something, */
 export interface Way<T> {
   how: T;
@@ -23,7 +26,7 @@ export interface Way<T> {
 export function codings(coder: Coder, effort: Effort, targetBytes: number): Way<Coding>[] {
   switch (coder) {
     case 'none':
-      return [{ how: { coder }, memoryBytes: 0, told: '' }];
+      return [{ how: { coder }, memoryBytes: Math.ceil(STORED_TIMES * targetBytes), told: '' }];
     case 'brotli':
       return brotliSettings(effort, targetBytes).map((setting) => ({
         how: { coder, setting },
