@@ -3,8 +3,12 @@ import { seedIndexBytes } from '../match/seed-index.js';
 import type { Way } from './coding-plan.js';
 import { WORKING_BYTES } from './process-memory.js';
 
-/** Of what parts take that are matched one after another, the share that is theirs: the allocator keeps holes. */
-const USED_SHARE = 0.8;
+/**
+ * Of parts that are matched one after another, the allocator keeps what two of their arrays have: up to two thirds of
+ * what is held, and no more than this, bytes.
+ */
+const MOST_KEPT_BYTES = 32 * 1024 * 1024;
+const HELD_SHARE = 0.6;
 
 /**
  * What the matcher is given, bytes: what it takes when memory does not matter, or what there is.
@@ -22,14 +26,18 @@ export function matchStage(baseBytes: number, targetBytes: number, roomBytes: nu
     }
   }
   const least = leastMatchBytes(baseBytes, targetBytes) - WORKING_BYTES;
-  const held = Math.max(least, Math.min(usual - WORKING_BYTES, (roomBytes - WORKING_BYTES) * USED_SHARE));
+  const held = Math.max(least, Math.min(usual - WORKING_BYTES, Math.floor(heldWithin(roomBytes - WORKING_BYTES))));
   const how = WORKING_BYTES + held;
   const plan = matchPlan(baseBytes, targetBytes, how);
   return {
     how,
-    memoryBytes: WORKING_BYTES + Math.ceil(held / USED_SHARE),
+    memoryBytes: WORKING_BYTES + held + Math.ceil(Math.min(MOST_KEPT_BYTES, held / HELD_SHARE - held)),
     told: told(plan, usually, baseBytes),
   };
+}
+
+function heldWithin(bytes: number): number {
+  return Math.max(bytes * HELD_SHARE, bytes - MOST_KEPT_BYTES);
 }
 
 function heldBytes({ step, oldBytes, targetBytes }: MatchPlan): number {
