@@ -71,7 +71,7 @@ async function commonJs(contents) {
 
 /** Loads parts of Node that take a millisecond or more where they are used instead of at the start of a file. */
 function withLazyBuiltins(code) {
-  const declarations = /^var (import_\w+) = require\("(node:(?:child_process|worker_threads|zlib))"\);\n/gm;
+  const declarations = /^var (import_\w+) = require\("(node:(?:child_process|v8|worker_threads|zlib))"\);\n/gm;
   let lazy = code.replace(declarations, '');
   for (const [, name, builtin] of code.matchAll(declarations)) {
     lazy = lazy.replaceAll(new RegExp(`\\b${name}\\b`, 'g'), `(require("${builtin}"))`);

@@ -86,7 +86,6 @@ export default class Apply extends BaseCommand {
   };
 
   async run(): Promise<ApplyReport | DeviceApplyReport> {
-    keepYoungHeapSmall();
     const { args, flags } = await this.parse(Apply);
     const { signal, onArrival } = this;
     if (flags.device !== undefined && (await isDeviceFolder(flags.device))) {
@@ -108,6 +107,7 @@ export default class Apply extends BaseCommand {
     requirePolicy(pkg, { now: time.now, device, noFullFallback });
 
     await using bases = await openImages(flags.base ?? [], pkg.metadata, input);
+    keepYoungHeapSmall();
     const applying = this.progress(dryRun ? 'Applying in memory' : 'Applying', {
       totalBytes: targetBytesOf(pkg.metadata),
     });
@@ -136,6 +136,7 @@ export default class Apply extends BaseCommand {
     flags: { 'allow-test-keys': boolean; 'no-full-fallback': boolean; 'dry-run': boolean },
   ): Promise<DeviceApplyReport> {
     const { signal, onArrival } = this;
+    keepYoungHeapSmall();
     // Loaded here: most runs make files, and start without all that a device is.
     const { applyToDevice, deviceApplyText } = await import('../../cli/apply-to-device.js');
     const installing = this.progressOnceBegun(flags['dry-run'] ? 'Applying in memory' : `Installing on ${device}`);
