@@ -38,6 +38,8 @@ export interface DeltaChoice {
   chosen?: MadeDelta & { path: string };
   /** What was passed over and why, a sentence each. */
   notes: string[];
+  /** The most that was announced for one of those that were tried, also where it was passed over, bytes. */
+  makingMemoryBytes: number;
 }
 
 /**
@@ -50,11 +52,13 @@ export async function makeDelta(job: MakeDeltaJob): Promise<DeltaChoice> {
   const made: MadeDelta[] = [];
   const notes: string[] = [];
   let done = 0;
+  let makingMemoryBytes = 0;
   for (const [at, candidate] of candidates.entries()) {
     const { format } = candidate;
     if (!isWorthMaking(format, made, settings)) continue;
     const share = workOf(format) / candidates.slice(at).reduce((sum, next) => sum + workOf(next.format), 0);
     onPlan?.(candidate);
+    makingMemoryBytes = Math.max(makingMemoryBytes, candidate.plan.memoryBytes);
     const begun = done;
     const advance = (fraction: number) => {
       done = begun + fraction * share * (1 - begun);
@@ -70,9 +74,10 @@ export async function makeDelta(job: MakeDeltaJob): Promise<DeltaChoice> {
   made.sort((a, b) => a.size - b.size);
   const [smallest, ...others] = made;
   for (const { format } of others) await rm(join(workDirectory, fileName(format)));
+  const tried = { made, notes, makingMemoryBytes };
   const isFullSmaller = settings.format === 'auto' && settings.deviceFormats.includes('full');
-  if (smallest === undefined || (isFullSmaller && smallest.size >= targetBytes)) return { made, notes };
-  return { made, notes, chosen: { ...smallest, path: join(workDirectory, fileName(smallest.format)) } };
+  if (smallest === undefined || (isFullSmaller && smallest.size >= targetBytes)) return tried;
+  return { ...tried, chosen: { ...smallest, path: join(workDirectory, fileName(smallest.format)) } };
 }
 
 /** How long a format takes beside another, about: what it finds packed is unpacked and packed again. */

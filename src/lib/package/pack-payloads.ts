@@ -61,6 +61,8 @@ export interface BaseChoice {
   size: number;
   /** All deltas that were made for it, the smallest first. */
   made: MadeDelta[];
+  /** The most memory that was announced for a delta that was tried, Node among it, bytes. */
+  makingMemoryBytes: number;
   /** What would make it smaller, a sentence each; absent where there is nothing to say. */
   notes?: string[];
 }
@@ -113,7 +115,7 @@ async function makeComponent(
   for (const { image, digest, plans } of planned) {
     const baseDigest = { ...(image.version === undefined ? {} : { version: image.version }), ...digest };
     const fileName = (format: PayloadFormat) => payloadFileName({ component, format, base: baseDigest });
-    const { made, notes, chosen } = await makeDelta({
+    const { made, notes, makingMemoryBytes, chosen } = await makeDelta({
       ...(hints && { hints }),
       settings: deltas,
       candidates: plans.candidates,
@@ -134,6 +136,7 @@ async function makeComponent(
       format: 'full',
       size: targetFile.size,
       made,
+      makingMemoryBytes,
       ...noted([...plans.notes, ...notes]),
       ...pick(chosen),
     });

@@ -49,9 +49,10 @@ export async function verifyText(report: VerifyReport): Promise<string> {
 }
 
 /** What making a delta will take, before it begins. */
-export function planText(file: string, { memoryBytes, economies }: MakingPlan): string {
+export function planText(file: string, { memoryBytes, isEstimate = false, economies }: MakingPlan): string {
   const cheaper = economies.length === 0 ? '' : `; to spare memory, ${economies.join('; ')}`;
-  return `Making ${file} takes up to ${formatByteSize(memoryBytes)} of memory${cheaper}`;
+  const most = isEstimate ? 'an estimated' : 'up to';
+  return `Making ${file} takes ${most} ${formatByteSize(memoryBytes)} of memory${cheaper}`;
 }
 
 /** `ota apply` for people. */

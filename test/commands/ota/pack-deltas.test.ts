@@ -172,6 +172,16 @@ describe('ota pack --max-memory', () => {
     expect(stderr).toMatch(/Making app-[0-9a-f]{8}\.otad takes up to [\d.]+ MiB of memory\n/);
   });
 
+  test('what is announced counts a format that was tried and passed over', async () => {
+    const words = ['--format', 'auto', '--repack', 'auto'];
+    const { choices } = await packed(...words, '--out', 'tried.ota');
+    const { made, makingMemoryBytes } = choices[0]!;
+    expect(made.map(({ format }) => format)).not.toContain('otad-repack');
+    expect(makingMemoryBytes).toBeGreaterThan(Math.max(...made.map((delta) => delta.makingMemoryBytes)));
+    const { stderr } = await folder.pack(...words, '--out', 'told-twice.ota');
+    expect(stderr).toMatch(/Making app-[0-9a-f]{8}\.otad-repack takes an estimated [\d.]+ MiB of memory\n/);
+  });
+
   test('formats that do not fit are left out where another does, and that is said', async () => {
     const words = ['--format', 'auto', '--repack', 'auto', '--max-memory', '160MiB'];
     const { choices, warnings } = await packed(...words, '--out', 'left.ota');

@@ -15,6 +15,8 @@ export type PlanChoices = Pick<CreateDeltaOptions, 'coder' | 'effort' | 'inPlace
 export interface MakingPlan {
   /** The most memory that the process has meanwhile, bytes: all stages, Node and `ota` themselves among it. */
   memoryBytes: number;
+  /** Whether that is what suffices for firmware as it is known, as it depends on what images are found to hold. */
+  isEstimate?: boolean;
   /** What is done in a cheaper way for want of memory, a clause each. */
   economies: string[];
 }

@@ -15,6 +15,3 @@ export const SHARED_BYTES = PROCESS_BYTES - THREAD_BYTES;
 
 /** Windows of two images in files, and what describes covers, segments and blocks while they are found. */
 export const WORKING_BYTES = 32 * MIB;
-
-/** A further thread with the library of a codec. */
-export const CODEC_THREAD_BYTES = 24 * MIB;

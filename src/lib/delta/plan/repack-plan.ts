@@ -1,31 +1,28 @@
 import type { ImageSizes, MakingPlan, PlanChoices } from './making-plan.js';
 import { otadPlan } from './otad-plan.js';
-import { CODEC_THREAD_BYTES, PROCESS_BYTES, SHARED_BYTES } from './process-memory.js';
+import { PROCESS_BYTES, SHARED_BYTES } from './process-memory.js';
 import { requireWithin } from './within-limit.js';
 
 const MIB = 1024 * 1024;
-/** What unpacking and packing again take unless something else is said: in any case, for each byte of both images, at most. */
-const USUAL_BYTES = 256 * MIB;
-const USUAL_TIMES = 32;
-const MOST_USUAL_BYTES = 1536 * MIB;
-/** The least that is worth a try: threads with their libraries, streams of the images with their contents. */
-const THREADS = 3;
-const LEAST_TIMES = 8;
+/** What unpacking and packing again take: in any case, for each byte of both images, at most. */
+const REPACKING_BYTES = 256 * MIB;
+const REPACKING_TIMES = 32;
+const MOST_REPACKING_BYTES = 1536 * MIB;
 
 /**
- * Plans a patch of unpacked images before they are unpacked. How large they become is not known by then: what is
- * announced is what is allowed, which the later stages keep to, or else what suffices for firmware as it is known.
+ * Plans a patch of unpacked images before they are unpacked. How large they become, and with which settings they were
+ * packed, is not known by then: what is announced is an estimate that suffices for firmware as it is known, and less than
+ * that is not tried. Later stages, for which the sizes are known, keep to what is allowed.
  *
- * @throws OtaError LIMIT_EXCEEDED when it is not worth a try in the memory that is allowed
+ * @throws OtaError LIMIT_EXCEEDED when less is allowed
  */
 export function repackPlan(sizes: ImageSizes, choices: PlanChoices): MakingPlan {
-  const bothBytes = sizes.baseBytes + sizes.targetBytes;
-  const usual = PROCESS_BYTES + Math.min(MOST_USUAL_BYTES, USUAL_BYTES + USUAL_TIMES * bothBytes);
   const { maxMemoryBytes = Number.POSITIVE_INFINITY } = choices;
-  const leastBytes = PROCESS_BYTES + THREADS * CODEC_THREAD_BYTES + Math.min(USUAL_BYTES, LEAST_TIMES * bothBytes);
-  requireWithin('otad-repack', sizes, leastBytes, maxMemoryBytes);
+  const timesBytes = REPACKING_TIMES * (sizes.baseBytes + sizes.targetBytes);
+  const repackingBytes = PROCESS_BYTES + Math.min(MOST_REPACKING_BYTES, REPACKING_BYTES + timesBytes);
+  requireWithin('otad-repack', sizes, repackingBytes, maxMemoryBytes);
   const { memoryBytes, economies } = otadPlan('otad-repack', sizes, choices);
-  return { memoryBytes: Math.max(memoryBytes, leastBytes, Math.min(usual, maxMemoryBytes)), economies };
+  return { memoryBytes: Math.max(memoryBytes, repackingBytes), isEstimate: true, economies };
 }
 
 /**
