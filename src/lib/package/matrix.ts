@@ -46,7 +46,8 @@ const CELL_FAILURES: ReadonlySet<ErrorCode> = new Set(['USAGE', 'TOOL_MISSING', 
 /**
  * Makes every delta from every base to one image, to compare them. They are thrown away.
  *
- * @throws OtaError USAGE: no base is left; NOT_FOUND, PERMISSION_DENIED, IO_FAILED, NO_SPACE, INTERRUPTED, TERMINATED
+ * @throws OtaError USAGE: no base is left; LIMIT_EXCEEDED: no delta is possible
+ *   within the limits; NOT_FOUND, PERMISSION_DENIED, IO_FAILED, NO_SPACE, INTERRUPTED, TERMINATED
  */
 export async function measureMatrix(request: MatrixRequest): Promise<MatrixReport> {
   const { target, formats, settings, budgetBytes, signal } = request;
@@ -62,6 +63,7 @@ export async function measureMatrix(request: MatrixRequest): Promise<MatrixRepor
   }
   await using work = await openPrivateDirectory();
   const cells = await measureAll(request, distinct, targetDigest.size, work.path);
+  requireSomeWithinLimits(cells.flat());
   const rows = distinct.map(({ name, size, sha256 }, at): MatrixRow => {
     const row = [fullCell(targetDigest.size, settings), ...cells[at]!];
     const chosen = chooseCell(row);
@@ -147,6 +149,14 @@ async function measureCell(
     if (!(error instanceof OtaError) || !CELL_FAILURES.has(error.code)) throw error;
     return { format, accepted, why: { code: error.code, message: error.message } };
   }
+}
+
+/** A table of nothing but refusals compares nothing. */
+function requireSomeWithinLimits(cells: readonly MatrixCell[]): void {
+  const refusals = cells.flatMap((cell) => ('why' in cell && cell.why.code === 'LIMIT_EXCEEDED' ? [cell.why] : []));
+  const [first] = refusals;
+  if (first === undefined || refusals.length < cells.length) return;
+  throw new OtaError(first.code, `no delta can be made: ${first.message}`, ['Allow more with --max-memory.']);
 }
 
 function fullCell(size: number, { deviceFormats }: DeltaSettings): MatrixCell {

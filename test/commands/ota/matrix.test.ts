@@ -107,6 +107,12 @@ describe('ota matrix', () => {
       2,
       /every --from is this very image/,
     ],
+    [
+      'memory in which no delta can be made',
+      ['--from', 'released', '--max-memory', '1MB'],
+      9,
+      /no delta can be made: .* takes \d+ bytes of memory at least/,
+    ],
     ['a missing base', ['--from', 'gone.bin'], 16, /gone.bin/],
     ['an empty folder', ['--from', 'empty'], 2, /the folder holds no image/],
     [
