@@ -82,7 +82,7 @@ class StreamPacker {
   async packNext(unpacked: Uint8Array, stream: TargetStream): Promise<Uint8Array> {
     const [number, madeBytes] = [this.#packedStreams++, this.#packedBytes];
     this.#packedBytes += unpacked.length;
-    return (await this.#proven?.packed(number, madeBytes, unpacked)) ?? this.pack(unpacked, stream);
+    return (await this.#proven?.packed(number, madeBytes, unpacked, stream)) ?? this.pack(unpacked, stream);
   }
 
   /** Packs the streams inside, then the stream. */

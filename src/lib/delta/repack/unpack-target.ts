@@ -99,7 +99,7 @@ export class TargetUnpacker {
         };
         unpackedStreams.push(recipe);
         const contentHash = createHash('sha256').update(bytes).digest();
-        this.proven.set(recipe, { at: stream.at, packedBytes: stream.packedBytes, contentHash });
+        this.proven.set(recipe, { at: stream.at, packedBytes: stream.packedBytes, recipe, contentHash });
         sink.write(bytes);
         freeBytes(content);
         lastEnd = sink.size;
