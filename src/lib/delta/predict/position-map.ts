@@ -16,19 +16,14 @@ export class PositionMap {
   readonly #starts: Int32Array;
   /** How far each interval moves. */
   readonly #shifts: Int32Array;
-  /** 1 for intervals that a cover claims. */
-  readonly #claimed: Uint8Array;
   readonly #stepBits: number;
   /** For each step, the interval in which it begins. */
   readonly #index: Int32Array;
-  /** Whether the place that was last mapped is claimed by a cover. */
-  claimed = false;
 
   constructor(covers: Covers) {
-    const { starts, shifts, claimed, count } = flatten(covers);
+    const { starts, shifts, count } = flatten(covers);
     this.#starts = starts.slice(0, count);
     this.#shifts = shifts.slice(0, count);
-    this.#claimed = claimed.slice(0, count);
     const end = count === 0 ? 0 : this.#starts[count - 1]!;
     let stepBits = FINEST_STEP_BITS;
     while (end >>> stepBits >= INDEX_ENTRIES) stepBits++;
@@ -41,13 +36,10 @@ export class PositionMap {
     }
   }
 
-  /** @returns the new place of an old one, at 0 or later; it may lie outside the new image. Sets `claimed`. */
+  /** @returns the new place of an old one, at 0 or later; it may lie outside the new image. */
   newPlace(oldAt: number): number {
     const starts = this.#starts;
-    if (starts.length === 0) {
-      this.claimed = false;
-      return oldAt;
-    }
+    if (starts.length === 0) return oldAt;
     const step = Math.min(oldAt >>> this.#stepBits, this.#index.length - 2);
     let low = this.#index[step]!;
     let high = oldAt >>> this.#stepBits > step ? starts.length - 1 : this.#index[step + 1]!;
@@ -56,7 +48,6 @@ export class PositionMap {
       if (starts[middle]! <= oldAt) low = middle;
       else high = middle - 1;
     }
-    this.claimed = this.#claimed[low] === 1;
     return oldAt + this.#shifts[low]!;
   }
 }
@@ -64,7 +55,6 @@ export class PositionMap {
 interface Intervals {
   starts: Int32Array;
   shifts: Int32Array;
-  claimed: Uint8Array;
   count: number;
 }
 
@@ -76,7 +66,7 @@ function flatten(covers: Covers): Intervals {
   order.sort((a, b) => oldAt[a]! - oldAt[b]! || a - b);
   // each cover begins one interval and ends one, and a gap between two adds two
   const most = order.length * 4 + 1;
-  const found = { starts: new Int32Array(most), shifts: new Int32Array(most), claimed: new Uint8Array(most), count: 0 };
+  const found = { starts: new Int32Array(most), shifts: new Int32Array(most), count: 0 };
   const heap = new CoverHeap(covers);
   let previousEnd = 0;
   let at = 0;
@@ -90,12 +80,12 @@ function flatten(covers: Covers): Intervals {
     while (next < order.length && oldAt[order[next]!]! <= at) heap.push(order[next++]!);
     const cover = heap.top;
     if (isGap) addGap(found, previousEnd, at, newAt[cover]! - oldAt[cover]!);
-    add(found, at, newAt[cover]! - oldAt[cover]!, 1);
+    add(found, at, newAt[cover]! - oldAt[cover]!);
     const coverEnd = oldAt[cover]! + length[cover]!;
     at = next < order.length ? Math.min(coverEnd, oldAt[order[next]!]!) : coverEnd;
     previousEnd = at;
   }
-  if (found.count > 0) add(found, previousEnd, found.shifts[found.count - 1]!, 0);
+  if (found.count > 0) add(found, previousEnd, found.shifts[found.count - 1]!);
   return found;
 }
 
@@ -103,16 +93,14 @@ function flatten(covers: Covers): Intervals {
 function addGap(found: Intervals, from: number, to: number, shiftAfter: number): void {
   if (from === to) return;
   const middle = found.count === 0 ? from : from + Math.floor((to - from) / 2);
-  if (found.count > 0) add(found, from, found.shifts[found.count - 1]!, 0);
-  if (middle < to) add(found, middle, shiftAfter, 0);
+  if (found.count > 0) add(found, from, found.shifts[found.count - 1]!);
+  if (middle < to) add(found, middle, shiftAfter);
 }
 
-function add(found: Intervals, start: number, shift: number, claimed: number): void {
-  const last = found.count - 1;
-  if (last >= 0 && found.shifts[last] === shift && found.claimed[last] === claimed) return;
+function add(found: Intervals, start: number, shift: number): void {
+  if (found.count > 0 && found.shifts[found.count - 1] === shift) return;
   found.starts[found.count] = start;
-  found.shifts[found.count] = shift;
-  found.claimed[found.count++] = claimed;
+  found.shifts[found.count++] = shift;
 }
 
 /** A binary heap of covers with the longest on top. */
