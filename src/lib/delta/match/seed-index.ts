@@ -6,7 +6,7 @@ export const SEED_BYTES = 8;
 /** Places that are looked at for one seed: those nearest to where it is expected. */
 const NEAREST = 8;
 const MIN_TABLE_BITS = 10;
-const MAX_TABLE_BITS = 22;
+const MAX_TABLE_BITS = 21;
 
 export const LOOKUP_CAPACITY = NEAREST;
 
