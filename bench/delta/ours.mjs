@@ -17,6 +17,7 @@ export function ours(work) {
     // Nothing is compressed, so what is left of its cost is matching and prediction.
     engine('ota otad uncoded', ['--format', 'otad', '--repack', 'off', '--coder', 'none']),
     engine('ota bsdf2', ['--format', 'bsdf2']),
+    engine('ota bsdiff40', ['--format', 'bsdiff40']),
   ];
 
   function engine(name, parameters) {
