@@ -1,5 +1,5 @@
 import { constants, readSync } from 'node:fs';
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, lstat, open, realpath } from 'node:fs/promises';
 import { OtaError } from '../core/errors.js';
 import { ioError, systemCode } from '../core/io-error.js';
 import { escapeText } from '../core/text.js';
@@ -14,19 +14,23 @@ export interface Storage extends InPlaceDevice, AsyncDisposable {
   resize(size: number): Promise<void>;
 }
 
-// A FIFO must not hang the open, nor a symlink lead a writer elsewhere.
+// A FIFO must not hang the open, nor a symlink lead a writer to another file.
 const READ = constants.O_RDONLY | constants.O_NONBLOCK;
 const WRITE = constants.O_RDWR | constants.O_NONBLOCK | constants.O_NOFOLLOW;
 /** Of a block device: refused while it is mounted. */
 const EXCLUSIVE = constants.O_EXCL;
 
 /**
+ * Opens a file or block device. What is written goes through no symlink but one to a block device, which is how systems
+ * name partitions (/dev/disk/by-partlabel): nothing but a partition can be reached by it.
+ *
  * @param mode `create` makes a missing file; `write` wants it to be there, a block device by itself alone
  * @throws OtaError NOT_FOUND, PERMISSION_DENIED, NO_SPACE, OUTPUT_SYMLINK, LOCKED for a mounted device, IO_FAILED
  */
 export async function openStorage(path: string, mode: 'read' | 'write' | 'create'): Promise<Storage> {
   const flags = mode === 'read' ? READ : mode === 'create' ? WRITE | constants.O_CREAT : WRITE | EXCLUSIVE;
-  const handle = await open(path, flags, 0o600).catch((error: unknown) => {
+  const device = mode === 'write' ? await blockDeviceAt(path) : undefined;
+  const handle = await open(device ?? path, flags, 0o600).catch((error: unknown) => {
     if (systemCode(error) === 'ELOOP') {
       throw new OtaError('OUTPUT_SYMLINK', `${escapeText(path)}: is a symbolic link, nothing is written through one`, [
         'Name what it points to.',
@@ -40,7 +44,7 @@ export async function openStorage(path: string, mode: 'read' | 'write' | 'create
   try {
     const stats = await handle.stat();
     const isBlockDevice = stats.isBlockDevice();
-    if (!stats.isFile() && !isBlockDevice) {
+    if ((!stats.isFile() || device !== undefined) && !isBlockDevice) {
       throw new OtaError('IO_FAILED', `${escapeText(path)}: is neither a file nor a block device`, [
         'Name one of these.',
       ]);
@@ -50,6 +54,16 @@ export async function openStorage(path: string, mode: 'read' | 'write' | 'create
   } catch (error) {
     await handle.close();
     throw ioError(error, path);
+  }
+}
+
+/** @returns the path without symlinks of the block device that a path leads to; undefined for everything else */
+export async function blockDeviceAt(path: string): Promise<string | undefined> {
+  try {
+    const real = await realpath(path);
+    return (await lstat(real)).isBlockDevice() ? real : undefined;
+  } catch {
+    return undefined; // opening it tells what is wrong
   }
 }
 

@@ -10,7 +10,7 @@ import { escapeText } from '../../core/text.js';
 import { applyPlain } from '../apply-plain.js';
 import { requireTargetSize } from '../bsdiff/patch-header.js';
 import { inspectPatch } from '../inspect-patch.js';
-import { openStorage, type Storage } from '../storage.js';
+import { blockDeviceAt, openStorage, type Storage } from '../storage.js';
 import { doubtingBase } from './device-advice.js';
 import type { ApplyOptions } from './options.js';
 import { updateSlot } from './update-slot.js';
@@ -26,7 +26,7 @@ export async function applyPatch(options: ApplyOptions, signal: AbortSignal): Pr
   await using patch = await openStorage(options.patchPath, 'read');
   await requirePatch(patch, options, signal);
   if (options.inPlace) return await updateSlot(options, patch, signal);
-  const isDevice = await isBlockDevice(options.outPath);
+  const isDevice = (await blockDeviceAt(options.outPath)) !== undefined;
   if (!isDevice && (await holdsTarget(options, signal))) return { writtenBytes: 0, keptBytes: options.targetSize };
   await using base = await openStorage(options.basePath, 'read');
   const image = await verifiedBase(options, patch, base, signal);
@@ -114,10 +114,6 @@ async function writeVerified(
   } catch (error) {
     throw baseSha256 === undefined ? doubtingBase(error, image.name) : error;
   }
-}
-
-async function isBlockDevice(path: string): Promise<boolean> {
-  return (await statOrAbsent(path))?.isBlockDevice() ?? false;
 }
 
 /** A run that was cut between giving the file its name and ending has nothing left to do. */

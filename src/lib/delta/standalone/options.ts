@@ -13,7 +13,7 @@ export const USAGE = `usage: node apply.mjs --format FORMAT --patch FILE --base 
 Rebuilds a firmware image from the old one and a patch of format otad, otad-inplace, bsdf2 or bsdiff40.
 
 A file appears under its name only when its bytes are known to be right; a block device is written from its
-first byte on. With --in-place, --out holds the old image and becomes the new one. --resume goes on with what
+first byte on, and may be named by a symbolic link. With --in-place, --out holds the old image and becomes the new one. --resume goes on with what
 a run that was cut has left. With --patch-sha256, nothing is written where the patch has another hash: tell it with
 --in-place, as a download that was cut would else be noticed in the middle of the update.
 

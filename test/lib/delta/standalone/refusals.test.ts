@@ -135,9 +135,12 @@ describe('an output that cannot become a file', () => {
     expect(error.message).not.toContain('already exists');
   });
 
-  test('as it is a symbolic link', async () => {
-    await symlink(folder.file('old.bin'), folder.file('slot'));
-    const error = await refusal(...toFile('otad', 'lzma.patch', 'old.bin', 'slot'));
+  test.each([
+    ['a file', 'old.bin', 'to-file'],
+    ['a device without blocks', '/dev/null', 'to-null'],
+  ])('as it is a symbolic link to %s', async (_, leadsTo, name) => {
+    await symlink(leadsTo, folder.file(name));
+    const error = await refusal(...toFile('otad', 'lzma.patch', 'old.bin', name));
     expect(error).toMatchObject({ code: 'OUTPUT_SYMLINK' });
   });
 });
