@@ -67,7 +67,7 @@ export async function makeDelta(job: MakeDeltaJob): Promise<DeltaChoice> {
     const created = await createOrPassOver(job, format, { notes, onProgress: advance });
     if (created === undefined) continue;
     const { notes: told = [], ...delta } = created;
-    notes.push(...told);
+    notes.push(...told.map((note) => `${format}: ${note}`)); // of those that are not chosen too: they might have been
     made.push({ format, ...delta });
   }
   onProgress?.(1);

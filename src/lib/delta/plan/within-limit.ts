@@ -14,6 +14,6 @@ export function requireWithin(
     'LIMIT_EXCEEDED',
     `a delta of format ${format} between images of ${baseBytes} and ${targetBytes} bytes takes ${leastBytes} bytes ` +
       `of memory at least, Node and ota themselves among them; ${maxMemoryBytes} bytes are allowed`,
-    ['Allow more with --max-memory, or pack a full image with --full.'],
+    ['Allow more with --max-memory.', 'Or pack a full image with --full.'],
   );
 }
