@@ -12,10 +12,10 @@ export const USAGE = `usage: node apply.mjs --format FORMAT --patch FILE --base 
 
 Rebuilds a firmware image from the old one and a patch of format otad, otad-inplace, bsdf2 or bsdiff40.
 
-A file appears under its name only when its bytes are known to be right; a block device is written from its
-first byte on, and may be named by a symbolic link. With --in-place, --out holds the old image and becomes the new one. --resume goes on with what
-a run that was cut has left. With --patch-sha256, nothing is written where the patch has another hash: tell it with
---in-place, as a download that was cut would else be noticed in the middle of the update.
+A file appears under its name only when its bytes are known to be right; a block device, which a symbolic link may
+name, is written from its first byte on. With --in-place, --out holds the old image and becomes the new one.
+--resume goes on with what a run that was cut has left. With --patch-sha256, nothing is written where the patch has
+another hash: tell it with --in-place, as a download that was cut would else be noticed in the middle of the update.
 
 exit status: 0 done, 2 usage, 4 malformed patch or wrong result, 5 wrong base or no room, 6 input or output,
 8 --out exists or is in use, 9 a limit was exceeded, 15 not allowed, 16 not found, 130 interrupted, 143 terminated`;
