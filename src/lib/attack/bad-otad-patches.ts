@@ -4,16 +4,16 @@ import { chunkHash, control, type ForgedOtad, otadBytes, VALID_OTAD } from './ot
 import { OTHER_BASE_FILE, packedPatch } from './packed-patch.js';
 import { STAND_IN_BASE, STAND_IN_EXTRA, STAND_IN_TARGET } from './patch-bytes.js';
 
-/** Row, name, what is wrong, the parts that differ from a valid patch, and the code where it is another. */
-type OtadAttack = readonly [number, string, string, Partial<ForgedOtad>, Expectation?];
+/** Row, name, what is wrong, the parts that differ from a valid patch, and the codes of verifying and applying where they are others. */
+type OtadAttack = readonly [number, string, string, Partial<ForgedOtad>, Expectation?, Expectation?];
 
 const SIZE = STAND_IN_TARGET.length;
 
 /** Rows 22 and 25 to 32, and their control: hostile patches of our own format, correctly hashed and signed. */
 export function* badOtadPatches(forge: Forge): Generator<AttackCase> {
-  for (const [row, name, change, parts, code = 'PATCH_INVALID'] of attacks()) {
+  for (const [row, name, change, parts, code = 'PATCH_INVALID', applyCode] of attacks()) {
     const bytes = otadBytes({ ...VALID_OTAD, ...parts });
-    yield packedPatch(forge, { row, format: 'otad', name, code, change, bytes });
+    yield packedPatch(forge, { row, format: 'otad', name, code, applyCode, change, bytes });
   }
   const valid = otadBytes(VALID_OTAD);
   const change = 'the patch is valid, the base is not';
@@ -127,7 +127,14 @@ function otherOutputs(): OtadAttack[] {
   const extra = flipBit(STAND_IN_EXTRA, 0);
   const made = Buffer.concat([STAND_IN_TARGET.subarray(0, -extra.length), extra]);
   return [
-    [32, 'chunk-hash', 'it makes a chunk that its hash does not fit', { extra }],
+    [
+      32,
+      'chunk-hash',
+      'it makes a chunk that its hash does not fit',
+      { extra },
+      'PATCH_INVALID',
+      'TARGET_MISMATCH', // the image is hashed as a whole
+    ],
     [
       32,
       'other-output',

@@ -16,6 +16,7 @@ export function packedPatch(
     format,
     name,
     code,
+    applyCode = code,
     change,
     bytes,
   }: {
@@ -23,6 +24,8 @@ export function packedPatch(
     format: DeltaFormat;
     name: string;
     code: Expectation;
+    /** Of applying, where it looks at less than verifying. */
+    applyCode?: Expectation | undefined;
     change: string;
     bytes: Uint8Array;
   },
@@ -56,6 +59,6 @@ export function packedPatch(
     trust: forge.releaseTrust,
     base: BASE_FILE,
     verify: code,
-    apply: code,
+    apply: applyCode,
   };
 }

@@ -3,6 +3,7 @@ import { throwIfAborted } from '../core/abort.js';
 import { OtaError } from '../core/errors.js';
 import type { RandomAccess } from '../core/random-access.js';
 import { applyDelta } from '../delta/apply-delta.js';
+import type { ApplyDeltaOptions } from '../delta/formats.js';
 import type { ListedPayload } from './authenticate.js';
 import { authenticatedPayload } from './authenticated-payload.js';
 
@@ -15,18 +16,21 @@ import { authenticatedPayload } from './authenticated-payload.js';
  *
  * @param payload listed in authentic metadata; each of its bytes is checked before it is decoded
  * @param base    the installed image; its hash was checked by whoever chose this payload
+ * @param options `checkChunks`: also the hashes that a patch has for the chunks of its image. They say nothing of the
+ *   image that the hash of the whole does not, but an applier that relies on them would refuse the patch.
  * @throws OtaError PAYLOAD_MISMATCH, PATCH_INVALID, LIMIT_EXCEEDED, and at the end TARGET_MISMATCH
  */
 export async function* targetBytes(
   payload: ListedPayload,
   base: RandomAccess | undefined,
   signal?: AbortSignal,
+  { checkChunks = false }: Pick<ApplyDeltaOptions, 'checkChunks'> = {},
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { entry, data } = payload;
   const { target } = entry;
   const hash = createHash('sha256');
   let size = 0;
-  for await (const chunk of decode(payload, base, signal)) {
+  for await (const chunk of decode(payload, base, { checkChunks, signal })) {
     throwIfAborted(signal);
     hash.update(chunk);
     size += chunk.byteLength;
@@ -44,14 +48,14 @@ export async function* targetBytes(
 function decode(
   { entry, data }: ListedPayload,
   base: RandomAccess | undefined,
-  signal?: AbortSignal,
+  { checkChunks, signal }: Pick<ApplyDeltaOptions, 'checkChunks' | 'signal'>,
 ): AsyncIterable<Uint8Array> {
   const payload = authenticatedPayload(data, entry);
   if (entry.format === 'full') return wholeChunks(payload, entry.chunkBytes);
   if (base === undefined) throw new Error(`${entry.file} was chosen without its base`);
   // The base was hashed before, the image is as it is made.
   const targetSize = entry.target.size;
-  return applyDelta({ format: entry.format, patch: payload, base, targetSize, checkChunks: false, signal });
+  return applyDelta({ format: entry.format, patch: payload, base, targetSize, checkChunks, signal });
 }
 
 async function* wholeChunks(payload: RandomAccess, chunkBytes: number): AsyncGenerator<Uint8Array> {

@@ -112,7 +112,8 @@ export async function verifyTargets(
   const total = selected.reduce((sum, { entry }) => sum + entry.target.size, 0);
   let done = 0;
   for (const choice of selected) {
-    for await (const chunk of targetBytes(choice, bases.get(choice.entry.component), signal)) {
+    const base = bases.get(choice.entry.component);
+    for await (const chunk of targetBytes(choice, base, signal, { checkChunks: true })) {
       done += chunk.byteLength;
       onBytes?.(done, total);
     }
