@@ -113,8 +113,9 @@ export const ADRP_PAIR: ReferenceForm = {
 };
 
 /** References in A64 code. */
-export const findAArch64: ReferenceFinder = (bytes, from, to, address, visitor) => {
-  for (let at = from + (-address & 3); at + 4 <= to; at += 4) {
+export const findAArch64: ReferenceFinder = (bytes, from, to, address, visitor, end) => {
+  const last = Math.min(to - 4, end - 1);
+  for (let at = from + (-address & 3); at <= last; at += 4) {
     const word = readWord32(bytes, at);
     if ((word & 0x7c00_0000) === 0x1400_0000) visitor.visit(BRANCH_26, at, at);
     else if ((word & 0x1f00_0000) === 0x1000_0000) {

@@ -26,8 +26,9 @@ export const RELATIVE_32: ReferenceForm = {
 };
 
 /** Every word of 64 bits at an aligned address that is not zero. */
-export const findPointers64: ReferenceFinder = (bytes, from, to, address, visitor) => {
-  for (let at = from + (-address & 7); at + 8 <= to; at += 8) {
+export const findPointers64: ReferenceFinder = (bytes, from, to, address, visitor, end) => {
+  const last = Math.min(to - 8, end - 1);
+  for (let at = from + (-address & 7); at <= last; at += 8) {
     if (readWord32(bytes, at) !== 0 || readWord32(bytes, at + 4) !== 0) visitor.visit(POINTER_64, at, at);
   }
 };
@@ -49,8 +50,9 @@ export const SEGMENT_RELATIVE_32 = relativeToBase('segment');
 export const IMAGE_RELATIVE_32 = relativeToBase('image');
 
 function everyWord32(form: ReferenceForm): ReferenceFinder {
-  return (bytes, from, to, address, visitor) => {
-    for (let at = from + (-address & 3); at + 4 <= to; at += 4) {
+  return (bytes, from, to, address, visitor, end) => {
+    const last = Math.min(to - 4, end - 1);
+    for (let at = from + (-address & 3); at <= last; at += 4) {
       if (readWord32(bytes, at) !== 0) visitor.visit(form, at, at);
     }
   };

@@ -120,7 +120,14 @@ export class Predictor implements ReferenceVisitor {
           this.#newAddress = newSegment.address + (newStart - newSegment.fileAt);
           const from = Math.max(done === 0 ? 0 : before + done - CONTEXT_BYTES, oldSegment.fileAt - oldStart);
           const to = Math.min(end === length ? old.length : before + end + CONTEXT_BYTES, oldEnd - oldStart);
-          find(old, Math.max(0, from), Math.min(to, old.length), this.#oldAddress + Math.max(0, from), this);
+          find(
+            old,
+            Math.max(0, from),
+            Math.min(to, old.length),
+            this.#oldAddress + Math.max(0, from),
+            this,
+            before + length,
+          );
         }
       }
       done = end;

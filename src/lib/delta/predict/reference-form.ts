@@ -47,6 +47,7 @@ export interface ReferenceVisitor {
  * @param from    first byte
  * @param to      end; no reference may reach beyond it
  * @param address of bytes[from]
+ * @param end     references that begin here or later come to nothing, and may be left out
  */
 export type ReferenceFinder = (
   bytes: Uint8Array,
@@ -54,4 +55,5 @@ export type ReferenceFinder = (
   to: number,
   address: number,
   visitor: ReferenceVisitor,
+  end: number,
 ) => void;

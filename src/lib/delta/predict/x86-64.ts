@@ -40,16 +40,17 @@ const LOWEST_ABSOLUTE = 0x40_0000;
  * References in x86-64 code. Instructions are not decoded from the first on, since a block may begin
  * within one: each byte that may end an opcode is tried, and counts when the address it would lead to exists.
  */
-export const findX86: ReferenceFinder = (bytes, from, to, address, visitor) => {
-  for (let at = from + 1; at + 4 <= to; at++) {
-    const last = bytes[at - 1]!;
-    if ((last & 0xfe) === 0xe8 || ((last & 0xf0) === 0x80 && at - from >= 2 && bytes[at - 2] === 0x0f)) {
+export const findX86: ReferenceFinder = (bytes, from, to, address, visitor, end) => {
+  const last = Math.min(to - 4, end - 1);
+  for (let at = from + 1; at <= last; at++) {
+    const opcode = bytes[at - 1]!;
+    if ((opcode & 0xfe) === 0xe8 || ((opcode & 0xf0) === 0x80 && at - from >= 2 && bytes[at - 2] === 0x0f)) {
       if (visitor.visit(RELATIVE, at, at)) {
         at += 3;
         continue;
       }
     }
-    if ((last & 0xc7) === 0x05) {
+    if ((opcode & 0xc7) === 0x05) {
       const immediate = immediateBytes(bytes, from, at - 1);
       if (immediate >= 0 && visitor.visit(OPERANDS[immediate]!, at, at)) {
         at += 3;

@@ -13,7 +13,11 @@ import {
   TEST_BRANCH,
 } from '../../../../src/lib/delta/predict/aarch64.js';
 import { ARM_BRANCH, ARM_MOVE_PAIR, findArm } from '../../../../src/lib/delta/predict/arm.js';
-import type { ReferenceFinder, ReferenceForm } from '../../../../src/lib/delta/predict/reference-form.js';
+import type {
+  ReferenceFinder,
+  ReferenceForm,
+  ReferenceVisitor,
+} from '../../../../src/lib/delta/predict/reference-form.js';
 import {
   findThumb,
   THUMB_BRANCH_21,
@@ -87,13 +91,14 @@ const partnerOf = (form: ReferenceForm) => (form === ARM_MOVE_PAIR || form === T
 /** References of the forms that are surely one, with their targets. */
 function found(find: ReferenceFinder, code: Uint8Array, address: number, forms: ReadonlySet<ReferenceForm>) {
   const references: [number, number][] = [];
-  find(code, 0, code.length, address, {
+  const visitor: ReferenceVisitor = {
     visit(form, at, partner) {
       if (!forms.has(form)) return false;
       references.push([address + at, form.read(code, at, address + at, partner)]);
       return true;
     },
-  });
+  };
+  find(code, 0, code.length, address, visitor, code.length);
   return references;
 }
 
@@ -127,7 +132,7 @@ describe.each([
     fc.assert(
       fc.property(fc.uint8Array({ minLength: 1, maxLength: 80 }), fc.nat(8), fc.nat(7), (bytes, skip, address) => {
         const from = Math.min(skip, bytes.length);
-        find(bytes, from, bytes.length, address, {
+        const visitor: ReferenceVisitor = {
           visit(form, at, partner) {
             expect(at).toBeGreaterThanOrEqual(from);
             expect(at + form.bytes).toBeLessThanOrEqual(bytes.length);
@@ -135,7 +140,8 @@ describe.each([
             expect(partner + 4).toBeLessThanOrEqual(bytes.length + (partner === at ? 4 : 0));
             return (at & 4) === 0;
           },
-        });
+        };
+        find(bytes, from, bytes.length, address, visitor, bytes.length);
       }),
     );
   });
@@ -157,12 +163,13 @@ describe('AArch64 pages', () => {
 
   test('moves page and places', () => {
     const now = Uint8Array.from(code);
-    findAArch64(code, 0, code.length, 0x1000, {
+    const visitor: ReferenceVisitor = {
       visit(form, at, partner) {
         form.write(now, at, 0x9ff0 + at, form.read(code, at, 0x1000 + at, partner) + 0x1840, partner);
         return true;
       },
-    });
+    };
+    findAArch64(code, 0, code.length, 0x1000, visitor, code.length);
     const forms = new Set([ADRP_PAIR, PAGE_OFFSET, ADRP]);
     expect(found(findAArch64, now, 0x9ff0, forms).map(([, target]) => target)).toEqual([
       0x6963, 0x6968, 0x6847, 0x6870,

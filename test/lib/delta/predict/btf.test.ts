@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { findBtf, NAME_PLACE, TYPE_NUMBER } from '../../../../src/lib/delta/predict/btf.js';
+import type { ReferenceVisitor } from '../../../../src/lib/delta/predict/reference-form.js';
 
 const words = (list: readonly number[]) => new Uint8Array(Int32Array.from(list).buffer);
 
@@ -16,13 +17,14 @@ const RECORDS = [
 function found(bytes: Uint8Array): { names: number[]; types: number[] } {
   const names: number[] = [];
   const types: number[] = [];
-  findBtf(bytes, 0, bytes.length, 0x1000, {
+  const visitor: ReferenceVisitor = {
     visit(form, at) {
       (form === NAME_PLACE ? names : types).push(bytes[at]! + bytes[at + 1]! * 256);
       expect([NAME_PLACE, TYPE_NUMBER]).toContain(form);
       return true;
     },
-  });
+  };
+  findBtf(bytes, 0, bytes.length, 0x1000, visitor, bytes.length);
   return { names, types };
 }
 

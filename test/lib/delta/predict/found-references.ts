@@ -1,4 +1,8 @@
-import type { ReferenceFinder, ReferenceForm } from '../../../../src/lib/delta/predict/reference-form.js';
+import type {
+  ReferenceFinder,
+  ReferenceForm,
+  ReferenceVisitor,
+} from '../../../../src/lib/delta/predict/reference-form.js';
 
 export interface FoundReference {
   readonly form: ReferenceForm;
@@ -19,13 +23,14 @@ export function foundReferences(
   exists: (target: number) => boolean,
 ): FoundReference[] {
   const references: FoundReference[] = [];
-  find(code, 0, code.length, address, {
+  const visitor: ReferenceVisitor = {
     visit(form, at, partner) {
       const target = form.read(code, at, address + at, partner);
       if (!exists(target)) return false;
       references.push({ form, at, partner, target });
       return true;
     },
-  });
+  };
+  find(code, 0, code.length, address, visitor, code.length);
   return references;
 }
