@@ -36,14 +36,9 @@ export class SeedIndex {
     const count = length < SEED_BYTES ? 0 : Math.floor((length - SEED_BYTES) / step) + 1;
     const numberMask = 2 ** (32 - Math.clz32(count)) - 1;
     const starts = new Int32Array(2 ** bits + 1);
-    for (let i = 0, at = 0; i < count; i++, at += step) starts[(seedHash(words, at) >>> shift) + 1]!++;
-    for (let i = 1; i < starts.length; i++) starts[i]! += starts[i - 1]!;
+    countPositions(words, count, step, shift, starts);
     const entries = new Int32Array(count);
-    // filled from behind, the starts moving down: afterwards starts[h + 1] is where h's positions begin
-    for (let i = count - 1, at = i * step; i >= 0; i--, at -= step) {
-      const hash = seedHash(words, at);
-      entries[--starts[(hash >>> shift) + 1]!] = i | ((hash << bits) & ~numberMask);
-    }
+    sortPositions(words, step, shift, numberMask, starts, entries);
     this.#starts = starts;
     this.#entries = entries;
     this.#step = step;
@@ -102,4 +97,27 @@ function seedHash(words: DataView, at: number): number {
   const high = words.getInt32(at + 4, true);
   const mixed = Math.imul(low, 0x9e3779b1) ^ Math.imul(high, 0x85ebca6b);
   return Math.imul(mixed ^ (mixed >>> 15), 0x2c1b3c6d);
+}
+
+// The loops over all positions are functions of their own: within the constructor they run several times slower.
+
+/** Afterwards starts[h + 1] is where the positions behind those of hash h begin. */
+function countPositions(words: DataView, count: number, step: number, shift: number, starts: Int32Array): void {
+  for (let i = 0, at = 0; i < count; i++, at += step) starts[(seedHash(words, at) >>> shift) + 1]!++;
+  for (let i = 1; i < starts.length; i++) starts[i]! += starts[i - 1]!;
+}
+
+/** Filled from behind, the starts moving down: afterwards starts[h + 1] is where the positions of hash h begin. */
+function sortPositions(
+  words: DataView,
+  step: number,
+  shift: number,
+  numberMask: number,
+  starts: Int32Array,
+  entries: Int32Array,
+): void {
+  for (let i = entries.length - 1, at = i * step; i >= 0; i--, at -= step) {
+    const hash = seedHash(words, at);
+    entries[--starts[(hash >>> shift) + 1]!] = i | ((hash << (32 - shift)) & ~numberMask);
+  }
 }
