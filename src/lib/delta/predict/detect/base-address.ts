@@ -7,10 +7,13 @@ const SMALL_GRANULE_BYTES = 256;
 const LARGE_GRANULE_BYTES = 4096;
 const LARGE_IMAGE_BYTES = 2 ** 20;
 /** Pointers that vote, at most, spread evenly over those found. */
-const MAX_POINTERS = 2 ** 16;
-const WORDS_A_POINTER = 2 ** 4;
+const MAX_POINTERS = 2 ** 14;
+const WORDS_A_POINTER = 2 ** 6;
 /** Distinct words that are looked at, at most. */
 export const MAX_WORDS = MAX_POINTERS * WORDS_A_POINTER;
+/** Larger images are looked at in blocks of this size, spread evenly, that make up so much together. */
+const LOOKED_AT_BYTES = 8 * 1024 * 1024;
+const LOOKED_AT_BLOCK_BYTES = 16 * 1024;
 /** Regions of the address space, as large as the image, that are counted, and those whose words vote. */
 const MAX_REGIONS = 2 ** 16;
 const DENSE_REGIONS = 4;
@@ -104,25 +107,30 @@ function functionStarts(
 function codePointers(image: ImageBytes, shape: PointerShape, mostWords: number): number[] {
   const regionBytes = 2 ** Math.max(20, Math.ceil(Math.log2(image.size)));
   const regions = new Map<number, number>();
-  for (const target of words(image, shape)) {
+  forEachWord(image, shape, (target) => {
     const region = Math.floor(target / regionBytes);
-    if (regions.size < MAX_REGIONS || regions.has(region)) regions.set(region, (regions.get(region) ?? 0) + 1);
-  }
+    const count = regions.get(region);
+    if (count !== undefined || regions.size < MAX_REGIONS) regions.set(region, (count ?? 0) + 1);
+  });
   const dense = [...regions].sort((a, b) => b[1] - a[1]).slice(0, DENSE_REGIONS);
   const isDense = new Set(dense.map(([region]) => region));
   const found = new Set<number>();
-  for (const target of words(image, shape)) {
-    if (isDense.has(Math.floor(target / regionBytes))) found.add(target);
-    if (found.size >= mostWords) break;
-  }
+  forEachWord(image, shape, (target) => {
+    if (found.size < mostWords && isDense.has(Math.floor(target / regionBytes))) found.add(target);
+  });
   const step = Math.ceil((found.size * WORDS_A_POINTER) / mostWords);
   return [...found].filter((_, i) => i % step === 0);
 }
 
-/** All aligned words that may be an address of an instruction, without their tag. */
-function* words(image: ImageBytes, { bytes: width, tag, alignment }: PointerShape): Generator<number> {
-  for (let viewAt = 0; viewAt < image.size; viewAt += MAX_VIEW_BYTES) {
-    const view = image.view(viewAt, Math.min(MAX_VIEW_BYTES, image.size - viewAt));
+/** Visits the aligned words that may be an address of an instruction, without their tag. */
+function forEachWord(
+  image: ImageBytes,
+  { bytes: width, tag, alignment }: PointerShape,
+  visit: (target: number) => void,
+): void {
+  const stepBytes = LOOKED_AT_BLOCK_BYTES * Math.ceil(image.size / LOOKED_AT_BYTES);
+  for (let blockAt = 0; blockAt < image.size; blockAt += stepBytes) {
+    const view = image.view(blockAt, Math.min(LOOKED_AT_BLOCK_BYTES, image.size - blockAt));
     const bytes = new DataView(view.buffer, view.byteOffset, view.byteLength);
     for (let at = 0; at + width <= bytes.byteLength; at += width) {
       let word = bytes.getUint32(at, true);
@@ -133,7 +141,7 @@ function* words(image: ImageBytes, { bytes: width, tag, alignment }: PointerShap
         word += high * 2 ** 32;
       }
       const target = word - tag;
-      if (Math.abs(target) >= LARGE_GRANULE_BYTES && target % alignment === 0) yield target;
+      if (Math.abs(target) >= LARGE_GRANULE_BYTES && target % alignment === 0) visit(target);
     }
   }
 }

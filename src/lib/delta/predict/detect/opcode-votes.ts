@@ -4,6 +4,9 @@ import { FUNCTION_START_BYTES, isFunctionStart } from './function-starts.js';
 
 /** Windows that are looked at, spread evenly over the image. */
 const WINDOWS = 16;
+/** Of the windows of larger images than this, blocks are looked at, spread evenly, that make up so much together. */
+const LOOKED_AT_BYTES = 4 * MAX_VIEW_BYTES;
+const LOOKED_AT_BLOCK_BYTES = 16 * 1024;
 /** A window with fewer calls of functions than this says nothing. */
 const MIN_CALLS = 8;
 
@@ -32,11 +35,13 @@ const CALLS: Readonly<Record<Code, CallShape>> = {
  */
 export function machineByOpcodes(image: ImageBytes, machines = Object.keys(CALLS) as Code[]): Machine {
   const votes = new Map<Machine, number>();
-  for (const windowAt of windows(image.size)) {
+  const starts = windows(image.size);
+  const distance = LOOKED_AT_BLOCK_BYTES * Math.ceil((starts.length * MAX_VIEW_BYTES) / LOOKED_AT_BYTES);
+  for (const windowAt of starts) {
     const view = image.view(windowAt, Math.min(MAX_VIEW_BYTES, image.size - windowAt));
     const bytes = new DataView(view.buffer, view.byteOffset, view.byteLength);
     for (const machine of machines) {
-      const calls = functionCalls(bytes, machine);
+      const calls = functionCalls(bytes, machine, distance);
       if (calls >= MIN_CALLS) votes.set(machine, (votes.get(machine) ?? 0) + calls);
     }
   }
@@ -53,12 +58,16 @@ function windows(size: number): number[] {
   return Array.from({ length: WINDOWS }, (_, i) => i * distance);
 }
 
-function functionCalls(bytes: DataView, machine: Code): number {
+/** Calls in the first bytes of each so many that lead to a function anywhere in a window. */
+function functionCalls(bytes: DataView, machine: Code, distance: number): number {
   const { step, target } = CALLS[machine];
   let calls = 0;
-  for (let at = 0; at + 8 <= bytes.byteLength; at += step) {
-    const to = target(bytes, at);
-    if (to >= 0 && to + FUNCTION_START_BYTES <= bytes.byteLength && isFunctionStart(machine, bytes, to)) calls++;
+  for (let from = 0; from < bytes.byteLength; from += distance) {
+    const end = Math.min(from + LOOKED_AT_BLOCK_BYTES, bytes.byteLength - 7);
+    for (let at = from; at < end; at += step) {
+      const to = target(bytes, at);
+      if (to >= 0 && to + FUNCTION_START_BYTES <= bytes.byteLength && isFunctionStart(machine, bytes, to)) calls++;
+    }
   }
   return calls;
 }
