@@ -6,6 +6,7 @@ import { BlockCursor } from './blocks.js';
 import { CoverPieces } from './cover-pieces.js';
 import { EqualBlocks } from './equal-blocks.js';
 import { tablesOf } from './modes.js';
+import { POINTER_32 } from './pointers.js';
 import type { ReferenceForm } from './reference-form.js';
 import { TargetMap } from './target-map.js';
 
@@ -16,6 +17,11 @@ const FEWEST_DIFFERING = 1 / 4;
 const NEAR_BYTES = 256;
 const FEWEST_RUN_BYTES = 256;
 const MOST_RUN_BYTES = 256 * 1024;
+/** Words of a table that mean places in the image are more than this share; pointers of 32 bits lie among code as well. */
+const FEWEST_INSIDE = 1 / 2;
+const FEWEST_INSIDE_POINTERS_32 = 1 / 4;
+/** Small numbers, taken for distances, mean places nearer than this. */
+const NEAREST_TARGET_BYTES = 4096;
 /** How far from its present place an entry is searched in the old image, bytes. */
 const REACH_BYTES = 12 * 1024;
 /** An alignment must be right for so many more of the next words than the present one. */
@@ -131,12 +137,15 @@ function isTable(form: ReferenceForm, map: TargetMap, bytes: Uint8Array, address
   let last = Number.NEGATIVE_INFINITY;
   for (let at = -address & (step - 1); at + step <= bytes.length; at += step, count++) {
     const target = form.read(bytes, at, map.newBase(form, address + at), at);
-    if (target >= segment.address && target < segment.address + segment.size) inside++;
+    const isFar = Math.abs(target - address - at) >= NEAREST_TARGET_BYTES;
+    if (isFar && target >= segment.address && target < segment.address + segment.size) inside++;
     if (target > beforeLast) growing++; // entries of sorted tables have one word or two
     beforeLast = last;
     last = target;
   }
-  return form.base === undefined ? inside * 4 > count : growing * 4 > count * 3;
+  return form.base === undefined
+    ? inside > count * (form === POINTER_32 ? FEWEST_INSIDE_POINTERS_32 : FEWEST_INSIDE)
+    : growing * 4 > count * 3;
 }
 
 /** From `at` on, bytes of the new run come from those at `oldAt`. */
@@ -155,16 +164,21 @@ function align(index: AlignmentIndex, oldAt: number): { alignments: Alignment[];
       if (shift !== oldAt && !index.agrees(word, oldAt)) gained++;
       continue;
     }
+    const wrong = wrongAhead(index, word, shift);
+    if (wrong < SWITCH_GAIN_WORDS) continue;
     const found = index.shiftOf(word);
-    if (Number.isNaN(found)) continue;
-    let ahead = 0;
-    for (let next = word; next < Math.min(word + AHEAD_WORDS, index.count); next++) {
-      ahead += Number(index.agrees(next, found)) - Number(index.agrees(next, shift));
-    }
-    if (ahead < SWITCH_GAIN_WORDS) continue;
+    if (Number.isNaN(found) || wrong - wrongAhead(index, word, found) < SWITCH_GAIN_WORDS) continue;
     shift = found;
     gained++;
     alignments.push({ at: index.place(word), oldAt: index.place(word) + shift });
   }
   return { alignments, gained };
+}
+
+/** How many of the next words mean something else than the old ones at a shift. */
+function wrongAhead(index: AlignmentIndex, from: number, shift: number): number {
+  const to = Math.min(from + AHEAD_WORDS, index.count);
+  let wrong = 0;
+  for (let word = from; word < to; word++) if (!index.agrees(word, shift)) wrong++;
+  return wrong;
 }

@@ -37,6 +37,19 @@ describe('realignTables', () => {
     expect(Array.from(better.length)).toEqual([entry, target.length - entry]);
   });
 
+  test('takes no table of small numbers for one of distances', () => {
+    const starts = STARTS.slice(0, 128);
+    const old = image(starts, 1024);
+    const target = image(starts.toSpliced(20, 1), 1024);
+    const spaces: AddressSpaces = {
+      machine: 'aarch64',
+      old: [{ fileAt: 0, address: 0, size: old.length, unit: 0 }],
+      new: [{ fileAt: 0, address: 0, size: target.length, unit: 0 }],
+    };
+    const covers = { count: 1, newAt: Int32Array.of(0), oldAt: Int32Array.of(0), length: Int32Array.of(target.length) };
+    expect(realignTables(spaces, covers, imageInMemory(old), imageInMemory(target))).toEqual(covers);
+  });
+
   test('leaves covers as they are where images are equal', () => {
     const bytes = image(STARTS, CODE_BYTES);
     const segments = [{ fileAt: 0, address: 0, size: bytes.length, unit: 0 }];
