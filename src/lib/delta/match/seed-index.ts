@@ -88,7 +88,7 @@ export class SeedIndex {
 }
 
 function tableBits(size: number, step: number): number {
-  const bits = 31 - Math.clz32(Math.floor(size / step)); // one or two positions for each hash
+  const bits = 30 - Math.clz32(Math.floor(size / step)); // two to four positions for each hash: smaller tables stay in caches
   return Math.max(MIN_TABLE_BITS, Math.min(MAX_TABLE_BITS, bits));
 }
 
