@@ -12,7 +12,7 @@ const WORDS_A_POINTER = 2 ** 6;
 /** Distinct words that are looked at, at most. */
 export const MAX_WORDS = MAX_POINTERS * WORDS_A_POINTER;
 /** Larger images are looked at in blocks of this size, spread evenly, that make up so much together. */
-const LOOKED_AT_BYTES = 8 * 1024 * 1024;
+const LOOKED_AT_BYTES = 4 * 1024 * 1024;
 const LOOKED_AT_BLOCK_BYTES = 16 * 1024;
 /** Regions of the address space, as large as the image, that are counted, and those whose words vote. */
 const MAX_REGIONS = 2 ** 16;
@@ -106,29 +106,28 @@ function functionStarts(
 /** Distinct words that may point to functions, without their tag, from where most words point to. */
 function codePointers(image: ImageBytes, shape: PointerShape, mostWords: number): number[] {
   const regionBytes = 2 ** Math.max(20, Math.ceil(Math.log2(image.size)));
+  const words = pointerLikeWords(image, shape);
   const regions = new Map<number, number>();
-  forEachWord(image, shape, (target) => {
-    const region = Math.floor(target / regionBytes);
+  for (let i = 0; i < words.length; i++) {
+    const region = Math.floor(words[i]! / regionBytes);
     const count = regions.get(region);
     if (count !== undefined || regions.size < MAX_REGIONS) regions.set(region, (count ?? 0) + 1);
-  });
+  }
   const dense = [...regions].sort((a, b) => b[1] - a[1]).slice(0, DENSE_REGIONS);
   const isDense = new Set(dense.map(([region]) => region));
   const found = new Set<number>();
-  forEachWord(image, shape, (target) => {
-    if (found.size < mostWords && isDense.has(Math.floor(target / regionBytes))) found.add(target);
-  });
+  for (let i = 0; i < words.length && found.size < mostWords; i++) {
+    if (isDense.has(Math.floor(words[i]! / regionBytes))) found.add(words[i]!);
+  }
   const step = Math.ceil((found.size * WORDS_A_POINTER) / mostWords);
   return [...found].filter((_, i) => i % step === 0);
 }
 
-/** Visits the aligned words that may be an address of an instruction, without their tag. */
-function forEachWord(
-  image: ImageBytes,
-  { bytes: width, tag, alignment }: PointerShape,
-  visit: (target: number) => void,
-): void {
+/** The aligned words that may be an address of an instruction, without their tag. */
+function pointerLikeWords(image: ImageBytes, { bytes: width, tag, alignment }: PointerShape): Float64Array {
+  const words = new Float64Array(Math.ceil(Math.min(image.size, LOOKED_AT_BYTES) / width));
   const stepBytes = LOOKED_AT_BLOCK_BYTES * Math.ceil(image.size / LOOKED_AT_BYTES);
+  let count = 0;
   for (let blockAt = 0; blockAt < image.size; blockAt += stepBytes) {
     const view = image.view(blockAt, Math.min(LOOKED_AT_BLOCK_BYTES, image.size - blockAt));
     const bytes = new DataView(view.buffer, view.byteOffset, view.byteLength);
@@ -141,9 +140,10 @@ function forEachWord(
         word += high * 2 ** 32;
       }
       const target = word - tag;
-      if (Math.abs(target) >= LARGE_GRANULE_BYTES && target % alignment === 0) visit(target);
+      if (Math.abs(target) >= LARGE_GRANULE_BYTES && target % alignment === 0) words[count++] = target;
     }
   }
+  return words.subarray(0, count);
 }
 
 function modulo(value: number, by: number): number {
