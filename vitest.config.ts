@@ -8,7 +8,7 @@ export default defineConfig({
     setupFiles: ['test/support/property-seed.ts'],
     isolate: false, // files leave nothing behind; loading everything anew for each takes a fifth of the time
     maxWorkers: '100%', // most tests wait for a process they have started
-    testTimeout: 20_000,
+    testTimeout: 60_000, // against hanging only: the machine may have other work
     coverage: { provider: 'v8', include: ['src/**/*.ts'], reporter: ['text-summary', 'html'] },
     projects: [
       // Needs nothing but Node and npm.

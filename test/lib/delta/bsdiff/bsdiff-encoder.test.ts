@@ -44,7 +44,7 @@ describe.each(['bsdf2', 'bsdiff40'] as const)('encodeBsdiff, %s', (format) => {
   test('needs next to nothing for equal images and for long runs', async () => {
     const images = await realFirmware('primehub');
     expect((await encode(format, images.old, images.old)).length).toBeLessThan(140);
-    const zeros = Buffer.alloc(1_000_000);
+    const zeros = Buffer.alloc(200_000);
     const runs = Buffer.concat([zeros.subarray(7), Buffer.from('x'), zeros]);
     const patch = await encode(format, zeros, runs);
     expect(patch.length).toBeLessThan(250);
