@@ -5,6 +5,13 @@ import { EqualBlocks } from './equal-blocks.js';
 import { ModeTrial } from './mode-trial.js';
 import type { Predictor } from './predictor.js';
 
+export interface ModeChoices {
+  /** As for {@link ModeTrial}: 0 for the smallest patch, more for one that is applied sooner. */
+  leastGain?: number;
+  /** Called with the share of the covers that is done. */
+  onProgress?: (doneFraction: number) => void;
+}
+
 /**
  * Chooses the mode of each block: the one that leaves the fewest bytes to correct.
  *
@@ -12,7 +19,6 @@ import type { Predictor } from './predictor.js';
  *
  * @param predictor a new one; afterwards it has learned from the whole image
  * @param blockBits base-2 logarithm of the size of blocks
- * @param onProgress called with the share of the covers that is done
  * @returns a mode for each block
  */
 export function chooseModes(
@@ -21,12 +27,12 @@ export function chooseModes(
   blockBits: number,
   old: ImageBytes,
   target: ImageBytes,
-  onProgress: (doneFraction: number) => void = () => {},
+  { leastGain = 0, onProgress = () => {} }: ModeChoices = {},
 ): Uint8Array {
   const modes = new Uint8Array(countBlocks(covers, blockBits));
   const block = new BlockCursor(covers, blockBits);
   const equal = new EqualBlocks(old, target, covers.exact);
-  const trial = new ModeTrial(predictor);
+  const trial = new ModeTrial(predictor, leastGain);
   let lastCover = 0;
   while (block.next()) {
     if (block.cover !== lastCover) {

@@ -13,6 +13,7 @@ export class ModeTrial {
   /** How many bytes it leaves to correct. */
   differing = 0;
   readonly #predictor: Predictor;
+  readonly #leastGain: number;
   readonly #best = new Uint8Array(MOST_BLOCK_BYTES_IN_CONTEXT);
   #length = 0;
   /** 1 for the places of old bytes of which one of the next four is to change. */
@@ -20,8 +21,10 @@ export class ModeTrial {
   /** What the mode found costs. */
   #cost = 0;
 
-  constructor(predictor: Predictor) {
+  /** @param leastGain a mode must spare this share of the bytes that would have to be corrected without it */
+  constructor(predictor: Predictor, leastGain: number) {
     this.#predictor = predictor;
+    this.#leastGain = leastGain;
   }
 
   /** What is predicted in the mode found, valid until the next search. */
@@ -42,7 +45,7 @@ export class ModeTrial {
     this.#best.set(old.subarray(before, before + actual.length));
     this.differing = this.#markChanges(old, before, actual);
     if (this.differing === 0) return;
-    this.#cost = this.differing - (lastMode === 0 ? SWITCH_COST_BYTES : 0);
+    this.#cost = this.differing * (1 - this.#leastGain) - (lastMode === 0 ? SWITCH_COST_BYTES : 0);
     this.mode = 0;
     if (lastMode !== 0) this.#try(lastMode, SWITCH_COST_BYTES, old, before, actual, oldAt, newAt);
     for (let mode = 1; mode < this.#predictor.modeCount && this.differing > 0; mode++) {

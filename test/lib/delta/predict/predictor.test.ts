@@ -154,6 +154,40 @@ describe('Predictor', () => {
   });
 });
 
+describe('chooseModes', () => {
+  // two pointers to what 16 bytes came in before, and a stretch that no reference explains
+  const segment = (size: number) => [{ fileAt: 0, address: 0x40_1000, size, unit: 0 }];
+  const spaces: AddressSpaces = { machine: 'thumb', old: segment(128), new: segment(144) };
+  const covers: Covers = {
+    count: 2,
+    newAt: Int32Array.of(0, 80),
+    oldAt: Int32Array.of(0, 64),
+    length: Int32Array.of(64, 64),
+  };
+
+  function modeOfPointers(unexplainedBytes: number, leastGain: number): number {
+    const old = new Uint8Array(128);
+    old.set([0x40, 0x10, 0x40, 0, 0x44, 0x10, 0x40, 0], 8);
+    const target = new Uint8Array(144);
+    target.set([0x50, 0x10, 0x40, 0, 0x54, 0x10, 0x40, 0], 8);
+    target.fill(1, 24, 24 + unexplainedBytes);
+    const images = [imageInMemory(old), imageInMemory(target)] as const;
+    return chooseModes(new Predictor(spaces, covers), covers, 6, ...images, { leastGain })[0]!;
+  }
+
+  test('predicts a block for two bytes where only the size counts', () => {
+    expect(modeOfPointers(20, 0)).toBeGreaterThan(0);
+  });
+
+  test('leaves a block alone whose prediction spares less than the least gain', () => {
+    expect(modeOfPointers(20, 1 / 6)).toBe(0);
+  });
+
+  test('predicts a block that becomes right, however little differs', () => {
+    expect(modeOfPointers(0, 1 / 6)).toBeGreaterThan(0);
+  });
+});
+
 const differing = (stream: Uint8Array) => stream.filter((byte) => byte !== 0).length;
 
 describe('BlockCursor', () => {
