@@ -5,6 +5,7 @@ import type { CostModel } from './cost-model.js';
 import { CoverList } from './cover-list.js';
 import type { Covers } from './covers.js';
 import { differsAsBefore } from './likeness.js';
+import { LiteralCosts } from './literal-costs.js';
 import type { Segments } from './segments.js';
 
 /** Segments that are considered at one place; of more, the one that does worst is given up. */
@@ -33,6 +34,7 @@ export function chooseCovers(
   const { bytes: old } = oldContent;
   const { bytes: target } = targetContent;
   const size = target.length;
+  const literalCosts = costs.literalsByFrequency ? new LiteralCosts(target, costs.literal) : undefined;
   const trail = new Trail();
   // one entry for each live state, 0 being the state without cover
   const diagonal = new Int32Array(MOST_LIVE + 1);
@@ -192,7 +194,8 @@ export function chooseCovers(
 
   function literalCost(at: number): number {
     const byte = target[at];
-    return at >= 4 && byte === target[at - 4] && byte === target[at - 1] ? costs.repeatedLiteral : costs.literal;
+    if (at >= 4 && byte === target[at - 4] && byte === target[at - 1]) return costs.repeatedLiteral;
+    return literalCosts === undefined ? costs.literal : literalCosts.at(at);
   }
 }
 

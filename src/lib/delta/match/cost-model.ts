@@ -2,6 +2,8 @@
 export interface CostModel {
   /** A byte of the new image that no cover has. */
   readonly literal: number;
+  /** Whether it costs less where it is frequent; `literal` is then what it costs at most. */
+  readonly literalsByFrequency: boolean;
   /** One that repeats the bytes before it, as padding does. */
   readonly repeatedLiteral: number;
   /** A byte in a cover that agrees, after one that agrees and after one that differs. */
@@ -27,6 +29,7 @@ const bits = (count: number) => Math.round(count * 64);
 /** Measured on firmware under LZMA and brotli. */
 export const TYPICAL_COSTS: CostModel = {
   literal: bits(6.5),
+  literalsByFrequency: false,
   repeatedLiteral: bits(0.1),
   equal: bits(0.03),
   equalAfterDifferent: bits(1.2),
@@ -39,8 +42,11 @@ export const TYPICAL_COSTS: CostModel = {
   gap: bits(6),
 };
 
-/** For bsdiff's triples: three numbers of eight bytes each take some 32 bits once they are packed. */
-export const TRIPLE_COSTS: CostModel = { ...TYPICAL_COSTS, cover: bits(32) };
+/**
+ * For bsdiff's triples: three numbers of eight bytes each take some 32 bits once they are packed. What is not
+ * predicted leaves differences without pattern, and the literals have a stream of their own.
+ */
+export const TRIPLE_COSTS: CostModel = { ...TYPICAL_COSTS, literalsByFrequency: true, cover: bits(32) };
 
 /** For masked copies: what was masked and is then predicted wrongly makes covers dearer than it looks. */
 export const MASKED_COSTS: CostModel = { ...TYPICAL_COSTS, literal: bits(5.5) };

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { chooseCovers } from '../../../../src/lib/delta/match/choose-covers.js';
 import { Content } from '../../../../src/lib/delta/match/content.js';
-import { TYPICAL_COSTS } from '../../../../src/lib/delta/match/cost-model.js';
+import { TRIPLE_COSTS, TYPICAL_COSTS } from '../../../../src/lib/delta/match/cost-model.js';
 import { SegmentList } from '../../../../src/lib/delta/match/segments.js';
 
 const TAIL_BYTES = 4000;
@@ -46,4 +46,20 @@ test('covers do not depend on how long a stretch without any lies before them', 
     }),
     { numRuns: 8 },
   );
+});
+
+test('a table of few values is not covered by one that differs in every word, a table of many is', () => {
+  const size = 16_384;
+  const spread = (i: number) => Math.imul(i, 0x9e3779b1) >>> 24;
+  const table = (values: number) => Buffer.alloc(size).map((_, i) => (i % 4 < 2 ? spread(i) % values : 0)) as Buffer;
+  const coversOf = (values: number) => {
+    const target = table(values);
+    // one of two small numbers in each word is another
+    const before = target.map((byte, i) => (i % 4 === 0 ? spread(byte * 4096 + i) : byte)) as Buffer;
+    const segments = new SegmentList();
+    segments.add(0, size, 0);
+    return chooseCovers(segments, new Content(before), new Content(target), TRIPLE_COSTS).count;
+  };
+  expect(coversOf(2)).toBe(0);
+  expect(coversOf(256)).toBe(1);
 });
