@@ -46,7 +46,7 @@ export const TYPICAL_COSTS: CostModel = {
  * For bsdiff's triples: three numbers of eight bytes each take some 32 bits once they are packed. What is not
  * predicted leaves differences without pattern, and the literals have a stream of their own.
  */
-export const TRIPLE_COSTS: CostModel = { ...TYPICAL_COSTS, literalsByFrequency: true, cover: bits(32) };
+export const TRIPLE_COSTS: CostModel = { ...TYPICAL_COSTS, literalsByFrequency: true, cover: bits(32), gap: bits(12) };
 
 /** For masked copies: what was masked and is then predicted wrongly makes covers dearer than it looks. */
 export const MASKED_COSTS: CostModel = { ...TYPICAL_COSTS, literal: bits(5.5) };
