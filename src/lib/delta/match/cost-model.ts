@@ -51,5 +51,13 @@ export const TRIPLE_COSTS: CostModel = { ...TYPICAL_COSTS, literalsByFrequency: 
 /** For masked copies: what was masked and is then predicted wrongly makes covers dearer than it looks. */
 export const MASKED_COSTS: CostModel = { ...TYPICAL_COSTS, literal: bits(5.5) };
 
+/** For those of large images, as kernels, whose tables of numbers are often given anew: they are not refined later. */
+export const LARGE_MASKED_COSTS: CostModel = {
+  ...MASKED_COSTS,
+  literalsByFrequency: true,
+  different: bits(7),
+  differentAgain: bits(5),
+};
+
 /** For bytes as they are predicted: what still differs has no pattern left. */
 export const PREDICTED_COSTS: CostModel = { ...TYPICAL_COSTS, literal: bits(5.5), different: bits(12) };

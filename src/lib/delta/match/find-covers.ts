@@ -2,7 +2,7 @@ import type { ImageBytes } from '../image/image-bytes.js';
 import { releaseBytes } from '../release-bytes.js';
 import { chooseCovers } from './choose-covers.js';
 import { Content } from './content.js';
-import { type CostModel, MASKED_COSTS, TYPICAL_COSTS } from './cost-model.js';
+import { type CostModel, LARGE_MASKED_COSTS, MASKED_COSTS, TYPICAL_COSTS } from './cost-model.js';
 import { CoverList } from './cover-list.js';
 import type { Covers } from './covers.js';
 import { findSegments } from './find-segments.js';
@@ -45,8 +45,9 @@ const SEARCH_SHARE = 0.85;
  */
 export function findCovers(old: ImageBytes, target: ImageBytes, options: FindCoversOptions = {}): Covers {
   const { normalise, onProgress = () => undefined, memoryBytes = usualMemoryBytes(old.size) } = options;
-  const { costs = normalise === undefined ? TYPICAL_COSTS : MASKED_COSTS } = options;
   const isLarge = Math.min(old.size, target.size) >= BLOCKS_FROM_BYTES;
+  const maskedCosts = isLarge ? LARGE_MASKED_COSTS : MASKED_COSTS;
+  const { costs = normalise === undefined ? TYPICAL_COSTS : maskedCosts } = options;
   const stretches = new Stretches(
     isLarge ? matchBlocks(old, target, (done) => onProgress(done * BLOCKS_SHARE)) : new CoverList().covers(),
   );
