@@ -13,6 +13,24 @@ export function commonLength(a: Content, aAt: number, b: Content, bAt: number): 
   return length < WORDS_BYTES ? length : commonBlocks(a, aAt, b, bAt, most);
 }
 
+/**
+ * How many bytes before a[aAt] and b[bAt] are equal.
+ *
+ * @param most at most so many bytes are compared
+ */
+export function commonLengthBack(
+  { bytes: a }: Content,
+  aAt: number,
+  { bytes: b }: Content,
+  bAt: number,
+  most: number,
+): number {
+  const end = Math.min(most, aAt, bAt);
+  let length = 0;
+  while (length < end && a[aAt - 1 - length] === b[bAt - 1 - length]) length++;
+  return length;
+}
+
 /** @param most at most so many bytes are compared */
 function commonWords(a: DataView, aAt: number, b: DataView, bAt: number, most: number): number {
   let length = 0;

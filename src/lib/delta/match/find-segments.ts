@@ -1,4 +1,4 @@
-import { commonLength } from './common-length.js';
+import { commonLength, commonLengthBack } from './common-length.js';
 import type { Content } from './content.js';
 import { agreement, type Extension, extendBack, extendForward } from './likeness.js';
 import { LOOKUP_CAPACITY, SEED_BYTES, type SeedIndex } from './seed-index.js';
@@ -145,7 +145,7 @@ class SegmentSearch {
       const oldAt = this.#found[i]!;
       const forward = commonLength(this.#old, oldAt, this.#target, at);
       if (forward < SEED_BYTES) continue;
-      const back = commonBack(this.#old, oldAt, this.#target, at);
+      const back = commonLengthBack(this.#old, oldAt, this.#target, at, LIKENESS_BYTES);
       const match = { oldAt, forward, back };
       if (longest === undefined || this.#isLonger(match, longest, at)) longest = match;
       if (count === 1) break;
@@ -243,10 +243,3 @@ class SegmentSearch {
 }
 
 const slotOf = (diagonal: number) => Math.imul(diagonal, 0x9e3779b1) >>> (32 - SLOT_BITS);
-
-function commonBack({ bytes: old }: Content, oldAt: number, { bytes: target }: Content, at: number): number {
-  const most = Math.min(LIKENESS_BYTES, oldAt, at);
-  let length = 0;
-  while (length < most && old[oldAt - 1 - length] === target[at - 1 - length]) length++;
-  return length;
-}
