@@ -87,7 +87,9 @@ function measure(engine, { old, target, pair }) {
     execFileSync('cmp', [target, files.out]);
     return { bytes, diff: cost(diff), apply: cost(apply) };
   } catch (error) {
-    return { failed: String(error.message).split('\n').at(-1).slice(0, 120) || 'ended by a signal' };
+    const lines = String(error.message).split('\n').filter(Boolean);
+    const told = lines.find((line) => line.includes('error: ')) ?? lines.at(-1) ?? 'ended by a signal';
+    return { failed: told.replace(/^.*error: /, '').slice(0, 120) };
   }
 }
 
