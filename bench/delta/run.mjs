@@ -87,9 +87,10 @@ function measure(engine, { old, target, pair }) {
     execFileSync('cmp', [target, files.out]);
     return { bytes, diff: cost(diff), apply: cost(apply) };
   } catch (error) {
-    const lines = String(error.message).split('\n').filter(Boolean);
-    const told = lines.find((line) => line.includes('error: ')) ?? lines.at(-1) ?? 'ended by a signal';
-    return { failed: told.replace(/^.*error: /, '').slice(0, 120) };
+    // ours end with a JSON document, the others with a line
+    const message = String(error.message);
+    const told = /"message": "([^"]*)"/.exec(message)?.[1] ?? message.split('\n').filter(Boolean).at(-1);
+    return { failed: (told ?? 'ended by a signal').slice(0, 120) };
   }
 }
 
