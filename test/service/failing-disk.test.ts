@@ -81,7 +81,8 @@ async function stateOf(folder: TestFolder): Promise<Record<string, string>> {
   return Object.fromEntries(Object.entries(await folder.state()).map(([path, hash]) => [basename(path), hash]));
 }
 
-const argsOf = ({ args, out }: Command): string[] => (out === undefined ? args : [...args, '--out', out]);
+/** Quiet, so that stderr holds the refusal alone. */
+const argsOf = ({ args, out }: Command): string[] => [...args, '--quiet', ...(out === undefined ? [] : ['--out', out])];
 /** Only a command that replaces a file renames. */
 const makes = ({ out }: Command, syscall: string): boolean => syscall !== 'rename' || out === undefined;
 
@@ -96,7 +97,7 @@ async function isWhole(folder: TestFolder, { name }: Command, output: string): P
 /** Runs the command with its output on a small disk of its own, which nobody else sees. */
 async function runOnDisk(folder: TestFolder, { name, args, out = `${name}.out` }: Command, prepare: string) {
   const script = `${MOUNT} && ${prepare} && "$@"; status=$?; ls -A disk >left; exit $status`;
-  const result = await runCli('ota', [...args, '--out', `disk/${out}`], {
+  const result = await runCli('ota', [...args, '--quiet', '--out', `disk/${out}`], {
     cwd: folder.path,
     node: ['unshare', ...PRIVATE_MOUNTS, 'sh', '-c', script, 'sh', process.execPath],
   });
