@@ -3,6 +3,7 @@ import { deltaSettings, requireFullAccepted } from '../../cli/delta-choices.js';
 import { BASE_ADDRESS_SUMMARY, deltaFlags, MACHINE_SUMMARY } from '../../cli/delta-flags.js';
 import { openComponents } from '../../cli/pack-input.js';
 import { askForMissing } from '../../cli/pack-questions.js';
+import { planNotes } from '../../cli/plan-notes.js';
 import { openSigners, signerFlags } from '../../cli/signing.js';
 import { trialFields, trialFlags } from '../../cli/trial-flags.js';
 import { DELTA_FORMATS } from '../../lib/delta/formats.js';
@@ -16,7 +17,7 @@ import { packWarnings, requireSuccessor } from '../../lib/package/pack-warnings.
 import { createdAt, expiresAt, releaseDraft } from '../../lib/package/release-fields.js';
 import { BaseCommand } from '../../lib/ui/base-command.js';
 import { byteSizeFlag, dryRunFlag, forceFlag } from '../../lib/ui/flags.js';
-import { packText, planText } from '../../lib/ui/package-text.js';
+import { packText } from '../../lib/ui/package-text.js';
 
 const image = { helpValue: '[COMPONENT=]IMAGE', multiple: true, multipleNonGreedy: true, helpGroup: 'IMAGES' } as const;
 const deltaHint = { multiple: true, multipleNonGreedy: true, helpGroup: 'DELTAS' } as const;
@@ -219,7 +220,7 @@ export default class Pack extends BaseCommand {
       force: flags.force,
       dryRun,
       signal,
-      onPlan: (file, plan) => this.note(planText(file, plan)),
+      onPlan: planNotes((sentence) => this.note(sentence)),
       onProgress: making.update,
     });
     making.done();

@@ -1,6 +1,5 @@
 import { throwIfAborted } from '../core/abort.js';
 import { openAtomicFile } from '../core/atomic-file.js';
-import { OtaError } from '../core/errors.js';
 import { openFile } from '../core/file-access.js';
 import type { RandomAccess } from '../core/random-access.js';
 import { applyMemoryBytes } from './apply-memory.js';
@@ -21,7 +20,7 @@ import type { ProducerJob } from './worker-patch.js';
 
 type Producer = (job: ProducerJob) => AsyncIterable<Uint8Array> | Promise<Iterable<Uint8Array>>;
 
-const PRODUCERS: Partial<Record<DeltaFormat, Producer>> = {
+const PRODUCERS: Record<DeltaFormat, Producer> = {
   otad: produceOtad,
   'otad-inplace': produceOtad,
   'otad-repack': produceRepacked,
@@ -44,8 +43,6 @@ const PRODUCING_SHARE = 0.98;
  */
 export async function createDelta(options: CreateDeltaOptions): Promise<CreatedDelta> {
   const { format, basePath, targetPath, outPath, signal, onProgress = () => undefined, ...choices } = options;
-  const produce = PRODUCERS[format];
-  if (produce === undefined) throw new OtaError('USAGE', `Patches of format ${format} cannot be made yet`);
   await using base = await openFile(basePath, { maxBytes: MAX_IMAGE_BYTES });
   await using target = await openFile(targetPath, { maxBytes: MAX_IMAGE_BYTES });
   const plan = makingPlan(format, { baseBytes: base.size, targetBytes: target.size }, choices);
@@ -59,7 +56,7 @@ export async function createDelta(options: CreateDeltaOptions): Promise<CreatedD
     proven = new ProvenStreams(streams, target);
   };
   const job = { base, target, choices, signal, onProgress: onProduced, onNote, onProven };
-  for await (const piece of await produce(job)) {
+  for await (const piece of await PRODUCERS[format](job)) {
     await out.write(piece);
   }
 

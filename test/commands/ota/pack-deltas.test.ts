@@ -179,7 +179,10 @@ describe('ota pack --max-memory', () => {
     expect(made.map(({ format }) => format)).not.toContain('otad-repack');
     expect(makingMemoryBytes).toBeGreaterThan(Math.max(...made.map((delta) => delta.makingMemoryBytes)));
     const { stderr } = await folder.pack(...words, '--out', 'told-twice.ota');
-    expect(stderr).toMatch(/Making app-[0-9a-f]{8}\.otad-repack takes an estimated [\d.]+ MiB of memory\n/);
+    // once: the formats tried after it take less
+    expect(stderr.match(/Making .*/g)).toEqual([
+      expect.stringMatching(/^Making app-[0-9a-f]{8}\.otad-repack takes an estimated [\d.]+ MiB of memory$/),
+    ]);
   });
 
   test('formats that do not fit are left out where another does, and that is said', async () => {

@@ -11,8 +11,8 @@ export interface MatchPlan {
   readonly targetBytes: number;
 }
 
-/** Taken by the windows of images in files, the segments and what covers are chosen from. */
-const WORKING_BYTES = 32 * 1024 * 1024;
+/** Taken by the windows of images in files, the segments and what covers are chosen from, bytes. */
+export const WORKING_BYTES = 32 * 1024 * 1024;
 const LEAST_BYTES = 8 * 1024 * 1024;
 const SPARSEST_STEP = 16;
 /** What a matcher of unlimited memory is given: six times the old image, but not more than this and the working memory. */

@@ -1,7 +1,6 @@
-import { leastMatchBytes, type MatchPlan, matchPlan, usualMemoryBytes } from '../match/match-plan.js';
+import { leastMatchBytes, type MatchPlan, matchPlan, usualMemoryBytes, WORKING_BYTES } from '../match/match-plan.js';
 import { seedIndexBytes } from '../match/seed-index.js';
 import type { Way } from './coding-plan.js';
-import { WORKING_BYTES } from './process-memory.js';
 
 /**
  * Of parts that are matched one after another, the allocator keeps what two of their arrays have: up to two thirds of

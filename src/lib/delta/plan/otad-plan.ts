@@ -1,10 +1,11 @@
 import type { Coder } from '../formats.js';
+import { WORKING_BYTES } from '../match/match-plan.js';
 import { MAX_WORDS } from '../predict/detect/base-address.js';
 import { refinedTargetBytes } from '../predict/refined-covers.js';
 import { type Coding, codings, firstThatFits, type Way } from './coding-plan.js';
 import type { ImageSizes, MakingPlan, PlanChoices } from './making-plan.js';
 import { matchStage } from './match-stage.js';
-import { PROCESS_BYTES, WORKING_BYTES } from './process-memory.js';
+import { PROCESS_BYTES } from './process-memory.js';
 import { requireWithin } from './within-limit.js';
 
 /** How an otad patch is made. */

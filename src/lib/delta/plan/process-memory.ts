@@ -12,6 +12,3 @@ export const PROCESS_BYTES = 104 * MIB;
 
 /** The same without a thread: what several deltas that are made at the same time share. */
 export const SHARED_BYTES = PROCESS_BYTES - THREAD_BYTES;
-
-/** Windows of two images in files, and what describes covers, segments and blocks while they are found. */
-export const WORKING_BYTES = 32 * MIB;
