@@ -111,7 +111,7 @@ describe('ota matrix', () => {
       'memory in which no delta can be made',
       ['--from', 'released', '--max-memory', '1MB'],
       9,
-      /no delta can be made: .* takes \d+ bytes of memory at least/,
+      /no delta can be made: .* is made with \d+ bytes \(\d+ MiB\) of memory at least/,
     ],
     ['a missing base', ['--from', 'gone.bin'], 16, /gone.bin/],
     ['an empty folder', ['--from', 'empty'], 2, /the folder holds no image/],

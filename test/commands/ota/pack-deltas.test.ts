@@ -156,7 +156,9 @@ describe('ota pack --max-memory', () => {
       const before = await folder.state();
       const { status, stderr } = await folder.pack('--out', 'refused.ota', '--format', format, '--max-memory', '1MB');
       expect(stderr).toMatch(
-        new RegExp(`delta of format ${format} .* takes \\d+ bytes of memory at least, .*; 1000000 bytes are allowed`),
+        new RegExp(
+          `delta of format ${format} .* is made with \\d+ bytes \\(\\d+ MiB\\) of memory at least, .*; 1000000 bytes \\(977 KiB\\) are allowed`,
+        ),
       );
       expect(status).toBe(9);
       expect(await folder.state()).toEqual(before);
@@ -189,7 +191,9 @@ describe('ota pack --max-memory', () => {
     const words = ['--format', 'auto', '--repack', 'auto', '--max-memory', '160MiB'];
     const { choices, warnings } = await packed(...words, '--out', 'left.ota');
     expect(choices[0]!.made.map(({ format }) => format)).not.toContain('otad-repack');
-    expect(warnings.join()).toMatch(/Left out: a delta of format otad-repack .* 167772160 bytes are allowed/);
+    expect(warnings.join()).toMatch(
+      /Left out: a delta of format otad-repack .* 167772160 bytes \(160 MiB\) are allowed/,
+    );
   });
 });
 

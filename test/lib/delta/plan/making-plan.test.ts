@@ -35,7 +35,7 @@ describe('a plan of making a delta', () => {
           } catch (error) {
             if (!(error instanceof OtaError)) throw error;
             expect(error.code).toBe('LIMIT_EXCEEDED');
-            const least = Number(/takes (\d+) bytes/.exec(error.message)![1]);
+            const least = Number(/is made with (\d+) bytes/.exec(error.message)![1]);
             expect(least).toBeGreaterThan(maxMemoryBytes);
             expect(makingPlan(format, images, { ...others, maxMemoryBytes: least }).memoryBytes).toBe(least);
           }
